@@ -1,0 +1,32 @@
+"""Facts and orders to lines of JSON and back."""
+
+import msgspec
+
+from desk.facts.happened import AnyFact
+from desk.facts.orders import AnyOrder
+from desk.facts.trouble import Trouble
+
+_encoder = msgspec.json.Encoder()
+_facts = msgspec.json.Decoder(AnyFact)
+_orders = msgspec.json.Decoder(AnyOrder)
+
+
+def encode(message: AnyFact | AnyOrder) -> bytes:
+    """One line, newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_fact(line: bytes) -> AnyFact:
+    """The fact on a line; raises `Trouble` for a line that is torn, foreign or from a newer format."""
+    try:
+        return _facts.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Trouble(f"A line is not a fact this version knows: {error}.") from error
+
+
+def decode_order(line: bytes) -> AnyOrder:
+    """The order on a line; raises `Trouble` for anything else."""
+    try:
+        return _orders.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Trouble(f"A line is not an order this version knows: {error}.") from error

@@ -1,0 +1,379 @@
+"""The facts: what happened, stamped where it happened. The line on the pipe is the line in the file.
+
+Every fact carries `t`, seconds on the machine-wide monotonic clock (`time.perf_counter`), comparable across the
+processes of one boot; wall time stands once, in `RunStarted`. Units are SI throughout; an absent value is `None`.
+Figures (revenue, tokens per watt, margins) are never facts: `desk.ledger` derives them.
+"""
+
+import time
+from typing import Literal
+
+import msgspec
+
+from desk.facts.tiers import Tariff, Tier
+
+FORMAT = 1
+"""Raised when an old reader would misread a new journal."""
+
+Child = Literal["engine", "meter", "worker"]
+Source = Literal["nvml-counter", "nvml-power", "amd", "rapl", "battery", "declared", "none"]
+Quality = Literal["measured", "estimated", "unavailable"]
+FinishReason = Literal["eos", "length", "stop", "cancelled", "error"]
+
+
+def now() -> float:
+    """The stamp of a fact that happens now, in seconds."""
+    return time.perf_counter_ns() / 1e9
+
+
+def _tag(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fact", tag=_tag):
+    """Something that happened at `t`."""
+
+    t: float
+
+
+# ---- the run, recorded by the plant
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The computer, without anything that names its owner."""
+
+    system: str
+    processor: str
+    cores: int
+    memory_bytes: int
+    python: str = ""
+
+
+class RunStarted(Fact):
+    """A run begins: all that is known before. `wall` is Unix time at `t`. The fold starts afresh here."""
+
+    format: int = FORMAT
+    run: str
+    wall: float
+    desk: str
+    machine: Machine
+    tiers: tuple[Tier, ...]
+    tariff: Tariff
+    preset: str = ""
+    scenario: str = "steady"
+    seed: int = 0
+
+
+class RunStopped(Fact):
+    """A run ended. A journal without this line was cut off."""
+
+    reason: Literal["stopped", "emergency", "duration", "budget", "given up", "closed"]
+
+
+class TierChanged(Fact):
+    """The settings of a tier that are now in force."""
+
+    tier: Tier
+
+
+class TariffChanged(Fact):
+    """The tariff now in force."""
+
+    tariff: Tariff
+
+
+class WattsDeclared(Fact):
+    """The user declared what the machine draws idle and busy, in watts; `assumed` marks a named assumption."""
+
+    idle: float
+    busy: float
+    assumed: bool = False
+
+
+class Noted(Fact):
+    """A mark that the user set on the event lane."""
+
+    text: str
+
+
+class Troubled(Fact):
+    """Something in the world went wrong and was survived; `where` is the part that met it."""
+
+    where: str
+    cause: str
+    remedy: str = ""
+
+
+class ChildStarted(Fact):
+    child: Child
+    pid: int
+
+
+class ChildStale(Fact):
+    """A child has been silent for `age` seconds: periods close without it until it answers."""
+
+    child: Child
+    age: float
+
+
+class ChildAnswered(Fact):
+    """A stale child speaks again."""
+
+    child: Child
+
+
+class ChildEnded(Fact):
+    """A child is gone: `exit` is its exit code (negative: a signal), `cause` a sentence where it was not asked to."""
+
+    child: Child
+    exit: int
+    cause: str = ""
+
+
+class ChildGivenUp(Fact):
+    """A child failed too often and is not started again by itself."""
+
+    child: Child
+    cause: str
+    remedy: str
+
+
+# ---- jobs of the short-lived worker: building, fetching, verifying a model
+
+
+class Progressed(Fact):
+    """A job on a model moved on; `done` and `total` count bytes or steps, `total` is `None` while unknown."""
+
+    job: Literal["build", "fetch", "verify", "import"]
+    model: str
+    stage: str
+    done: int
+    total: int | None = None
+
+
+class JobEnded(Fact):
+    """A job is over; `cause` is empty when it succeeded."""
+
+    job: Literal["build", "fetch", "verify", "import"]
+    model: str
+    cause: str = ""
+    remedy: str = ""
+
+
+# ---- the engine
+
+
+class EngineOpened(Fact):
+    """The engine is up. `provider` is the one that sessions really use; `cause` says why where it was not asked for."""
+
+    runtime: str
+    provider: Literal["cuda", "cpu"]
+    device: str
+    threads: int
+    cause: str = ""
+    device_uuid: str = ""
+
+
+class LaneLoading(Fact):
+    """A lane starts to load its model. The engine may be silent until `LaneReady` or `LaneFailed`."""
+
+    tier: str
+    model: str
+
+
+class LaneReady(Fact):
+    """A lane can make tokens. Bytes are what its weights and its KV cache hold; a shared session counts once each."""
+
+    tier: str
+    model: str
+    precision: str
+    provider: Literal["cuda", "cpu"]
+    context: int
+    slots: int
+    weights_bytes: int
+    kv_bytes: int
+    load_s: float
+    revision: str = ""
+
+
+class LaneDraining(Fact):
+    """A lane finishes its requests before new settings of context, slots or model take hold."""
+
+    tier: str
+
+
+class LaneFailed(Fact):
+    tier: str
+    cause: str
+    remedy: str
+
+
+class Slot(msgspec.Struct, frozen=True, array_like=True):
+    """One sequence in a lane: its prompt length, prompt tokens prefilled so far, tokens emitted so far."""
+
+    request: int
+    prompt: int
+    prefilled: int
+    emitted: int
+
+
+class LaneWork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one lane did in a span.
+
+    `busy` seconds inside runs of the model, `prefill` prompt tokens processed (work, recomputation included),
+    `emitted` tokens handed to users (each request's first token included), `steps` runs, `queue` requests waiting,
+    `slots` the sequences held at the end of the span, `gaps` the seconds between successive tokens of a request as a
+    histogram (`desk.facts.histogram`), the first token of a request excluded.
+    """
+
+    tier: str
+    busy: float = 0.0
+    prefill: int = 0
+    emitted: int = 0
+    steps: int = 0
+    queue: int = 0
+    slots: tuple[Slot, ...] = ()
+    gaps: dict[int, int] = {}
+
+
+class Worked(Fact):
+    """The engine's beat: what all lanes did in the `span` seconds up to `t`, ten times a second, idle or not."""
+
+    span: float
+    lanes: tuple[LaneWork, ...]
+
+
+class FirstToken(Fact):
+    """A request got its first token. Written once a request, also when a crash made the engine prefill it again."""
+
+    tier: str
+    request: int
+    submitted: float
+    admitted: float
+    prompt: int
+    cached: int = 0
+
+
+class Finished(Fact):
+    """A request is over; `first` is the stamp of its first token, `None` where there was none."""
+
+    tier: str
+    request: int
+    submitted: float
+    first: float | None
+    prompt: int
+    emitted: int
+    reason: FinishReason
+    cached: int = 0
+
+
+class Said(Fact):
+    """New text of a watched request."""
+
+    tier: str
+    request: int
+    text: str
+
+
+class Paused(Fact):
+    """No lane steps; the KV cache is kept."""
+
+
+class Resumed(Fact):
+    """Lanes step again."""
+
+
+# ---- the meter
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """A source of watts that was tried, and why it is not in use (empty where it is)."""
+
+    source: Source
+    cause: str = ""
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A metered device. `id` is stable within a run (`gpu0`, `cpu0`); `uuid` is the driver's own, for matching."""
+
+    id: str
+    kind: Literal["gpu", "cpu", "machine"]
+    name: str
+    uuid: str = ""
+    memory_bytes: int | None = None
+    power_limit: float | None = None
+    slowdown_celsius: float | None = None
+
+
+class MeterOpened(Fact):
+    """The meter knows its source. `scope` says what the watts cover, in words for a caption."""
+
+    source: Source
+    quality: Quality
+    scope: str = ""
+    driver: str = ""
+    devices: tuple[Device, ...] = ()
+    tried: tuple[Tried, ...] = ()
+
+
+class DeviceReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one device answered since the last reading.
+
+    `edges` are the moments at which its energy counter was seen to change: (seconds, joules since the meter opened),
+    joules never falling within one `epoch`. `samples` are instantaneous power (seconds, watts), for sources without a
+    counter and as a check. `watts` drives the needle only. `state` is one of the words that views show.
+    """
+
+    device: str
+    epoch: int = 0
+    edges: tuple[tuple[float, float], ...] = ()
+    samples: tuple[tuple[float, float], ...] = ()
+    watts: float | None = None
+    utilization: float | None = None
+    memory_used: int | None = None
+    memory_foreign: int | None = None
+    celsius: float | None = None
+    clock_hz: float | None = None
+    clock_max_hz: float | None = None
+    power_limit: float | None = None
+    limiter: str = ""
+    state: Literal[
+        "ok", "stale", "asleep", "not supported", "no permission", "lost", "not answering", "gap", "estimated"
+    ] = "ok"
+
+
+class Read(Fact):
+    """The meter's beat, ten times a second, also when nothing could be read."""
+
+    devices: tuple[DeviceReading, ...] = ()
+
+
+AnyFact = (
+    RunStarted
+    | RunStopped
+    | TierChanged
+    | TariffChanged
+    | WattsDeclared
+    | Noted
+    | Troubled
+    | ChildStarted
+    | ChildStale
+    | ChildAnswered
+    | ChildEnded
+    | ChildGivenUp
+    | Progressed
+    | JobEnded
+    | EngineOpened
+    | LaneLoading
+    | LaneReady
+    | LaneDraining
+    | LaneFailed
+    | Worked
+    | FirstToken
+    | Finished
+    | Said
+    | Paused
+    | Resumed
+    | MeterOpened
+    | Read
+)

@@ -1,0 +1,47 @@
+"""The orders: what the parent asks of a child, one JSON line each on the child's stdin. End of stdin means exit."""
+
+import msgspec
+
+from desk.facts.happened import _tag
+from desk.facts.tiers import Provider, Tier
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="order", tag=_tag):
+    """Something asked of a child; it is answered by the facts that follow from it, never by a reply."""
+
+
+class OpenFactory(Order):
+    """The engine's first order: load a lane per tier and let the virtual users ask."""
+
+    tiers: tuple[Tier, ...]
+    provider: Provider = "auto"
+    scenario: str = "steady"
+    seed: int = 0
+
+
+class ChangeTier(Order):
+    """Bring these settings of the tier of that name into force."""
+
+    tier: Tier
+
+
+class Pause(Order):
+    """Stop stepping, keep the KV cache."""
+
+
+class Resume(Order):
+    """Step again."""
+
+
+class Halt(Order):
+    """Emergency stop: no further token, every request counted as cancelled, then exit."""
+
+
+class Watch(Order):
+    """Send the text of one request of a tier (the longest running one where `request` is `None`); no tier: stop."""
+
+    tier: str | None = None
+    request: int | None = None
+
+
+AnyOrder = OpenFactory | ChangeTier | Pause | Resume | Halt | Watch

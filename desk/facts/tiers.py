@@ -1,0 +1,100 @@
+"""A tier: a promise and a price, and the operating point of the lane that keeps it."""
+
+from typing import Literal
+
+import msgspec
+
+TIER_NAMES = ("Free", "Medium", "High", "Premium", "Ultra")
+"""From the cheapest service to the dearest. Views list them the other way round, Ultra on top."""
+
+Provider = Literal["auto", "cuda", "cpu"]
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """List prices in dollars per million tokens, as hosted services quote them."""
+
+    input: float = 0.0
+    cached: float = 0.0
+    output: float = 0.0
+
+
+class Promise(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request of the tier must meet to count as on time; `None` promises nothing."""
+
+    ttft_s: float | None = None
+    tokens_per_second_per_user: float | None = None
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """How the next token is drawn. A temperature of 0 is greedy."""
+
+    temperature: float = 0.0
+    top_k: int = 40
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    """One service tier and the lane behind it.
+
+    `context` is in tokens (prompt and answer together), `slots` the sequences in the KV cache at once, `share` the
+    part of the device's step seconds relative to the other tiers, `users` the virtual clients that keep asking,
+    `think_s` the seconds each of them pauses between an answer and the next request, `mix` the kind of prompts they
+    send (a name under `assets/prompts`), `answer_tokens` the longest answer they ask for.
+    """
+
+    name: str
+    model: str
+    precision: str = ""
+    provider: Provider = "auto"
+    context: int = 1024
+    slots: int = 4
+    share: float = 1.0
+    users: int = 4
+    think_s: float = 0.0
+    mix: str = "chat"
+    answer_tokens: int = 128
+    sampling: Sampling = Sampling()
+    price: Price = Price()
+    promise: Promise = Promise()
+
+    def __post_init__(self) -> None:
+        """Refuse a setting that no lane can run, in words that name the field (msgspec reports them as its own)."""
+        limits = {
+            "context": (self.context, 16, 1_048_576),
+            "slots": (self.slots, 1, 256),
+            "share": (self.share, 0.01, 100.0),
+            "users": (self.users, 0, 10_000),
+            "think_s": (self.think_s, 0.0, 3600.0),
+            "answer_tokens": (self.answer_tokens, 1, 1_048_576),
+            "price.input": (self.price.input, 0.0, 1e6),
+            "price.cached": (self.price.cached, 0.0, 1e6),
+            "price.output": (self.price.output, 0.0, 1e6),
+            "sampling.temperature": (self.sampling.temperature, 0.0, 10.0),
+            "sampling.top_p": (self.sampling.top_p, 1e-6, 1.0),
+            "sampling.top_k": (self.sampling.top_k, 0, 64),
+            "sampling.repetition_penalty": (self.sampling.repetition_penalty, 0.1, 10.0),
+        }
+        for field, (value, low, high) in limits.items():
+            if not low <= value <= high:
+                raise ValueError(f"{field} of tier {self.name} is {value:g}, but must lie between {low:g} and {high:g}")
+        for field, value in (
+            ("promise.ttft_s", self.promise.ttft_s),
+            ("promise.tokens_per_second_per_user", self.promise.tokens_per_second_per_user),
+        ):
+            if value is not None and not 0 < value < 1e6:
+                raise ValueError(f"{field} of tier {self.name} is {value:g}, but must be above 0")
+
+
+class Tariff(msgspec.Struct, frozen=True, kw_only=True):
+    """What a kilowatt-hour and an hour of the machine cost.
+
+    `pue` is site power over IT power (1.0 for a machine in a room), `wall_factor` wall power over measured power
+    (power-supply loss), `dollars_per_hour` the all-in cost of the machine, `None` where the user declared none.
+    """
+
+    dollars_per_kwh: float = 0.31
+    pue: float = 1.0
+    wall_factor: float = 1.0
+    dollars_per_hour: float | None = None
+    currency: str = "USD"

@@ -1,0 +1,69 @@
+"""The manifest beside every model that can run: what the files are and how the graph wants to be fed."""
+
+from pathlib import Path
+
+import msgspec
+
+from desk.facts.trouble import Trouble
+
+MANIFEST = "manifest.json"
+MANIFEST_FORMAT = 1
+
+
+class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
+    """Size and SHA-256 of one file, as it was when the manifest was written."""
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One model folder, ready to load.
+
+    The graph takes `input_ids` int64 [rows, tokens], `seqlens_k` int32 [rows] (total length - 1), `total_len` int32
+    scalar, `last_idx` int64 [rows, 1] (the position whose logits are wanted) and `past_key_values.N.key|value`
+    [rows, kv_heads, capacity, head_size]; it gives `top_v` and `top_i` [rows, 1, candidates], sorted, and
+    `present.N.key|value`, bound to the same memory as the past.
+    """
+
+    format: int = MANIFEST_FORMAT
+    name: str
+    title: str
+    precision: str
+    revision: str
+    licence: str
+    builder: str
+    graph: str
+    tokenizer: str
+    chat_template: str = ""
+    layers: int
+    kv_heads: int
+    head_size: int
+    kv_type: str
+    vocabulary: int
+    context: int
+    candidates: int
+    eos: tuple[int, ...]
+    bos: int | None = None
+    parameters: int
+    weights_bytes: int
+    files: dict[str, FileStamp]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of `folder`, its files present at the sizes it names; raises `Trouble` for anything else."""
+    path = folder / MANIFEST
+    again = "Build or fetch the model again."
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError as error:
+        raise Trouble(f"The model folder {folder.name} has no {MANIFEST}.", again) from error
+    except (OSError, msgspec.DecodeError) as error:
+        raise Trouble(f"The {MANIFEST} of model {folder.name} cannot be read: {error}.", again) from error
+    if manifest.format != MANIFEST_FORMAT:
+        raise Trouble(f"Model {folder.name} was built for another version of Token Desk.", again)
+    for name, stamp in manifest.files.items():
+        file = folder / name
+        if not file.is_file() or file.stat().st_size != stamp.bytes:
+            raise Trouble(f"The file {name} of model {folder.name} is missing or torn.", again)
+    return manifest
