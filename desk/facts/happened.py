@@ -26,11 +26,12 @@ def now() -> float:
     return time.perf_counter_ns() / 1e9
 
 
-def _tag(name: str) -> str:
+def tag(name: str) -> str:
+    """The name of a message on the wire: `RunStarted` is `run_started`."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fact", tag=_tag):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fact", tag=tag):
     """Something that happened at `t`."""
 
     t: float
@@ -52,13 +53,13 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class RunStarted(Fact):
     """A run begins: all that is known before. `wall` is Unix time at `t`. The fold starts afresh here."""
 
-    format: int = FORMAT
     run: str
     wall: float
     desk: str
     machine: Machine
     tiers: tuple[Tier, ...]
     tariff: Tariff
+    format: int = FORMAT
     preset: str = ""
     scenario: str = "steady"
     seed: int = 0

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from desk.facts.happened import _tag
+from desk.facts.happened import tag
 from desk.facts.tiers import Provider, Tier
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="order", tag=_tag):
+class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="order", tag=tag):
     """Something asked of a child; it is answered by the facts that follow from it, never by a reply."""
 
 
