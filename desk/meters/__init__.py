@@ -1,1 +1,6 @@
-"""(to be written)"""
+"""The meter process: watts and joules from whatever the machine has.
+
+`process` the process and its loop, `chain` which source is taken, `source` what every source is to them, `rounds` when
+it is asked. Sources: `gpus` (through `nvml`, the one door to the driver), `amd`, `rapl`, `battery`; `counter` turns the
+counters of all of them into edges, `power` keeps their samples, `sysfs` reads the kernel's files.
+"""

@@ -1,0 +1,26 @@
+"""Files of the kernel, below a root that tests may move."""
+
+import os
+from pathlib import Path
+
+
+def root() -> Path:
+    """`/sys`, or wherever `TOKEN_DESK_SYSFS` says."""
+    return Path(os.environ.get("TOKEN_DESK_SYSFS") or "/sys")
+
+
+def text(path: Path) -> str | None:
+    """What a file says, `None` where there is none or it may not be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def number(path: Path) -> int | None:
+    """The integer in a file, `None` where there is none."""
+    said = text(path)
+    try:
+        return None if said is None else int(said)
+    except ValueError:
+        return None
