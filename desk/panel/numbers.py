@@ -1,0 +1,119 @@
+"""Numbers and units as people read them, in their locale. Files and the command line never come through here."""
+
+import math
+from collections.abc import Callable
+
+from PySide6.QtCore import QLocale
+
+DASH = "–"
+MINUS = "−"
+ENGLISH = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
+"""The locale of pictures and tests, so that they are the same everywhere."""
+
+SPOKEN = {
+    "tok/s": "tokens per second",
+    "tok/s/user": "tokens per second per user",
+    "tok/J": "tokens per joule",
+    "W": "watts",
+    "Wh": "watt hours",
+    "J": "joules",
+    "$/h": "dollars per hour",
+    "$/Mtok": "dollars per million tokens",
+    "$/kWh": "dollars per kilowatt hour",
+    "$": "dollars",
+    "%": "percent",
+    "°C": "degrees Celsius",
+    "s": "seconds",
+    "tok": "tokens",
+}
+
+
+def spoken(unit: str) -> str:
+    """A unit in words, for a screen reader."""
+    return SPOKEN.get(unit, unit)
+
+
+class Numbers:
+    """Formats in one locale. Every method answers a dash for `None` and for what is not finite."""
+
+    def __init__(self, locale: QLocale = ENGLISH) -> None:
+        self._locale = QLocale(locale)
+        self._locale.setNumberOptions(QLocale.NumberOption.DefaultNumberOptions)
+
+    def fixed(self, value: float | None, decimals: int = 0) -> str:
+        """With exactly that many decimals: `1,220`, `0.00`."""
+        if value is None or not math.isfinite(value):
+            return DASH
+        rounded = round(float(value), decimals)
+        text = self._locale.toString(abs(rounded), "f", decimals)
+        return f"{MINUS}{text}" if rounded < 0 else text
+
+    def figure(self, value: float | None, unit: str = "") -> str:
+        """With about three digits: `1,220`, `312`, `87.0`, `3.91`, `0.022`. The same size, the same decimals.
+
+        Money and rates per joule keep two decimals at least below 10; percentages are given as fractions.
+        """
+        if value is None or not math.isfinite(value):
+            return DASH
+        if unit == "%":
+            value *= 100
+            return self.fixed(value, 0 if abs(value) >= 99.95 or value == 0 else 1)
+        return self.fixed(value, _decimals(abs(value), unit))
+
+    def with_unit(self, value: float | None, unit: str) -> str:
+        """`312 W`; a dash stands without its unit."""
+        text = self.figure(value, unit)
+        return text if text == DASH or not unit else f"{text} {unit}"
+
+    def spoken(self, value: float | None, unit: str) -> str:
+        """`312 watts`, or `unavailable`."""
+        text = self.figure(value, unit)
+        return "unavailable" if text == DASH else f"{text} {spoken(unit)}".strip()
+
+    def count(self, value: int | None) -> str:
+        return self.fixed(value)
+
+    def bytes(self, value: float | None) -> str:
+        """Decimal units: `14.2 GB`, `4.1 MB`."""
+        if value is None or not math.isfinite(value):
+            return DASH
+        for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+            if abs(value) >= size:
+                return f"{self.fixed(value / size, 1)} {unit}"
+        return f"{self.fixed(value)} B"
+
+    def clock(self, seconds: float | None) -> str:
+        """A length of time as `00:11:42`."""
+        if seconds is None or not math.isfinite(seconds):
+            return DASH
+        whole = max(0, int(seconds))
+        return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+    def ago(self, seconds: float) -> str:
+        """A moment before now, `seconds` being 0 or negative: `now`, `−40 s`, `−1 min 23 s`, `−5 min`."""
+        past = round(-seconds)
+        if past <= 0:
+            return "now"
+        minutes, rest = divmod(past, 60)
+        parts = [f"{minutes} min"] if minutes else []
+        if rest:
+            parts.append(f"{rest} s")
+        return MINUS + " ".join(parts)
+
+    def ticks(self, step: float) -> Callable[[float], str]:
+        """A format for the ticks of an axis that are `step` apart: as many decimals as the step needs, no more."""
+        decimals = 0
+        while decimals < 6 and abs(round(step, decimals) - step) > step * 1e-6:
+            decimals += 1
+        return lambda value: self.fixed(value, decimals)
+
+
+def _decimals(size: float, unit: str) -> int:
+    # The bounds lie half a last digit below the powers of ten, so that 99.96 reads 100 and not 100.0.
+    if size >= 99.95:
+        return 0
+    if size >= 9.995:
+        return 2 if unit == "$" else 1
+    if size >= 0.0995 or size == 0:
+        return 2
+    return 3 if size >= 0.00995 else 4
