@@ -148,6 +148,8 @@ def _qt_palette(tokens: Palette) -> QPalette:
 
 def _rules(tokens: Palette) -> str:
     """The one style sheet: controls 32 high with a 6 px radius; `[quiet]` ones lie inside strips and are 24 high."""
+    # A style sheet takes its images from files only, so this one exists once for each scheme.
+    chevron = shipped("assets", "icons", f"combo-{tokens.scheme}.svg").as_posix()
     return f"""
     QPushButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit {{
         background: {tokens.panel}; color: {tokens.text}; border: 1px solid {tokens.band}; border-radius: 6px;
@@ -168,7 +170,8 @@ def _rules(tokens: Palette) -> str:
         color: {tokens.mut}; border-color: {tokens.line};
     }}
     QPushButton[strong="true"] {{ border-color: {tokens.soft}; font-weight: 700; }}
-    QComboBox::drop-down {{ border: none; width: 20px; }}
+    QComboBox::drop-down {{ border: none; width: 24px; }}
+    QComboBox::down-arrow {{ image: url("{chevron}"); width: 14px; height: 14px; }}
     QComboBox QAbstractItemView {{
         background: {tokens.panel}; color: {tokens.text}; border: 1px solid {tokens.band};
         selection-background-color: {tokens.track}; selection-color: {tokens.text}; outline: none;

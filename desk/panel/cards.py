@@ -1,0 +1,213 @@
+"""The value card: one headline figure with its provenance, its last minutes and what it covers."""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QVBoxLayout, QPushButton, QSizePolicy, QWidget
+
+from desk.panel.bars import paint_provenance
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.shown import Value
+from desk.panel.theme import MARGIN, RADIUS, Theme, font
+
+HEIGHT = 120
+_SPARK_TOP = 68
+_SPARK_HEIGHT = 28
+_GOAL_ROOM = 72
+
+
+def paint_card(painter: QPainter, theme: Theme, rect: QRectF, token: str = "panel", edge: str = "line") -> None:
+    """The ground of a card: rounded, with a line of one logical pixel."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(theme.colour(edge), 1))
+    painter.setBrush(theme.colour(token))
+    painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+    painter.restore()
+
+
+class Card(QWidget):
+    """A rounded panel to lay things on."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.theme = theme
+        theme.changed.connect(self.update)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        paint_card(QPainter(self), self.theme, QRectF(self.rect()))
+
+
+class ValueCard(Card):
+    """Shows one `Value`. `asked` is emitted on a click or Enter, for the lineage; `offered` with the text of an offer.
+
+    A missing value is a dash with its reason; offers are buttons that stand beside it, in place of the sparkline.
+    """
+
+    asked = Signal(str)
+    offered = Signal(str)
+
+    def __init__(self, theme: Theme, numbers: Numbers, parent: QWidget | None = None) -> None:
+        super().__init__(theme, parent)
+        self._numbers = numbers
+        self._value = Value(key="", title="", unit="")
+        self._alarm = False
+        self._offers = QWidget(self)
+        self._stack = QVBoxLayout(self._offers)
+        self._stack.setContentsMargins(0, 0, 0, 0)
+        self._stack.setSpacing(6)
+        self._offers.hide()
+        self.setFixedHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    @property
+    def value(self) -> Value:
+        return self._value
+
+    @property
+    def text(self) -> str:
+        """The number as it stands on the card."""
+        return self._numbers.figure(self._value.value, self._value.unit)
+
+    def show_value(self, value: Value, *, alarm: bool = False) -> None:
+        """Show a figure; `alarm` marks the value itself as out of its limit."""
+        if value == self._value and alarm == self._alarm:
+            return
+        self._value, self._alarm = value, alarm
+        said = self._numbers.spoken(value.value, value.unit)
+        self.setAccessibleName(f"{value.title} {said}, {value.provenance}")
+        self.setAccessibleDescription(value.note)
+        self.update()
+
+    def offer(self, *texts: str) -> None:
+        """Put these buttons on the card, or none."""
+        if texts == tuple(button.text() for button in self._offers.findChildren(QPushButton)):
+            return
+        while (item := self._stack.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.setParent(None)
+                old.deleteLater()
+        for text in texts:
+            button = QPushButton(text, self._offers)
+            button.setProperty("quiet", True)
+            button.clicked.connect(lambda _checked=False, text=text: self.offered.emit(text))
+            self._stack.addWidget(button)
+        self._stack.addStretch(1)
+        self._offers.setVisible(bool(texts))
+        self._place_offers()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(264, HEIGHT)
+
+    def resizeEvent(self, event: object) -> None:
+        self._place_offers()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.asked.emit(self._value.key)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.asked.emit(self._value.key)
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        theme, value = self.theme, self._value
+        paint_card(painter, theme, QRectF(self.rect()), edge="soft" if self.hasFocus() else "line")
+        painter.setFont(font(14, 600))
+        painter.setPen(theme.colour("text"))
+        painter.drawText(QPointF(MARGIN, 24), value.title)
+        paint_provenance(painter, theme, self.width() - MARGIN, 19.5, value.provenance)
+        self._paint_figure(painter)
+        if self._offers.isHidden():
+            self._paint_history(painter)
+        painter.setFont(font(11))
+        painter.setPen(theme.colour("mut"))
+        room = self.width() - 2 * MARGIN
+        note = QFontMetricsF(painter.font()).elidedText(value.note, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QPointF(MARGIN, HEIGHT - 9), note)
+
+    def _paint_figure(self, painter: QPainter) -> None:
+        theme, text = self.theme, self.text
+        big = font(34, 600, tight=True)
+        painter.setFont(big)
+        missing = text == DASH
+        painter.setPen(theme.colour("warn" if self._alarm else "mut" if missing else "text"))
+        # Digits carry side bearing; the optical edge of the number stands under that of the title.
+        painter.drawText(QPointF(MARGIN - 1, 60), text)
+        if missing:
+            return
+        after = MARGIN - 1 + QFontMetricsF(big).horizontalAdvance(text) + 7
+        painter.setFont(font(14))
+        painter.setPen(theme.colour("mut"))
+        painter.drawText(QPointF(after, 60), self._value.unit)
+
+    def _paint_history(self, painter: QPainter) -> None:
+        value, theme = self._value, self.theme
+        goal = value.limit is not None
+        box = QRectF(MARGIN, _SPARK_TOP, self.width() - 2 * MARGIN - (_GOAL_ROOM if goal else 6), _SPARK_HEIGHT)
+        known = [sample for sample in value.spark if sample is not None and math.isfinite(sample)]
+        top = max([*known, *([value.limit] if value.limit is not None else [])], default=0.0)
+        if not known or top <= 0:
+            return
+        points = _runs(value.spark, box, top)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour("line" if theme.scheme == "dark" else "grid"))
+        for run in points:
+            if len(run) > 1:
+                foot = [QPointF(run[-1].x(), box.bottom()), QPointF(run[0].x(), box.bottom())]
+                painter.drawPolygon(QPolygonF([*run, *foot]))
+        painter.fillRect(QRectF(box.left(), box.bottom(), box.width(), 1), theme.colour("line"))
+        if value.limit is not None:
+            self._paint_goal(painter, box, value.limit / top)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        pen = QPen(theme.colour("soft"), 1.25)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        if value.provenance in ("assumed", "estimated") and value.key == "watts":
+            pen.setDashPattern([3, 2])
+        painter.setPen(pen)
+        for run in points:
+            painter.drawPolyline(QPolygonF(run))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour("text"))
+        if value.spark[-1] is not None:
+            painter.drawEllipse(points[-1][-1], 3, 3)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _paint_goal(self, painter: QPainter, box: QRectF, at: float) -> None:
+        value, theme = self._value, self.theme
+        y = round(box.bottom() - at * box.height()) + 0.5
+        pen = QPen(theme.colour("soft" if value.limit_word == "limit" else "mut"), 1)
+        if value.limit_word != "limit":
+            pen.setDashPattern([3, 3])
+        painter.setPen(pen)
+        painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+        painter.setPen(theme.colour("soft"))
+        painter.setFont(font(11))
+        text = f"{value.limit_word} {self._numbers.figure(value.limit, value.unit)}".strip()
+        right = QRectF(box.right(), y - 8, self.width() - MARGIN - box.right(), 16)
+        painter.drawText(right, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _place_offers(self) -> None:
+        self._offers.setGeometry(MARGIN + 36, 38, self.width() - 2 * MARGIN - 36, 56)
+
+
+def _runs(samples: Sequence[float | None], box: QRectF, top: float) -> list[list[QPointF]]:
+    """The samples as points in `box`, oldest at the left, one list for each stretch without a gap."""
+    step = box.width() / max(1, len(samples) - 1)
+    placed = [
+        None
+        if sample is None or not math.isfinite(sample)
+        else QPointF(box.left() + place * step, box.bottom() - sample / top * box.height())
+        for place, sample in enumerate(samples)
+    ]
+    stretches = groupby(placed, key=lambda point: point is None)
+    return [[point for point in stretch if point is not None] for gap, stretch in stretches if not gap]
