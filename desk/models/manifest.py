@@ -8,6 +8,8 @@ from desk.facts.trouble import Trouble
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
+BUILDER = "token-desk 1"
+"""Who made a model of the catalogue. Raised when the same weights would give another graph: old ones are rebuilt."""
 
 
 class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +25,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     The graph takes `input_ids` int64 [rows, tokens], `seqlens_k` int32 [rows] (total length - 1), `total_len` int32
     scalar, `last_idx` int64 [rows, 1] (the position whose logits are wanted) and `past_key_values.N.key|value`
     [rows, kv_heads, capacity, head_size]; it gives `top_v` and `top_i` [rows, 1, candidates], sorted, and
-    `present.N.key|value`, bound to the same memory as the past.
+    `present.N.key|value`, bound to the same memory as the past. `top_v` is float32; the cache is `kv_type`.
+
+    `chat_template` is the Jinja text itself. `bos` is set only where every prompt must begin with it. `revision` names
+    the weights for people, `source_sha256` the file they were made from; `quantisation` says in a word or two how the
+    linear layers are stored.
     """
 
     format: int = MANIFEST_FORMAT
@@ -48,6 +54,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parameters: int
     weights_bytes: int
     files: dict[str, FileStamp]
+    source_sha256: str = ""
+    quantisation: str = ""
 
 
 def read_manifest(folder: Path) -> Manifest:
