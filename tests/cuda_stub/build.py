@@ -34,7 +34,7 @@ PLUGINS = tuple(Library(name, "plugins.c") for name in ("libcudnn.so.9", "libnvi
 
 
 def provider(name: str = "cuda") -> Path:
-    """The provider library inside the installed onnxruntime; without it nothing here can be tested, so it must exist."""
+    """The provider library inside the installed onnxruntime; without it nothing here can be tested."""
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("onnxruntime is not installed, so its CUDA provider cannot be tested")
