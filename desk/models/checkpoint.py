@@ -182,9 +182,8 @@ def _unpacked(raw: NDArray[np.uint8], kind: GGMLQuantizationType) -> PublishedBl
 
     scale = number(0)
     if kind == GGMLQuantizationType.Q8_0:
-        return PublishedBlocks(
-            raw[..., 2:] ^ np.uint8(0x80), scale, -128 * scale, 8
-        )  # two's complement to offset by 128
+        codes = raw[..., 2:] ^ np.uint8(0x80)  # from two's complement to an offset of 128
+        return PublishedBlocks(codes, scale, -128 * scale, 8)
     packed = raw[..., 4 if kind == GGMLQuantizationType.Q4_1 else 2 :]
     codes = np.concatenate([packed & np.uint8(15), packed >> np.uint8(4)], axis=-1)
     return PublishedBlocks(codes, scale, number(2) if kind == GGMLQuantizationType.Q4_1 else -8 * scale, 4)

@@ -8,8 +8,8 @@ from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue, entry
 from desk.models.manifest import BUILDER, Manifest, read_manifest
 
-RUNS_ON: dict[str, tuple[Provider, ...]] = {"q8": ("cpu",), "q4": ("cpu",), "fp16": ("cuda",)}
-"""Which providers have kernels for a precision: CUDA attends in fp16 only, and the CPU's quantised kernels in fp32."""
+RUNS_ON: dict[str, tuple[Provider, ...]] = {"q8": ("cpu",), "q4": ("cpu",), "fp16": ("cuda", "cpu")}
+"""Which providers have kernels for a precision. Attention on CUDA wants 16-bit floats, so fp32 graphs stay outside."""
 
 
 def folder_of(model: str, precision: str) -> Path:

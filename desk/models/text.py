@@ -48,7 +48,9 @@ class Text:
         if self._template is None:
             raise Trouble(f"Model {self._manifest.name} has no chat template.", "Choose a model made for conversation.")
         context = {"messages": [dict(message) for message in messages], "add_generation_prompt": add_generation_prompt}
-        return self.encode(_rendered(self._template, self._manifest.name, **context, **self._special))
+        return self.encode(
+            _rendered(self._template, self._manifest.name, **context, **self._special, raise_exception=_refuse)
+        )
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, special tokens left out."""
@@ -107,18 +109,17 @@ def _compiled(manifest: Manifest) -> Template:
     sandbox = _Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
     for name in ("center", "format", "indent", "wordwrap"):
         del sandbox.filters[name]
-    sandbox.globals.update(raise_exception=_refuse)
     try:
         return sandbox.from_string(manifest.chat_template)
     except TemplateError as error:
         raise _trouble(manifest.name, error) from error
 
 
-def _rendered(template: Template, name: str, **context: object) -> str:
+def _rendered(template: Template, name: str, context: Mapping[str, object]) -> str:
     pieces: list[str] = []
     length = 0
     try:
-        for piece in template.generate(**context):
+        for piece in template.generate(context):
             length += len(piece)
             if length > MAX_PROMPT_CHARS:
                 raise SecurityError(f"more than {MAX_PROMPT_CHARS} characters")
