@@ -47,10 +47,13 @@ class Text:
         """The ids of a conversation, ready for the model's answer; raises `Trouble` where its template fails."""
         if self._template is None:
             raise Trouble(f"Model {self._manifest.name} has no chat template.", "Choose a model made for conversation.")
-        context = {"messages": [dict(message) for message in messages], "add_generation_prompt": add_generation_prompt}
-        return self.encode(
-            _rendered(self._template, self._manifest.name, **context, **self._special, raise_exception=_refuse)
-        )
+        context = {
+            "messages": [dict(message) for message in messages],
+            "add_generation_prompt": add_generation_prompt,
+            "raise_exception": _refuse,
+            **self._special,
+        }
+        return self.encode(_rendered(self._template, self._manifest.name, context))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, special tokens left out."""
