@@ -1,0 +1,107 @@
+"""The way in: a window painted first, everything that takes time to import afterwards."""
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QApplication
+
+from desk.facts.trouble import Trouble
+from desk.panel.theme import prepare
+from desk.panel.window import Window
+
+LATE = "desk.panel.heartbeat"
+"""The module that brings in numpy, the charts, the ledger, the board and the plant: imported after the first paint."""
+
+
+def open_window(replay: Path | None = None) -> int:
+    """Open the panel on this machine's factory, or on a recording, and return the exit code when it is closed."""
+    if why := _no_display():
+        print(why, file=sys.stderr)  # noqa: T201 the window's only way to speak without a screen
+        return 1
+    application = dressed_application()
+    window = Window(mode="live" if replay is None else "replay")
+    _close_on_signals(window)
+    late = _LateImport(LATE)
+    late.done.connect(lambda module: _furnish(window, module, replay), Qt.ConnectionType.QueuedConnection)
+    late.failed.connect(_raise)
+    window.painted.connect(late.start)
+    window.show()
+    code = application.exec()
+    late.join()
+    return code
+
+
+def dressed_application() -> QApplication:
+    """The one QApplication, in Fusion with our fonts and colours, made on first use."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication) and existing.applicationName() == "Token Desk":
+        return existing
+    application = existing if isinstance(existing, QApplication) else QApplication(["token-desk"])
+    application.setApplicationName("Token Desk")
+    application.setDesktopFileName("token-desk")
+    prepare(application)
+    return application
+
+
+def _no_display() -> str:
+    """Why no window can be shown, as one sentence; empty where one can. Without this, Qt would abort the process."""
+    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
+        return ""
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return ""
+    return "There is no display to open a window on. Use `desk run` for a run without a screen, or `desk shot`."
+
+
+class _LateImport(QObject):
+    """Imports a module in a thread, so that the window answers meanwhile, and hands it over in the window's thread."""
+
+    done = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._thread = threading.Thread(target=self._run, name=f"import {name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            module = importlib.import_module(self._name)
+        except BaseException as error:
+            self.failed.emit(error)
+        else:
+            self.done.emit(module)
+
+
+def _furnish(window: Window, module: Any, replay: Path | None) -> None:
+    try:
+        module.furnish(window, replay)
+    except Trouble as trouble:
+        window.show_trouble(trouble)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def _close_on_signals(window: Window) -> None:
+    """Let Ctrl+C in the terminal and a polite kill close the window, and with it the run and its recording."""
+
+    def close(_signal: int, _frame: object) -> None:
+        QTimer.singleShot(0, window.close)
+
+    for name in ("SIGINT", "SIGTERM"):
+        if number := getattr(signal, name, None):
+            signal.signal(number, close)

@@ -1,0 +1,265 @@
+"""What stands around every view: the rail, the line of notices, the footer and the sheet of keys."""
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desk.panel.bars import Toggle, paint_warning
+from desk.panel.icons import paint_icon
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.shown import Notice, Shown
+from desk.panel.theme import RADIUS, Theme, font
+
+WINDOWS_MIN = (1, 5, 15, 60)
+SMOOTHINGS_S = (0, 3, 10, 30)
+KEYS = (
+    ("Space", "freeze the display; the recording goes on"),
+    ("Ctrl+Enter", "start, stop"),
+    ("Ctrl+.", "emergency stop"),
+    ("Ctrl+E", "picture of what is shown"),
+    ("F", "follow now"),
+    ("[  ]", "shorter, longer window"),
+    ("↑ ↓ Enter", "choose and edit a tier"),
+    ("Esc", "take back, close"),
+    ("?", "this sheet"),
+)
+
+
+class Label(QLabel):
+    """Words in a colour of the theme. A style sheet on the window keeps its palette from reaching plain labels."""
+
+    def __init__(self, theme: Theme, text: str = "", size: int = 12, weight: int = 400, token: str = "text") -> None:
+        super().__init__(text)
+        self._theme, self._token = theme, token
+        self.setFont(font(size, weight))
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def _dress(self) -> None:
+        tokens = self.palette()
+        tokens.setColor(QPalette.ColorRole.WindowText, self._theme.colour(self._token))
+        self.setPalette(tokens)
+
+
+class Rail(QWidget):
+    """The views that there are, at the left edge."""
+
+    help = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setFixedWidth(56)
+        self._help = QPushButton("?", self)
+        self._help.setProperty("bare", True)
+        self._help.setStyleSheet("padding: 0; min-height: 28px;")
+        self._help.setFixedSize(32, 30)
+        self._help.setAccessibleName("Keys")
+        self._help.setToolTip("Keys  ?")
+        self._help.clicked.connect(self.help)
+        theme.changed.connect(self.update)
+
+    def resizeEvent(self, _event: object) -> None:
+        self._help.move((self.width() - 32) // 2, self.height() - 36)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        theme, wide = self._theme, self.width()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), theme.colour("panel"))
+        painter.fillRect(QRectF(wide - 1, 0, 1, self.height()), theme.colour("line"))
+        paint_icon(painter, QRectF(wide / 2 - 11, 13, 22, 22), "mark", theme.colour("text").name())
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour("raised"))
+        painter.drawRoundedRect(QRectF(4, 48, wide - 8, 56), 6, 6)
+        painter.fillRect(QRectF(0, 61, 3, 30), theme.colour("text"))
+        paint_icon(painter, QRectF(wide / 2 - 10, 56, 20, 20), "activity", theme.colour("text").name())
+        painter.setPen(theme.colour("text"))
+        painter.setFont(font(11, 600))
+        painter.drawText(QRectF(0, 80, wide, 18), Qt.AlignmentFlag.AlignCenter, "Floor")
+        painter.end()
+
+
+class NoticeStrip(QWidget):
+    """The most pressing notice and how many there are; its place is kept when there is none."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._notices: tuple[Notice, ...] = ()
+        self.setFixedHeight(32)
+        self.setAccessibleName("Notices")
+        theme.changed.connect(self.update)
+
+    def show_notices(self, notices: tuple[Notice, ...]) -> None:
+        if notices != self._notices:
+            self._notices = notices
+            said = " ".join(f"{notice.cause} {notice.remedy}".strip() for notice in notices)
+            self.setAccessibleDescription(said or "No alarms")
+            self.setToolTip("\n".join(f"{notice.cause} {notice.remedy}".strip() for notice in notices))
+            self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        theme = self._theme
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle = self.height() / 2
+        if not self._notices:
+            painter.setPen(QPen(theme.colour("mut"), 1))
+            painter.drawEllipse(QPointF(18, middle), 3.5, 3.5)
+            painter.setFont(font(12))
+            self._say(painter, 34, "No alarms", 400)
+            painter.end()
+            return
+        notice = self._notices[0]
+        sign = theme.colour("bad" if notice.severe else "warn")
+        painter.setPen(QPen(sign, 1))
+        painter.setBrush(theme.colour("warnbg"))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS - 2, RADIUS - 2)
+        paint_warning(painter, theme, QPointF(18, middle), severe=notice.severe)
+        right = self.width() - 16
+        if len(self._notices) > 1:
+            painter.setFont(font(12))
+            painter.setPen(theme.colour("mut"))
+            count = f"1 of {len(self._notices)}"
+            right -= painter.fontMetrics().horizontalAdvance(count) + 12
+            self._say(painter, right + 12, count, 120)
+        painter.setFont(font(13, 600))
+        painter.setPen(theme.colour("text"))
+        end = self._say(painter, 36, notice.cause, right - 36)
+        painter.setFont(font(13))
+        painter.setPen(theme.colour("soft"))
+        self._say(painter, end + 12, notice.remedy, right - end - 12)
+        painter.end()
+
+    def _say(self, painter: QPainter, x: float, text: str, room: float) -> float:
+        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(max(room, 0)))
+        wide = painter.fontMetrics().horizontalAdvance(text)
+        painter.drawText(QRectF(x, 0, wide + 4, self.height()), Qt.AlignmentFlag.AlignVCenter, text)
+        return x + wide
+
+
+class Footer(QWidget):
+    """How the charts are seen, and the run so far."""
+
+    span_chosen = Signal(float)
+    smoothing_chosen = Signal(float)
+    follow_chosen = Signal(bool)
+
+    def __init__(self, theme: Theme, numbers: Numbers, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._numbers = numbers
+        self._said: tuple[object, ...] = ()
+        self.setFixedHeight(32)
+        self.span = _choice("Window of the charts", [f"{minutes} min" for minutes in WINDOWS_MIN])
+        self.span.setCurrentIndex(1)
+        self.span.currentIndexChanged.connect(lambda i: self.span_chosen.emit(60.0 * WINDOWS_MIN[i]))
+        self.smoothing = _choice("Smoothing", ["off", *(f"{seconds} s" for seconds in SMOOTHINGS_S[1:])])
+        self.smoothing.setCurrentIndex(1)
+        self.smoothing.currentIndexChanged.connect(lambda i: self.smoothing_chosen.emit(float(SMOOTHINGS_S[i])))
+        self.follow = Toggle(theme, "Follow now")
+        self.follow.setChecked(True)
+        self.follow.setToolTip("Charts follow the present  F")
+        self.follow.toggled.connect(self.follow_chosen)
+        self._totals = QLabel()
+        self._totals.setTextFormat(Qt.TextFormat.RichText)
+        self._totals.setAccessibleName("Run so far")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for word, box in (("Window", self.span), ("Smoothing", self.smoothing)):
+            row.addWidget(Label(theme, word, token="mut"))
+            row.addWidget(box)
+            row.addSpacing(12)
+        row.addWidget(Label(theme, "Follow", token="mut"))
+        row.addSpacing(4)
+        row.addWidget(self.follow)
+        row.addStretch(1)
+        row.addWidget(self._totals)
+
+    def step_span(self, step: int) -> None:
+        """One window shorter or longer, as far as there are."""
+        self.span.setCurrentIndex(max(0, min(len(WINDOWS_MIN) - 1, self.span.currentIndex() + step)))
+
+    def show_totals(self, shown: Shown) -> None:
+        said = (shown.totals, shown.recording_bytes, shown.mode, shown.state, self._theme.scheme)
+        if said == self._said:
+            return
+        self._said = said
+        numbers, totals, tokens = self._numbers, shown.totals, self._theme.palette
+        watt_hours = None if totals.joules is None else totals.joules / 3600
+        energy = numbers.with_unit(watt_hours, "Wh")
+        parts = [
+            numbers.clock(totals.seconds),
+            f"{numbers.count(totals.tokens)} tok",
+            f"{DASH} Wh" if energy == DASH else energy,
+            f"{numbers.fixed(totals.revenue, 4 if (totals.revenue or 0) < 1 else 2)} $ implied",
+        ]
+        head = f'<span style="color:{tokens.mut}">Run</span>&nbsp; '
+        body = "&nbsp;&nbsp;&nbsp;&nbsp;".join(f"<b>{part}</b>" for part in parts)
+        tail = ""
+        if shown.recording_bytes is not None:
+            sign = "●" if shown.mode == "live" and shown.state in ("running", "paused", "opening") else "○"
+            word = "recording" if shown.mode == "live" else "recorded"
+            tail = f"&nbsp;&nbsp;&nbsp;&nbsp;{sign} <b>{word} {numbers.bytes(shown.recording_bytes)}</b>"
+        elif shown.state == "idle":
+            body, head = f'<span style="color:{tokens.mut}">not recording: no run</span>', ""
+        self._totals.setText(f'<span style="font-size:12px">{head}{body}{tail}</span>')
+
+
+def _choice(name: str, words: list[str]) -> QComboBox:
+    box = QComboBox()
+    box.setProperty("quiet", True)
+    box.setProperty("bare", True)
+    box.addItems(words)
+    box.setAccessibleName(name)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    return box
+
+
+class KeySheet(QFrame):
+    """The keys, over the window until Esc or `?`."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._over = parent
+        self.setAccessibleName("Keys")
+        self.setFixedSize(QSize(420, 64 + 28 * len(KEYS)))
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(24, 20, 24, 20)
+        outer.addWidget(Label(theme, "Keys", 14, 600))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(24)
+        for row, (key, what) in enumerate(KEYS):
+            left = Label(theme, key)
+            left.setFont(font(12, 500, mono=True))
+            grid.addWidget(left, row, 0)
+            grid.addWidget(Label(theme, what, 13, token="soft"), row, 1)
+        grid.setColumnStretch(1, 1)
+        outer.addLayout(grid)
+        self.hide()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._theme.colour("band"), 1))
+        painter.setBrush(self._theme.colour("raised"))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        painter.end()
+
+    def toggle(self) -> None:
+        parent = self._over
+        self.move((parent.width() - self.width()) // 2, (parent.height() - self.height()) // 2)
+        self.setVisible(self.isHidden())
+        self.raise_()

@@ -1,0 +1,193 @@
+"""The run bar: Start, Pause and STOP, always at the same place, and what the factory is busy with before it runs."""
+
+from typing import Protocol
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+
+from desk.panel.icons import icon
+from desk.panel.shown import Job, Shown
+from desk.panel.theme import Theme, font
+
+HEIGHT = 48
+SPEEDS = (1, 2, 5, 10, 60)
+
+
+class Player(Protocol):
+    """What a replay can be asked for; positions are seconds since the run started."""
+
+    speed: float
+
+    @property
+    def playing(self) -> bool: ...
+    @property
+    def position(self) -> float: ...
+    @property
+    def duration(self) -> float: ...
+
+
+class RunBar(QWidget):
+    """Emits orders and mirrors what came of them; it keeps no state of its own about the run."""
+
+    start = Signal()
+    pause = Signal()
+    resume = Signal()
+    stop = Signal()
+    play = Signal()
+    hold = Signal()
+    seek = Signal(float)
+    pace = Signal(float)
+
+    def __init__(self, theme: Theme, mode: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._live = mode == "live"
+        self._shown = Shown()
+        self._playing = False
+        self.setFixedHeight(HEIGHT)
+        self.go = QPushButton()
+        self.go.setFixedWidth(112)
+        self.go.setIconSize(QSize(14, 14))
+        self.go.clicked.connect(self._go)
+        self.halt = QPushButton("STOP")
+        self.halt.setProperty("strong", True)
+        self.halt.setFixedWidth(112)
+        self.halt.setIconSize(QSize(12, 12))
+        self.halt.setIcon(icon(theme, "square", "text"))
+        self.halt.setAccessibleName("Stop the run")
+        self.halt.setToolTip("Stop the run  Ctrl+Enter\nCut every request at once  Ctrl+.")
+        self.halt.clicked.connect(self.stop)
+        self._facts = QLabel()
+        self._facts.setTextFormat(Qt.TextFormat.RichText)
+        self._progress = _Progress(theme)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 8, 0, 8)
+        row.setSpacing(16)
+        row.addWidget(self.go)
+        if not self._live:
+            self._add_player(row)
+        row.addWidget(self._facts)
+        row.addWidget(self._progress, 1)
+        row.addWidget(self.halt)
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def _add_player(self, row: QHBoxLayout) -> None:
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setFixedWidth(280)
+        self._slider.setAccessibleName("Position in the recording, tenths of a second")
+        self._slider.sliderMoved.connect(lambda tenths: self.seek.emit(tenths / 10))
+        self._slider.actionTriggered.connect(lambda _action: self.seek.emit(self._slider.sliderPosition() / 10))
+        self._speed = QComboBox()
+        self._speed.setAccessibleName("Speed of the replay")
+        self._speed.addItems([f"{speed} ×" for speed in SPEEDS])
+        self._speed.activated.connect(lambda index: self.pace.emit(float(SPEEDS[index])))
+        row.addWidget(self._slider)
+        row.addWidget(self._speed)
+
+    # ---- mirroring
+
+    def show_run(self, shown: Shown) -> None:
+        """Follow the run: which orders make sense now, and what it is busy with."""
+        self._shown = shown
+        self._dress()
+        self._progress.show_job(shown.job)
+
+    def show_player(self, player: Player) -> None:
+        """Follow the replay."""
+        self._playing = player.playing
+        self._slider.setMaximum(round(player.duration * 10))
+        if not self._slider.isSliderDown():
+            self._slider.setValue(round(player.position * 10))
+        self._dress()
+
+    def _dress(self) -> None:
+        state = self._shown.state
+        if self._live:
+            word, picture, name = {
+                "idle": ("Start", "play", "Start the factory"),
+                "stopped": ("Start", "play", "Start the factory"),
+                "opening": ("Pause", "pause", "Pause the factory"),
+                "running": ("Pause", "pause", "Pause the factory"),
+                "paused": ("Resume", "play", "Resume the factory"),
+            }[state]
+            self.go.setEnabled(state != "opening")
+            self.halt.setEnabled(state in ("opening", "running", "paused"))
+        else:
+            word, picture = ("Hold", "pause") if self._playing else ("Play", "play")
+            name = "Hold the replay" if self._playing else "Play the recording"
+            self.halt.setEnabled(False)
+        if self.go.text() != f" {word}":
+            self.go.setText(f" {word}")
+            self.go.setAccessibleName(name)
+            self.go.setToolTip(f"{name}  Ctrl+Enter" if word in ("Start", "Play", "Hold") else name)
+            self.go.setIcon(icon(self._theme, picture, "text"))
+        self._facts.setText(self._words())
+
+    def _words(self) -> str:
+        mut, text = self._theme.palette.mut, self._theme.palette.text
+        users = self._shown.users
+        pairs = [("Scenario", self._shown.scenario.capitalize()), ("Load", f"{users:,} user{'s' * (users != 1)}")]
+        return "&nbsp;&nbsp;&nbsp;&nbsp;".join(
+            f'<span style="color:{mut}">{head}</span>&nbsp; <span style="color:{text}; font-weight:500">{rest}</span>'
+            for head, rest in pairs
+        )
+
+    # ---- ordering
+
+    def _go(self) -> None:
+        if not self._live:
+            (self.hold if self._playing else self.play).emit()
+        elif self._shown.state == "running":
+            self.pause.emit()
+        elif self._shown.state == "paused":
+            self.resume.emit()
+        else:
+            self.start.emit()
+
+    def toggle(self) -> None:
+        """Ctrl+Enter: start what stands, stop what runs."""
+        if not self._live:
+            self._go()
+        elif self._shown.state in ("idle", "stopped"):
+            self.start.emit()
+        else:
+            self.stop.emit()
+
+
+class _Progress(QWidget):
+    """A job in words and a bar below it; an unknown size is a bar without a length, nothing moves by itself."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._job: Job | None = None
+        self.setAccessibleName("Progress")
+
+    def show_job(self, job: Job | None) -> None:
+        if job != self._job:
+            self._job = job
+            self.setAccessibleDescription(job.text if job else "")
+            self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        if self._job is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        wide = min(self.width(), 360)
+        left = self.width() - wide
+        painter.setFont(font(12, 400))
+        painter.setPen(self._theme.colour("soft"))
+        share = "" if self._job.done is None else f"{100 * self._job.done:.0f} %"
+        text = painter.fontMetrics().elidedText(self._job.text, Qt.TextElideMode.ElideRight, wide - 48)
+        painter.drawText(QRectF(left, 2, wide, 16), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.drawText(QRectF(left, 2, wide, 16), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, share)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.colour("track"))
+        painter.drawRoundedRect(QRectF(left, 22, wide, 6), 3, 3)
+        if self._job.done:
+            painter.setBrush(self._theme.colour("mut"))
+            painter.drawRoundedRect(QRectF(left, 22, wide * min(self._job.done, 1.0), 6), 3, 3)
+        painter.end()

@@ -1,0 +1,150 @@
+"""What the Floor shows at one moment, as plain values: the widgets read nothing else.
+
+One value of `Shown` is taken from ledger and board twice a second (`desk.panel.look`), also by the pictures that need
+no window. Freezing the display is keeping the last one. An absent number is `None` and is drawn as a dash.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from desk.facts.happened import Tried
+from desk.facts.tiers import Tier
+
+Mode = Literal["live", "replay"]
+State = Literal["idle", "opening", "running", "paused", "stopped"]
+Provenance = Literal["measured", "derived", "assumed", "estimated", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One headline figure. `spark` are its last five minutes, oldest first; `note` says what it covers or lacks."""
+
+    key: str
+    title: str
+    unit: str
+    value: float | None = None
+    provenance: Provenance = "unavailable"
+    note: str = ""
+    spark: tuple[float | None, ...] = ()
+    limit: float | None = None
+    limit_word: str = ""
+
+
+EMPTY = (
+    Value("tokens_per_second", "Tokens out", "tok/s", note="no run yet"),
+    Value("watts", "Power", "W", note="the meter is opening"),
+    Value("tokens_per_joule", "Tokens per watt", "tok/J", note="needs tokens and watts of one window"),
+    Value("energy_cost", "Energy cost", "$/Mtok", note="needs tokens and watts"),
+    Value("revenue", "Implied revenue", "$/h", note="needs tokens; prices are set"),
+)
+"""The headline figures before anything is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class TierLine:
+    """One tier in the table. Rates are per second, `on_time` is a fraction of the finished tokens in the window."""
+
+    tier: Tier
+    state: str = ""
+    tokens_per_second: float | None = None
+    speed: float | None = None
+    ttft_p95: float | None = None
+    queue: int | None = None
+    dollars_per_hour: float | None = None
+    on_time: float | None = None
+    tokens_per_joule: float | None = None
+
+    @property
+    def slow(self) -> bool:
+        """Tokens per second per user are under the promise."""
+        promised = self.tier.promise.tokens_per_second_per_user
+        return promised is not None and self.speed is not None and self.speed < promised
+
+    @property
+    def late(self) -> bool:
+        """The 95th percentile of TTFT is over the promise."""
+        promised = self.tier.promise.ttft_s
+        return promised is not None and self.ttft_p95 is not None and self.ttft_p95 > promised
+
+    @property
+    def misses(self) -> bool:
+        return self.slow or self.late
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """One reading of the device on its scale: `at`, `limit` and the `normal` range are fractions of the full scale."""
+
+    label: str
+    value: str
+    note: str = ""
+    at: float | None = None
+    limit: float | None = None
+    normal: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The device card: pointers, words below them, and the watt sources that were tried in vain."""
+
+    title: str = "Machine"
+    pointers: tuple[Pointer, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    tried: tuple[Tried, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that is under way before or beside the run; `done` is a fraction, `None` while its size is unknown."""
+
+    text: str
+    done: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line that asks for attention, with what to do."""
+
+    cause: str
+    remedy: str = ""
+    severe: bool = False
+    tier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The run so far."""
+
+    seconds: float = 0.0
+    tokens: int = 0
+    joules: float | None = None
+    revenue: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    mode: Mode = "live"
+    state: State = "idle"
+    run: str = ""
+    wall: float | None = None
+    clock: str = ""
+    model: str = ""
+    provider: str = ""
+    device: str = ""
+    meter: str = ""
+    scenario: str = "steady"
+    preset: str = ""
+    users: int = 0
+    values: tuple[Value, ...] = EMPTY
+    tiers: tuple[TierLine, ...] = ()
+    machine: Machine = Machine()
+    job: Job | None = None
+    notices: tuple[Notice, ...] = ()
+    totals: Totals = Totals()
+    recording_bytes: int | None = None
+    watts_wanted: bool = False
+    dashed: bool = False
+
+    @property
+    def misses(self) -> tuple[TierLine, ...]:
+        return tuple(line for line in self.tiers if line.misses)

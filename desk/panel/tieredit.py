@@ -1,0 +1,313 @@
+"""The editor of one tier: it orders, and shows a value as set only when the fact of it has come back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
+
+from desk.facts.tiers import Tier
+from desk.panel.bars import paint_swatch
+from desk.panel.cards import Card
+from desk.panel.theme import Theme, font
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting: where it lies in a `Tier`, how it is written, and whether the lane must drain for it."""
+
+    path: str
+    label: str
+    unit: str = ""
+    whole: bool = False
+    optional: bool = False
+    drains: bool = False
+
+    def of(self, tier: Tier) -> Any:
+        value: Any = tier
+        for name in self.path.split("."):
+            value = getattr(value, name)
+        return value
+
+    def into(self, tier: Tier, value: Any) -> Tier:
+        """The tier with this setting; raises `ValueError` in words for one that no lane can run."""
+        outer, _, inner = self.path.partition(".")
+        if inner:
+            value = msgspec.structs.replace(getattr(tier, outer), **{inner: value})
+        return msgspec.structs.replace(tier, **{outer: value})
+
+    def read(self, text: str) -> Any:
+        """The value that a text names; raises `ValueError` in words."""
+        text = text.strip()
+        if not text and self.optional:
+            return None
+        try:
+            # A thousands separator makes no sense in a price, a decimal comma none in a count.
+            return int(text.replace(",", "").replace(" ", "")) if self.whole else float(text.replace(",", "."))
+        except ValueError:
+            kind = "a whole number" if self.whole else "a number"
+            raise ValueError(f"{self.label}: “{text}” is not {kind}") from None
+
+    def write(self, value: Any) -> str:
+        if value is None:
+            return ""
+        return f"{value:,}" if self.whole else f"{value:g}" if self.path == "share" else f"{value:.2f}"
+
+
+FIELDS = (
+    Field("price.input", "Input price", "$/Mtok"),
+    Field("price.cached", "Cached input", "$/Mtok"),
+    Field("price.output", "Output price", "$/Mtok"),
+    Field("users", "Users", whole=True),
+    Field("share", "Share", "of 1"),
+    Field("promise.tokens_per_second_per_user", "Speed ≥", "tok/s", optional=True),
+    Field("promise.ttft_s", "First token ≤", "s", optional=True),
+    Field("context", "Context", "tokens", whole=True, drains=True),
+    Field("slots", "Slots", whole=True, drains=True),
+    Field("model", "Model", drains=True),
+)
+ROWS = 5
+
+
+class TierEdit(Card):
+    """A card with the ten settings of one tier. `changed` carries the tier as ordered, never yet as in force."""
+
+    changed = Signal(object)
+    closed = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, parent)
+        self.setAccessibleName("Tier settings")
+        self._tier: Tier | None = None
+        self._ordered: dict[str, Any] = {}
+        self._inputs: dict[str, QLineEdit | QComboBox] = {}
+        self._read_only = False
+        self._title = QLabel()
+        self._title.setFont(font(14, 600))
+        self._hint = _label("", 11)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._message = _label("", 12)
+        self._message.setWordWrap(True)
+        close = QPushButton("Close")
+        close.setProperty("quiet", True)
+        close.setAccessibleName("Close the tier settings")
+        close.clicked.connect(self.closed)
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        head.addSpacing(18)
+        head.addWidget(self._title)
+        head.addWidget(self._hint, 1)
+        head.addWidget(close)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(16, 8, 16, 8)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(6)
+        grid.addLayout(head, 0, 0, 1, 7)
+        for index, field in enumerate(FIELDS):
+            self._place(grid, field, 1 + index % ROWS, 4 * (index // ROWS))
+        grid.setColumnMinimumWidth(3, 16)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(5, 1)
+        grid.addWidget(self._message, 1 + ROWS, 0, 1, 7)
+        grid.setRowStretch(2 + ROWS, 1)
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def _place(self, grid: QGridLayout, field: Field, row: int, column: int) -> None:
+        grid.addWidget(_label(field.label, 13), row, column)
+        if field.path == "model":
+            box = QComboBox()
+            box.activated.connect(lambda _index: self._commit(field))
+            self._inputs[field.path] = box
+            grid.addWidget(box, row, column + 1, 1, 2)
+        else:
+            line = QLineEdit()
+            line.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            line.editingFinished.connect(lambda: self._commit(field))
+            line.installEventFilter(self)
+            line.setPlaceholderText("none" if field.optional else "")
+            self._inputs[field.path] = line
+            grid.addWidget(line, row, column + 1)
+            grid.addWidget(_label(field.unit, 11), row, column + 2)
+        self._inputs[field.path].setAccessibleName(f"{field.label} {field.unit}".strip())
+        self._inputs[field.path].setProperty("path", field.path)
+
+    def _dress(self) -> None:
+        tokens = self.theme.palette
+        self.setStyleSheet(
+            f"QLabel {{ color: {tokens.soft}; }}"
+            f'QLabel[refused="true"] {{ color: {tokens.text}; font-weight: 600; }}'
+            f'QLineEdit[refused="true"] {{ border-color: {tokens.warn}; background: {tokens.warnbg}; }}'
+            f'QLineEdit[waiting="true"], QComboBox[waiting="true"] {{ color: {tokens.mut}; font-style: italic; }}'
+        )
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._tier:
+            middle = self._title.geometry().center().y() + 1
+            paint_swatch(QPainter(self), self.theme, self._tier.name, QPointF(21, middle))
+
+    # ---- what is in force
+
+    @property
+    def tier(self) -> str:
+        """The name of the tier being edited, empty before the first."""
+        return self._tier.name if self._tier else ""
+
+    def set_models(self, names: Sequence[str]) -> None:
+        """The models that the user may choose from."""
+        box = self._inputs["model"]
+        assert isinstance(box, QComboBox)
+        chosen = box.currentText()
+        box.clear()
+        box.addItems(list(names))
+        if chosen:
+            self._write(FIELDS[-1], chosen)
+
+    def set_read_only(self, read_only: bool) -> None:
+        """In a replay the knobs follow the recording and take no orders."""
+        self._read_only = read_only
+        for widget in self._inputs.values():
+            if isinstance(widget, QLineEdit):
+                widget.setReadOnly(read_only)
+            else:
+                widget.setEnabled(not read_only)
+
+    def edit(self, tier: Tier, state: str = "") -> None:
+        """Turn to a tier, dropping what was typed for another."""
+        if self.tier != tier.name:
+            self._ordered.clear()
+            self._say("")
+        self._tier = None
+        self.show_tier(tier, state)
+
+    def show_tier(self, tier: Tier, state: str = "") -> None:
+        """The settings now in force: each field follows, but for the one being typed in and those still on the way."""
+        fresh = self._tier is None
+        self._tier = tier
+        self._title.setText(tier.name)
+        self.update()
+        self._hint.setText(state or ("follows the recording" if self._read_only else ""))
+        for field in FIELDS:
+            value = field.of(tier)
+            if self._ordered.get(field.path, _NONE) == value:
+                del self._ordered[field.path]
+            widget = self._inputs[field.path]
+            typing = isinstance(widget, QLineEdit) and widget.hasFocus() and widget.isModified()
+            waiting = field.path in self._ordered
+            _mark(widget, "waiting", waiting)
+            if fresh or not (typing or waiting):
+                self._write(field, value)
+        if self._ordered:
+            drains = any(field.drains for field in FIELDS if field.path in self._ordered)
+            self._say("Ordered; takes hold when the lane has drained." if drains else "Ordered.")
+        elif self._message.property("kind") == "ordered":
+            self._say("")
+
+    # ---- what is ordered
+
+    def _commit(self, field: Field) -> None:
+        if self._tier is None or self._read_only:
+            return
+        widget = self._inputs[field.path]
+        text = widget.currentText() if isinstance(widget, QComboBox) else widget.text()
+        if isinstance(widget, QLineEdit) and not widget.isModified():
+            return
+        try:
+            value = text if field.path == "model" else field.read(text)
+            # Orders on the way are kept: two quick edits must not undo each other.
+            wanted = self._tier
+            for other in FIELDS:
+                if other.path in self._ordered:
+                    wanted = other.into(wanted, self._ordered[other.path])
+            wanted = field.into(wanted, value)
+        except ValueError as error:
+            self._refuse(field, _sentence(str(error)))
+            return
+        _mark(widget, "refused", False)
+        if isinstance(widget, QLineEdit):
+            widget.setModified(False)
+        if value == field.of(self._tier):
+            self._ordered.pop(field.path, None)
+            self._write(field, value)
+            self._say("")
+            return
+        self._ordered[field.path] = value
+        self.changed.emit(wanted)
+        self.show_tier(self._tier, self._hint.text())
+
+    def take_back(self) -> None:
+        """The last order was refused by the factory: show what is in force again."""
+        self._ordered.clear()
+        if self._tier:
+            self.show_tier(self._tier, self._hint.text())
+
+    def _refuse(self, field: Field, why: str) -> None:
+        assert self._tier is not None
+        _mark(self._inputs[field.path], "refused", True)
+        kept = field.write(field.of(self._tier)) or "none"
+        self._say(f"▲ {why} The factory keeps {kept}. Esc takes it back.", kind="refused")
+
+    def _say(self, text: str, kind: str = "ordered") -> None:
+        self._message.setText(text)
+        _mark(self._message, "refused", bool(text) and kind == "refused")
+        self._message.setProperty("kind", kind if text else "")
+
+    def _write(self, field: Field, value: Any) -> None:
+        widget = self._inputs[field.path]
+        text = field.write(value) if field.path != "model" else value
+        if isinstance(widget, QComboBox):
+            if widget.findText(text) < 0:
+                widget.addItem(text)
+            widget.setCurrentText(text)
+        elif widget.text() != text:
+            widget.setText(text)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
+            self._escape(watched)
+            return True
+        return super().eventFilter(watched, event)
+
+    def _escape(self, watched: QObject) -> None:
+        """The first Esc takes back what was typed, the next closes the editor."""
+        field = next((f for f in FIELDS if self._inputs[f.path] is watched), None)
+        line = self._inputs[field.path] if field else None
+        if self._tier and field and isinstance(line, QLineEdit) and line.text() != field.write(field.of(self._tier)):
+            self._ordered.pop(field.path, None)
+            line.setModified(False)
+            _mark(line, "refused", False)
+            self._write(field, field.of(self._tier))
+            self._say("")
+        else:
+            self.closed.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.closed.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+_NONE = object()
+
+
+def _label(text: str, size: int) -> QLabel:
+    label = QLabel(text)
+    label.setFont(font(size))
+    return label
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _mark(widget: QWidget, name: str, on: bool) -> None:
+    """Set a state that the style sheet draws; restyling is dear, so only when it changes."""
+    if bool(widget.property(name)) != on:
+        widget.setProperty(name, on)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)

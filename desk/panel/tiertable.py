@@ -1,0 +1,248 @@
+"""The tier table: Ultra on top, each value beside what was promised; late is amber, a sign and a tinted row."""
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from desk.panel.bars import TRACK, paint_fill, paint_swatch, paint_warning
+from desk.panel.cards import paint_card
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.shown import TierLine
+from desk.panel.theme import Theme, font
+
+HEAD = 64
+ROW = 40
+PAD = 16
+ON_TIME = 0.95
+"""Where the tick on the on-time bar stands."""
+
+
+class TierTable(QWidget):
+    """Emits `opened` with the name of a tier when its row is clicked, or chosen with the arrows and Enter."""
+
+    opened = Signal(str)
+
+    def __init__(self, theme: Theme, numbers: Numbers, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._numbers = numbers
+        self._lines: tuple[TierLine, ...] = ()
+        self._note = ""
+        self._chosen = ""
+        self._hover = -1
+        self._edited = ""
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Tiers")
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(496, HEAD + ROW * (max(len(self._lines), 5) + 1))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(400, self.sizeHint().height())
+
+    def show_tiers(self, lines: tuple[TierLine, ...], note: str) -> None:
+        """Show the tiers, cheapest first as everywhere in the program; the table turns them over."""
+        lines = tuple(reversed(lines))
+        if (lines, note) == (self._lines, self._note):
+            return
+        resized = len(lines) != len(self._lines)
+        self._lines, self._note = lines, note
+        self.setAccessibleDescription(" ".join(self._sentence(line) for line in lines))
+        if resized:
+            self.updateGeometry()
+        self.update()
+
+    def mark_edited(self, tier: str) -> None:
+        """Keep the row of the tier whose settings are open visible as such; empty for none."""
+        self._edited = tier
+        self.update()
+
+    def _sentence(self, line: TierLine) -> str:
+        numbers = self._numbers
+        state = "late" if line.misses else line.state or "in time"
+        return (
+            f"{line.tier.name}: {numbers.spoken(line.tokens_per_second, 'tok/s')}, "
+            f"{numbers.spoken(line.speed, 'tok/s/user')}, {numbers.spoken(line.dollars_per_hour, '$/h')}, {state}."
+        )
+
+    # ---- choosing
+
+    def _row_at(self, y: float) -> int:
+        row = int((y - HEAD) // ROW)
+        return row if y >= HEAD and 0 <= row < len(self._lines) else -1
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        row = self._row_at(event.position().y())
+        if row != self._hover:
+            self._hover = row
+            self.setCursor(Qt.CursorShape.PointingHandCursor if row >= 0 else Qt.CursorShape.ArrowCursor)
+            self.setToolTip(f"Edit {self._lines[row].tier.name}" if row >= 0 else "")
+            self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = -1
+        self.update()
+        super().leaveEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        row = self._row_at(event.position().y())
+        if row >= 0 and event.button() == Qt.MouseButton.LeftButton:
+            self._open(row)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        names = [line.tier.name for line in self._lines]
+        row = names.index(self._chosen) if self._chosen in names else -1
+        if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up) and names:
+            step = 1 if event.key() == Qt.Key.Key_Down else -1
+            self._chosen = names[max(0, min(len(names) - 1, row + step))]
+            self.update()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row >= 0 and not event.modifiers():
+            self._open(row)
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        by_key = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        if by_key and not self._chosen and self._lines:
+            self._chosen = self._lines[0].tier.name
+        self.update()
+        super().focusInEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self.update()
+        super().focusOutEvent(event)
+
+    def _open(self, row: int) -> None:
+        self._chosen = self._lines[row].tier.name
+        self.opened.emit(self._chosen)
+        self.update()
+
+    # ---- painting
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_card(painter, self._theme, QRectF(self.rect()))
+        page = _Page(painter, self._theme, self._numbers, self.width())
+        page.head(self._note)
+        for row, line in enumerate(self._lines):
+            name = line.tier.name
+            chosen = self.hasFocus() and name == self._chosen
+            page.row(HEAD + row * ROW, line, lit=row == self._hover or name == self._edited, ringed=chosen)
+        page.foot(HEAD + max(len(self._lines), 5) * ROW, self._lines)
+        painter.end()
+
+
+class _Page:
+    """One painting of the table: columns are right edges measured from the right of the card."""
+
+    def __init__(self, painter: QPainter, theme: Theme, numbers: Numbers, width: int) -> None:
+        self._painter = painter
+        self._theme = theme
+        self._numbers = numbers
+        self._width = width
+        right = width - PAD
+        # A wide card has room for what a narrow one leaves out.
+        self._wide = width >= 540
+        self.money = right
+        self.queue = right - 46
+        self.ttft = self.queue - 42
+        self.speed = self.ttft - (96 if self._wide else 82)
+        self.rate = self.speed - (88 if self._wide else 70)
+        self.joule = self.rate - 56 if self._wide else None
+        self.bar = (PAD + 94, (self.joule or self.rate) - (60 if self._wide else 46))
+
+    def head(self, note: str) -> None:
+        self._say(PAD, 26, "Tiers", font(14, 600), "text", left=True)
+        self._say(self._width - PAD, 26, note, font(11), "mut")
+        face = font(11)
+        self._say(PAD, 52, "Tier", face, "mut", left=True)
+        self._say(self.bar[0], 52, "On time", face, "mut", left=True)
+        if self.joule:
+            self._say(self.joule, 52, "tok/J", face, "mut")
+        for edge, word in (
+            (self.rate, "tok/s"),
+            (self.speed, "tok/s/user"),
+            (self.ttft, "TTFT p95, s"),
+            (self.queue, "Queue"),
+            (self.money, "$/h"),
+        ):
+            self._say(edge, 52, word, face, "mut")
+        self._rule(HEAD)
+
+    def row(self, top: float, line: TierLine, *, lit: bool, ringed: bool) -> None:
+        painter, theme, numbers = self._painter, self._theme, self._numbers
+        box = QRectF(1, top, self._width - 2, ROW)
+        if line.misses:
+            painter.fillRect(box, theme.colour("warnbg"))
+            painter.fillRect(QRectF(1, top, 3, ROW), theme.colour("warn"))
+        elif lit:
+            painter.fillRect(box, theme.colour("raised"))
+        base = top + 25
+        paint_swatch(painter, theme, line.tier.name, QPointF(PAD + 5, top + 20))
+        self._say(PAD + 18, base, line.tier.name, font(13, 500), "text", left=True)
+        if line.misses:
+            paint_warning(painter, theme, QPointF(PAD + 84, top + 20))
+        if line.state:
+            self._say(self.bar[0] - 4, base, line.state, font(11), "mut", left=True)
+        else:
+            self._on_time(top, line.on_time, warn=line.misses)
+        promise = line.tier.promise
+        if self.joule:
+            self._say(self.joule, base, numbers.figure(line.tokens_per_joule, "tok/J"), font(13, 600), "text")
+        self._say(self.rate, base, numbers.figure(line.tokens_per_second, "tok/s"), font(13, 600), "text")
+        self._pair(
+            self.speed, base, numbers.figure(line.speed), "≥", promise.tokens_per_second_per_user, line.slow, whole=True
+        )
+        self._pair(self.ttft, base, numbers.figure(line.ttft_p95, "s"), "≤", promise.ttft_s, line.late)
+        queue = DASH if line.queue is None else numbers.count(line.queue)
+        self._say(self.queue, base, queue, font(13, 500), "text" if line.queue else "mut")
+        self._say(self.money, base, numbers.fixed(line.dollars_per_hour, 2), font(13, 600), "text")
+        self._rule(top + ROW)
+        if ringed:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(theme.colour("soft"), 1))
+            painter.drawRoundedRect(box.adjusted(3.5, 3.5, -3.5, -3.5), 4, 4)
+
+    def foot(self, top: float, lines: tuple[TierLine, ...]) -> None:
+        numbers = self._numbers
+        base = top + 25
+        self._say(PAD, base, "All", font(13, 600), "text", left=True)
+        rates = [line.tokens_per_second for line in lines if line.tokens_per_second is not None]
+        self._say(self.rate, base, numbers.figure(sum(rates) if rates else None, "tok/s"), font(13, 600), "text")
+        users = sum(line.tier.users for line in lines)
+        self._say(self.speed, base, f"{numbers.count(users)} users" if lines else "", font(11), "mut")
+        queues = [line.queue for line in lines if line.queue is not None]
+        self._say(self.queue, base, numbers.count(sum(queues) if queues else None), font(13, 500), "text")
+        money = [line.dollars_per_hour for line in lines if line.dollars_per_hour is not None]
+        self._say(self.money, base, numbers.fixed(sum(money) if money else None, 2), font(13, 600), "text")
+
+    # ---- parts
+
+    def _on_time(self, top: float, share: float | None, *, warn: bool) -> None:
+        left, right = self.bar[0], self.bar[1] - 28
+        track = QRectF(left, top + 16, max(right - left, 8), TRACK)
+        paint_fill(self._painter, self._theme, track, share, tick=ON_TIME, token="warn" if warn else "mut")
+        text = DASH if share is None else self._numbers.fixed(100 * share)
+        self._say(self.bar[1], top + 25, text, font(13, 600), "warn" if warn and share is not None else "text")
+
+    def _pair(
+        self, edge: float, base: float, value: str, sign: str, promised: float | None, bad: bool, *, whole: bool = False
+    ) -> None:
+        """A value and, smaller beside it, its promise, which keeps its own column so that values align."""
+        text = "" if promised is None else f"{sign} {promised:g}" if whole else f"{sign} {promised:.2f}"
+        self._say(edge, base, text, font(11), "soft")
+        self._say(edge - 38, base, value, font(13, 600), "warn" if bad else "text")
+
+    def _rule(self, y: float) -> None:
+        self._painter.fillRect(QRectF(1, y, self._width - 2, 1), self._theme.colour("line"))
+
+    def _say(self, x: float, base: float, text: str, face: QFont, token: str, *, left: bool = False) -> None:
+        self._painter.setFont(face)
+        self._painter.setPen(self._theme.colour(token))
+        if not left:
+            x -= self._painter.fontMetrics().horizontalAdvance(text)
+        self._painter.drawText(QPointF(x, base), text)

@@ -1,0 +1,190 @@
+"""The window: rail, status, run bar, the Floor and the footer; keys; and the picture of what is shown.
+
+It is painted before anything but PySide6 is imported; `attach` brings it to life later.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QShortcut
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+
+from desk.facts.trouble import Trouble
+from desk.panel.capture import file_name, picture_of, texts_of, write_png
+from desk.panel.floor import Floor
+from desk.panel.furniture import Footer, KeySheet, Rail
+from desk.panel.icons import application_icon
+from desk.panel.numbers import Numbers
+from desk.panel.runbar import RunBar
+from desk.panel.shown import Mode, Notice, Shown
+from desk.panel.statusline import StatusLine
+from desk.panel.theme import GUTTER, MARGIN, Theme
+
+SIZE = (1440, 900)
+SMALLEST = (1024, 700)
+WIDE = 1800
+"""From this width on, the rail is 72 wide instead of 56."""
+PICTURE_SCALE = 2.0
+
+
+class Window(QWidget):
+    """Mirrors what it is shown and emits orders; whoever attaches itself answers them."""
+
+    painted = Signal()
+    """Once, after the first paint."""
+
+    def __init__(self, mode: Mode = "live", theme: Theme | None = None, size: tuple[int, int] = SIZE) -> None:
+        super().__init__()
+        self.theme = theme or Theme()
+        self.numbers = Numbers()
+        self.shown = Shown(mode=mode)
+        self.frozen = False
+        self._painted = False
+        self._own: list[Notice] = []
+        self._on_close: Callable[[], None] | None = None
+        self.setWindowTitle("Token Desk")
+        self.setWindowIcon(application_icon())
+        self.setMinimumSize(*SMALLEST)
+        self.rail = Rail(self.theme)
+        self.status = StatusLine(self.theme)
+        self.runbar = RunBar(self.theme, mode)
+        self.floor = Floor(self.theme, self.numbers)
+        self.footer = Footer(self.theme, self.numbers)
+        self.sheet = KeySheet(self.theme, self)
+        self._arrange()
+        self._bind_keys()
+        self.rail.help.connect(self.sheet.toggle)
+        self.theme.changed.connect(self._dress)
+        self._dress()
+        self.resize(*size)
+        self.show_all(self.shown)
+
+    def _arrange(self) -> None:
+        page = QVBoxLayout()
+        page.setContentsMargins(MARGIN, 0, MARGIN, 2)
+        page.setSpacing(0)
+        page.addWidget(self.status)
+        page.addWidget(self.runbar)
+        page.addSpacing(GUTTER)
+        page.addWidget(self.floor, 1)
+        page.addSpacing(2)
+        page.addWidget(self.footer)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addLayout(page, 1)
+
+    def _dress(self) -> None:
+        self.theme.dress(self)
+        self.update()
+
+    # ---- keys
+
+    def _bind_keys(self) -> None:
+        bindings: tuple[tuple[str, Callable[[], Any]], ...] = (
+            ("Space", self.toggle_frozen),
+            ("Ctrl+Return", self.runbar.toggle),
+            ("Ctrl+Enter", self.runbar.toggle),
+            ("Ctrl+E", self.save_picture),
+            ("F", self.footer.follow.toggle),
+            ("[", lambda: self.footer.step_span(-1)),
+            ("]", lambda: self.footer.step_span(1)),
+            ("?", self.sheet.toggle),
+        )
+        for key, action in bindings:
+            QShortcut(QKeySequence(key), self, action)
+        self.halt_key = QShortcut(QKeySequence("Ctrl+."), self)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        focused = self.focusWidget()
+        if event.key() == Qt.Key.Key_Escape and self.sheet.isVisible():
+            self.sheet.hide()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focused, QAbstractButton):
+            # Space belongs to the display, so Enter presses buttons everywhere.
+            focused.click()
+        else:
+            super().keyPressEvent(event)
+
+    def toggle_frozen(self) -> None:
+        """Freeze or release the display; facts are taken in all the same."""
+        self.frozen = not self.frozen
+        self.status.show_status(self.shown, self.frozen)
+
+    # ---- mirroring
+
+    def show_all(self, shown: Shown) -> None:
+        """Show one moment in every part of the window."""
+        self.shown = shown
+        self.status.show_status(shown, self.frozen)
+        self.runbar.show_run(shown)
+        self.floor.show_floor(shown)
+        self.floor.notices.show_notices((*self._own, *shown.notices))
+        self.footer.show_totals(shown)
+
+    def show_trouble(self, trouble: Trouble) -> None:
+        """Say what went wrong with an order, until the next one."""
+        self._own = [Notice(trouble.cause, trouble.remedy, severe=True)]
+        self.floor.notices.show_notices((*self._own, *self.shown.notices))
+
+    def ordered(self, order: Callable[[], Any]) -> None:
+        """Give an order, and show the trouble it meets in place of the last one."""
+        self._own = []
+        try:
+            order()
+        except Trouble as trouble:
+            self.show_trouble(trouble)
+
+    # ---- pictures
+
+    def save_picture(self) -> None:
+        """Ask where to, and write a PNG of what was shown when the key was pressed."""
+        shown = self.shown
+        image = picture_of(self, PICTURE_SCALE)
+        name = file_name(
+            wall=shown.wall,
+            view="floor",
+            device=shown.device,
+            model=shown.model,
+            run=shown.run,
+            mode=shown.mode,
+        )
+        if path := self.ask_path(name):
+            self.ordered(lambda: write_png(image, path, texts_of(shown)))
+
+    def ask_path(self, name: str) -> Path | None:
+        """The user's choice of a file, `None` where there was none."""
+        chosen, _ = QFileDialog.getSaveFileName(self, "Picture of the Floor", str(Path.home() / name), "PNG (*.png)")
+        if not chosen:
+            return None
+        path = Path(chosen)
+        return path if path.suffix else path.with_suffix(".png")
+
+    # ---- life
+
+    def on_close(self, action: Callable[[], None]) -> None:
+        """What to end when the window closes."""
+        self._on_close = action
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self.theme.colour("bg"))
+        painter.end()
+        if not self._painted:
+            self._painted = True
+            # The children paint in the same pass; the signal comes when all of them have.
+            QTimer.singleShot(0, self.painted.emit)
+
+    def resizeEvent(self, _event: object) -> None:
+        self.rail.setFixedWidth(72 if self.width() >= WIDE else 56)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None
+        event.accept()
+        application = QApplication.instance()
+        if application is not None:
+            application.quit()
