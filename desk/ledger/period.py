@@ -1,21 +1,36 @@
 """What the ledger settles: a period of half a second, and the accounts of a whole run."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from desk.facts.happened import DeviceReading
+from desk.facts.happened import DeviceReading, Quality, Source
+from desk.facts.histogram import count_into, percentile
 
 PERIOD_S = 0.5
+
+EventKind = Literal["run", "tier", "tariff", "note", "trouble", "pause", "child"]
+
+
+@dataclass(slots=True, frozen=True)
+class Event:
+    """A mark for the event lane: `at` seconds since the run started, `text` one short line."""
+
+    at: float
+    kind: EventKind
+    text: str
+    tier: str = ""
 
 
 @dataclass(slots=True)
 class TierPeriod:
     """One tier in one period (or, added up, in a whole run). Joules are `None` where no source of watts exists.
 
-    `emitted` counts output tokens, `prompt` and `cached` the input tokens of requests whose first token came in the
-    period, `prefill` the prompt tokens processed (work, not sales). `revenue` is implied: tokens delivered at list
-    price; `on_time_revenue` is booked at the end of requests that kept every promise. `joules` are loaded (active
-    energy plus the share of the floor while busy), `active_joules` without the floor. `gaps` and `ttfts` are
-    histograms of seconds.
+    `emitted` counts output tokens, `prompt` the input tokens of requests whose first token came in the period and
+    `cached` those among them that the KV cache already held, `prefill` the prompt tokens processed (work, not sales).
+    `revenue` is implied: tokens delivered at list price; `on_time_revenue` is booked at the end of requests that kept
+    every promise. `joules` are loaded (active energy plus the share of the floor while busy), `active_joules` without
+    the floor. `metered` counts the output tokens of the time that `joules` covers, so that their ratio compares like
+    with like across gaps of the meter. `gaps` and `ttfts` are histograms of seconds.
     """
 
     busy: float = 0.0
@@ -38,6 +53,47 @@ class TierPeriod:
     slots_used: int = 0
     gaps: dict[int, int] = field(default_factory=dict)
     ttfts: dict[int, int] = field(default_factory=dict)
+    metered: int = 0
+
+    def add(self, period: "TierPeriod") -> None:
+        """Count a period in, energy excepted: a run's energy starts at its first token, not at a period's edge."""
+        self.busy += period.busy
+        self.steps += period.steps
+        self.prefill += period.prefill
+        self.emitted += period.emitted
+        self.prompt += period.prompt
+        self.cached += period.cached
+        self.revenue += period.revenue
+        self.on_time_revenue += period.on_time_revenue
+        self.on_time_tokens += period.on_time_tokens
+        self.finished += period.finished
+        self.on_time_requests += period.on_time_requests
+        self.finished_tokens += period.finished_tokens
+        self.cancelled += period.cancelled
+        self.metered += period.metered
+        self.queue = period.queue
+        self.slots_used = period.slots_used
+        count_into(self.gaps, period.gaps)
+        count_into(self.ttfts, period.ttfts)
+
+    def ttft(self, fraction: float) -> float | None:
+        """The percentile of the time to first token, in seconds from submission."""
+        return percentile(self.ttfts, fraction)
+
+    def itl(self, fraction: float) -> float | None:
+        """The percentile of the inter-token latency in seconds, one sample a token, first tokens excluded."""
+        return percentile(self.gaps, fraction)
+
+    @property
+    def tokens_per_second_per_user(self) -> float | None:
+        """1 / ITL p50: what one reader sees while an answer streams."""
+        median = self.itl(0.5)
+        return None if median is None else 1.0 / median
+
+    @property
+    def tokens_per_joule(self) -> float | None:
+        """Output tokens per loaded joule."""
+        return self.metered / self.joules if self.joules else None
 
 
 @dataclass(slots=True)
@@ -47,6 +103,11 @@ class Period:
     `joules` is the difference of the energy counter over the period = tiers' loaded joules + `standby_joules` +
     `other_joules`, to rounding; all of them `None` where no source of watts covers the period. `floor_joules` is the
     part that flows with no lane running. `late` names the children that the period closed without.
+
+    `covered` is the seconds that `joules` stands for: less than the period where the meter had a gap, more where it
+    came back and its counter told of periods already closed. `worked` is the same for the engine's counts. `edges`
+    counts the counter's changes. `counted` names the devices whose energy is in `joules`. A run that stops inside a
+    period ends it there, so the last one is shorter.
     """
 
     index: int
@@ -60,3 +121,58 @@ class Period:
     energy_cost: float | None = None
     devices: dict[str, DeviceReading] = field(default_factory=dict)
     late: tuple[str, ...] = ()
+    covered: float = 0.0
+    worked: float = 0.0
+    edges: int = 0
+    quality: Quality = "unavailable"
+    uncalibrated: bool = False
+    counted: tuple[str, ...] = ()
+    events: list[Event] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Totals:
+    """The accounts of a run: its closed periods until it stopped, energy from its first token on.
+
+    `seconds` runs from the first token to the stop (while running: to the last closed period), `None` before it.
+    `covered` is the part of them with a known energy. Energy accounts are `None` where no source of watts exists.
+    """
+
+    tiers: dict[str, TierPeriod] = field(default_factory=dict)
+    seconds: float | None = None
+    joules: float | None = None
+    standby_joules: float | None = None
+    other_joules: float | None = None
+    floor_joules: float | None = None
+    energy_cost: float | None = None
+    covered: float = 0.0
+    uncalibrated: bool = False
+    source: Source = "none"
+    quality: Quality = "unavailable"
+
+    @property
+    def tokens_in(self) -> int:
+        return sum(tier.prompt for tier in self.tiers.values())
+
+    @property
+    def tokens_out(self) -> int:
+        return sum(tier.emitted for tier in self.tiers.values())
+
+    @property
+    def revenue(self) -> float:
+        return sum(tier.revenue for tier in self.tiers.values())
+
+    @property
+    def on_time_revenue(self) -> float:
+        return sum(tier.on_time_revenue for tier in self.tiers.values())
+
+    @property
+    def tokens_per_joule(self) -> float | None:
+        """All output tokens per joule of all accounts, standby included."""
+        return sum(tier.metered for tier in self.tiers.values()) / self.joules if self.joules else None
+
+    def tokens_per_second(self, tier: str | None = None) -> float | None:
+        """Output tokens over the run's seconds, of one tier or of all."""
+        if not self.seconds:
+            return None
+        return (self.tokens_out if tier is None else self.tiers[tier].emitted) / self.seconds

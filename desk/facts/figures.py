@@ -1,0 +1,264 @@
+"""The figures: the one table of what is shown, exported and explained, with its words."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["measured", "derived", "assumed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: `unit` short for a label, `definition` a sentence, `formula` in words.
+
+    `kind` is how it comes about: read off an instrument or counted, computed from such, or resting on something that a
+    person set (prices, tariff). A figure of watts that were declared is *estimated*, whatever stands here. `window`
+    says over which time it is formed; `tiers` and `total` say whether it exists for each tier and for the factory.
+    """
+
+    key: str
+    title: str
+    unit: str
+    definition: str
+    formula: str
+    kind: Kind
+    window: str = "2 s at least"
+    tiers: bool = True
+    total: bool = True
+
+
+_WATTS_WINDOW = "2 s and 20 changes of the energy counter at least"
+_LATENCY_WINDOW = "the last 10 s"
+
+_ALL = (
+    Figure(
+        "tokens_per_second",
+        "Tokens per second",
+        "tok/s",
+        "Output tokens handed to users in each second, each request's first token included.",
+        "output tokens / seconds",
+        "measured",
+    ),
+    Figure(
+        "tokens_per_second_per_user",
+        "Speed per user",
+        "tok/s/user",
+        "How fast one answer streams for its reader, once it has begun.",
+        "1 / median ITL",
+        "measured",
+        _LATENCY_WINDOW,
+    ),
+    Figure(
+        "prefill_per_second",
+        "Prefill",
+        "tok/s",
+        "Prompt tokens processed in each second, recomputation included.",
+        "prompt tokens processed / seconds",
+        "measured",
+    ),
+    Figure(
+        "watts",
+        "Power",
+        "W",
+        "What the metered device draws, and of a tier: what is attributed to it, its share of the floor included.",
+        "joules / seconds, joules as differences of the energy counter",
+        "measured",
+        _WATTS_WINDOW,
+    ),
+    Figure(
+        "active_watts",
+        "Active power",
+        "W",
+        "What a tier draws above the floor.",
+        "(joules - floor) split by busy seconds x solo watts, / seconds",
+        "derived",
+        _WATTS_WINDOW,
+    ),
+    Figure(
+        "standby_watts",
+        "Standby power",
+        "W",
+        "What flows while no lane is busy, spread over all the time.",
+        "joules with no lane busy / seconds",
+        "derived",
+        _WATTS_WINDOW,
+        tiers=False,
+    ),
+    Figure(
+        "other_watts",
+        "Other programs",
+        "W",
+        "What programs other than this factory draw from the metered device.",
+        "joules of foreign programs / seconds",
+        "derived",
+        _WATTS_WINDOW,
+        tiers=False,
+    ),
+    Figure(
+        "tokens_per_joule",
+        "Tokens per watt",
+        "tok/J",
+        "Output tokens per second and watt, which is tokens per joule. The total bears standby and other programs too.",
+        "output tokens / joules of the same time",
+        "derived",
+        _WATTS_WINDOW,
+    ),
+    Figure(
+        "joules_per_token",
+        "Energy per token",
+        "J/tok",
+        "Joules spent for one output token.",
+        "joules / output tokens of the same time",
+        "derived",
+        _WATTS_WINDOW,
+    ),
+    Figure(
+        "idle_tax",
+        "Idle tax",
+        "of energy",
+        "The part of all energy that flowed while no lane was busy.",
+        "standby joules / joules",
+        "derived",
+        _WATTS_WINDOW,
+        tiers=False,
+    ),
+    Figure(
+        "energy_cost_per_mtok",
+        "Energy cost",
+        "$/Mtok",
+        "What the energy of a million output tokens costs.",
+        "joules x price per kWh / 3.6 MJ x PUE x wall factor / output tokens x 1,000,000",
+        "derived",
+        _WATTS_WINDOW,
+    ),
+    Figure(
+        "energy_cost_per_hour",
+        "Energy cost per hour",
+        "$/h",
+        "What an hour at this power costs.",
+        "joules x price per kWh / 3.6 MJ x PUE x wall factor / seconds x 3600",
+        "derived",
+        _WATTS_WINDOW,
+    ),
+    Figure(
+        "revenue_per_hour",
+        "Implied revenue",
+        "$/h",
+        "What an hour of these tokens is worth at the tiers' list prices, booked as they are delivered.",
+        "(output x its price + input x its price + cached input x its price) / seconds x 3600",
+        "derived",
+    ),
+    Figure(
+        "on_time_revenue_per_hour",
+        "On-time revenue",
+        "$/h",
+        "The part of implied revenue from requests that kept every promise, booked when they end.",
+        "list price of on-time requests / seconds x 3600",
+        "derived",
+    ),
+    Figure(
+        "on_time_share",
+        "On-time tokens",
+        "of tokens",
+        "Of the output tokens of requests that ended, the part from requests that kept every promise.",
+        "output tokens of on-time requests / output tokens of finished requests",
+        "derived",
+    ),
+    Figure(
+        "busy_share",
+        "Busy",
+        "of time",
+        "The part of the time in which a lane runs its model.",
+        "busy seconds / seconds",
+        "measured",
+    ),
+    Figure(
+        "utilization",
+        "Utilization",
+        "of time",
+        "What the driver reports as the part of the time in which the device computed something.",
+        "mean of the readings",
+        "measured",
+        tiers=False,
+    ),
+    Figure(
+        "memory_used",
+        "Memory in use",
+        "B",
+        "Memory of the device that is in use, by this factory and all others.",
+        "mean of the readings",
+        "measured",
+        tiers=False,
+    ),
+    Figure(
+        "celsius",
+        "Temperature",
+        "°C",
+        "Temperature of the device, of the hottest where several are in use.",
+        "mean of the readings",
+        "measured",
+        tiers=False,
+    ),
+    Figure(
+        "power_limit",
+        "Power limit",
+        "W",
+        "The power limit that the driver enforces.",
+        "mean of the readings",
+        "measured",
+        tiers=False,
+    ),
+    Figure(
+        "queue",
+        "Queue",
+        "requests",
+        "Requests that wait for a slot.",
+        "requests waiting at each beat of the engine, mean over the window",
+        "measured",
+    ),
+    Figure(
+        "slots_used",
+        "Slots in use",
+        "slots",
+        "Sequences that hold a place in the KV cache.",
+        "slots held at each beat of the engine, mean over the window",
+        "measured",
+    ),
+    Figure(
+        "ttft_p50",
+        "TTFT, median",
+        "s",
+        "Time to first token from submission, waiting included: half of the requests were served sooner.",
+        "50th percentile",
+        "measured",
+        _LATENCY_WINDOW,
+    ),
+    Figure(
+        "ttft_p95",
+        "TTFT, p95",
+        "s",
+        "Time to first token from submission, waiting included: 95 % of the requests were served sooner.",
+        "95th percentile",
+        "measured",
+        _LATENCY_WINDOW,
+    ),
+    Figure(
+        "itl_p50",
+        "ITL, median",
+        "s",
+        "Inter-token latency: the time between two tokens of an answer, its first token excluded.",
+        "50th percentile, one sample a token",
+        "measured",
+        _LATENCY_WINDOW,
+    ),
+    Figure(
+        "itl_p99",
+        "ITL, p99",
+        "s",
+        "Inter-token latency that 1 % of the tokens exceed.",
+        "99th percentile, one sample a token",
+        "measured",
+        _LATENCY_WINDOW,
+    ),
+)
+
+FIGURES: dict[str, Figure] = {figure.key: figure for figure in _ALL}

@@ -1,0 +1,373 @@
+"""The ledger: a pure fold of facts into settled periods and the accounts of the run.
+
+No clock, no files, no threads: what it gives depends on the facts and their order alone, so that live, replay, export
+and the command line cannot disagree. Inside, times are seconds since the run started.
+"""
+
+from collections.abc import Callable
+from math import ceil, inf
+from typing import Any
+
+from desk.facts.happened import (
+    AnyFact,
+    Child,
+    ChildAnswered,
+    ChildEnded,
+    ChildGivenUp,
+    ChildStale,
+    ChildStarted,
+    Finished,
+    FirstToken,
+    LaneLoading,
+    LaneReady,
+    MeterOpened,
+    Read,
+    RunStarted,
+    RunStopped,
+    Worked,
+)
+from desk.facts.histogram import bucket_of, count_into
+from desk.facts.tiers import Price, Promise
+from desk.ledger.energy import Energy, Flow
+from desk.ledger.period import PERIOD_S, Event, Period, TierPeriod, Totals
+from desk.ledger.standing import Standing
+
+PATIENCE_S = 1.0
+"""A period waits so long for the counter to move past its end, then closes with the energy known by then."""
+
+PER_TOKEN = 1e-6
+"""Prices are quoted per million tokens."""
+
+JOULES_PER_KWH = 3.6e6
+
+
+class Ledger:
+    """Folds facts. `standing` is what is in force now; `totals()` the accounts of the run so far.
+
+    A period closes when the facts of both children are past its end and the energy counter was seen to move at or
+    past it; without a child that is stale, loading or gone. Facts that come later count in the period that is open.
+    """
+
+    def __init__(self) -> None:
+        self._begin(None)
+
+    def post(self, fact: AnyFact) -> list[Period]:
+        """Take in the next fact of the journal; gives the periods that it closes, oldest first."""
+        if isinstance(fact, RunStarted) or self._origin is None:
+            self._begin(fact.t)
+        moment = fact.t - (self._origin or 0.0)
+        self._latest = max(self._latest, moment)
+        mark = self.standing.see(fact)
+        if mark is not None:
+            kind, text, tier = mark
+            self._period(moment).events.append(Event(moment, kind, text, tier))
+        fold = _FOLDS.get(type(fact))
+        if fold is not None:
+            fold(self, fact, moment)
+        closed = self._close(moment if isinstance(fact, RunStopped) else None)
+        if isinstance(fact, RunStopped):
+            self._stopped = True
+        return closed
+
+    def totals(self) -> Totals:
+        """The accounts of the run: final once it has stopped, else as of the last closed period. Not a copy."""
+        return self._totals
+
+    # ---- folding
+
+    def _begin(self, origin: float | None) -> None:
+        self.standing = Standing()
+        self._origin = origin
+        self._latest = 0.0
+        self._heard: dict[Child, float] = {}
+        """How far each child that is waited for has come."""
+        self._silenced: set[Child] = set()
+        self._energy = Energy()
+        self._read_until = -inf
+        self._cells: dict[int, Period] = {}
+        """Periods under construction, by their place on the grid of half-seconds."""
+        self._cell = 0
+        self._start = 0.0
+        self._index = 0
+        self._first_token: float | None = None
+        self._stopped = False
+        self._unmetered: dict[str, int] = {}
+        self._unmetered_s = 0.0
+        self._totals = Totals()
+
+    def _period(self, moment: float) -> Period:
+        """The period that a fact of that moment counts in: the open one if its own has closed."""
+        return self._at(self._cell_of(moment))
+
+    def _cell_of(self, moment: float) -> int:
+        # A period owns its end: a beat tells of the time up to its stamp.
+        return max(self._cell, ceil(moment / PERIOD_S) - 1)
+
+    def _at(self, cell: int) -> Period:
+        period = self._cells.get(cell)
+        if period is None:
+            tiers = {name: TierPeriod() for name in self.standing.tiers}
+            period = self._cells[cell] = Period(0, 0.0, 0.0, tiers)
+        return period
+
+    @staticmethod
+    def _tier(period: Period, name: str) -> TierPeriod:
+        tier = period.tiers.get(name)
+        if tier is None:
+            tier = period.tiers[name] = TierPeriod()
+        return tier
+
+    def _price(self, tier: str) -> Price:
+        setting = self.standing.tiers.get(tier)
+        return _FREE if setting is None else setting.price
+
+    def _hear(self, child: Child, moment: float) -> None:
+        if child not in self._silenced:
+            self._heard[child] = max(moment, self._heard.get(child, -inf))
+
+    def _stop_waiting(self, fact: ChildStale | ChildEnded | ChildGivenUp, moment: float) -> None:
+        self._heard.pop(fact.child, None)
+        self._silenced.add(fact.child)
+
+    def _child_started(self, fact: ChildStarted, moment: float) -> None:
+        # It is waited for from its first beat on: opening a driver or a runtime takes seconds.
+        self._heard.pop(fact.child, None)
+        self._silenced.discard(fact.child)
+        if fact.child == "meter":
+            self._energy.interrupt()
+
+    def _child_answered(self, fact: ChildAnswered, moment: float) -> None:
+        self._silenced.discard(fact.child)
+
+    def _lane_loading(self, fact: LaneLoading, moment: float) -> None:
+        # Creating a session may silence the engine for seconds; the meter's beat goes on.
+        self._heard.pop("engine", None)
+
+    def _lane_ready(self, fact: LaneReady, moment: float) -> None:
+        self._energy.lane(fact.tier, (fact.model, fact.precision, fact.context, fact.slots))
+
+    def _worked(self, fact: Worked, moment: float) -> None:
+        self._hear("engine", moment)
+        start = moment - fact.span
+        first, last = self._cell_of(start), self._cell_of(moment)
+        busy = {work.tier: work.busy for work in fact.lanes if work.busy > 0}
+        if busy:
+            self._energy.busy.add(start, moment, busy)
+        # Work across the end of a period is divided there: a beat that falls now before, now after it would ripple.
+        before = 0.0
+        for cell in range(first, last + 1):
+            share = 1.0 if cell == last else ((cell + 1) * PERIOD_S - start) / fact.span
+            period = self._at(cell)
+            period.worked += fact.span * (share - before)
+            for work in fact.lanes:
+                tier = self._tier(period, work.tier)
+                emitted = round(work.emitted * share) - round(work.emitted * before)
+                tier.busy += work.busy * (share - before)
+                tier.steps += round(work.steps * share) - round(work.steps * before)
+                tier.prefill += round(work.prefill * share) - round(work.prefill * before)
+                tier.emitted += emitted
+                tier.revenue += emitted * self._price(work.tier).output * PER_TOKEN
+                tier.queue, tier.slots_used = work.queue, len(work.slots)
+                if cell == last:
+                    count_into(tier.gaps, work.gaps)
+            before = share
+
+    def _first(self, fact: FirstToken, moment: float) -> None:
+        if self._first_token is None:
+            self._first_token = moment
+        tier = self._tier(self._period(moment), fact.tier)
+        price = self._price(fact.tier)
+        tier.prompt += fact.prompt
+        tier.cached += fact.cached
+        tier.revenue += ((fact.prompt - fact.cached) * price.input + fact.cached * price.cached) * PER_TOKEN
+        count_into(tier.ttfts, {bucket_of(fact.t - fact.submitted): 1})
+
+    def _finished(self, fact: Finished, moment: float) -> None:
+        tier = self._tier(self._period(moment), fact.tier)
+        if fact.reason in ("cancelled", "error"):
+            tier.cancelled += 1
+            return
+        tier.finished += 1
+        tier.finished_tokens += fact.emitted
+        setting = self.standing.tiers.get(fact.tier)
+        if kept(fact, _NO_PROMISE if setting is None else setting.promise):
+            price = self._price(fact.tier)
+            fresh = fact.prompt - fact.cached
+            value = fact.emitted * price.output + fresh * price.input + fact.cached * price.cached
+            tier.on_time_requests += 1
+            tier.on_time_tokens += fact.emitted
+            tier.on_time_revenue += value * PER_TOKEN
+
+    def _meter_opened(self, fact: MeterOpened, moment: float) -> None:
+        self._energy.open(fact.source)
+
+    def _read(self, fact: Read, moment: float) -> None:
+        self._hear("meter", moment)
+        self._read_until = max(self._read_until, moment)
+        period = self._period(moment)
+        for reading in fact.devices:
+            period.devices[reading.device] = self.standing.readings[reading.device]
+            self._energy.read(reading, self._origin or 0.0)
+
+    # ---- closing
+
+    def _close(self, stop: float | None) -> list[Period]:
+        """Settle the periods that are over; all of them up to `stop`, where the run ended."""
+        closed = []
+        while True:
+            end = (self._cell + 1) * PERIOD_S
+            if stop is None and not self._over(end):
+                return closed
+            if stop is not None and stop < end:
+                if stop > self._start:
+                    closed.append(self._settle(stop))
+                return closed
+            closed.append(self._settle(end))
+            self._cell += 1
+
+    def _over(self, end: float) -> bool:
+        if min(self._heard.values(), default=self._latest) < end:
+            return False
+        if "meter" not in self._heard or self._read_until > end + PATIENCE_S:
+            return True
+        return self._energy.known_until(self.standing.counted) >= end
+
+    def _settle(self, end: float) -> Period:
+        period = self._at(self._cell)
+        del self._cells[self._cell]
+        period.index, period.start, period.end = self._index, self._start, end
+        standing = self.standing
+        if period.worked == 0.0:
+            for name, tier in period.tiers.items():
+                lane = standing.lanes.get(name)
+                tier.queue, tier.slots_used = (lane.queue, len(lane.slots)) if lane else (0, 0)
+        engine = standing.children.get("engine")
+        if standing.running and engine is not None and engine.state in ("ended", "given up"):
+            period.worked = end - self._start  # known to make nothing, unlike an engine that is only silent
+        period.late = tuple(
+            child
+            for child, now in standing.children.items()
+            if child != "worker" and now.state not in ("ended", "given up") and self._heard.get(child, -inf) < end
+        )
+        self._settle_energy(period)
+        if not self._stopped:
+            self._total(period)
+        self._index += 1
+        self._start = end
+        return period
+
+    def _settle_energy(self, period: Period) -> None:
+        standing = self.standing
+        period.counted, period.quality = standing.counted, standing.quality
+        flow = Flow()
+        first = self._first_token
+        if first is not None and period.start < first < period.end:
+            flow = self._flow(first)
+        counted = self._flow(period.end)
+        if first is not None and first < period.end and not self._stopped:
+            self._total_energy(counted)
+        flow.add(counted)
+        self._energy.settle(period.end)
+        standing.floor_watts = self._energy.floor_watts(standing.counted)
+        self._meter_tokens(period, flow)
+        if flow.covered <= 0.0:
+            period.quality = "unavailable"
+            return
+        dollars = self._dollars_per_joule()
+        period.joules, period.standby_joules = flow.joules, flow.standby
+        period.other_joules, period.floor_joules = flow.other, flow.floor
+        period.covered, period.edges, period.uncalibrated = flow.covered, flow.edges, flow.uncalibrated
+        period.energy_cost = None if dollars is None else flow.joules * dollars
+        standing.uncalibrated = flow.uncalibrated
+        for name in flow.loaded:
+            self._tier(period, name)
+        for name, tier in period.tiers.items():
+            tier.joules, tier.active_joules = flow.loaded.get(name, 0.0), flow.active.get(name, 0.0)
+            tier.energy_cost = None if dollars is None else tier.joules * dollars
+
+    def _flow(self, until: float) -> Flow:
+        standing = self.standing
+        quiet = all(lane.state != "loading" for lane in standing.lanes.values()) and not any(
+            standing.children[child].state == "started" for child in ("engine", "worker") if child in standing.children
+        )
+        flow = self._energy.measured(standing.counted, until, quiet)
+        declared = standing.declared
+        if standing.source == "declared" and declared is not None:
+            return self._energy.declared(declared.idle, declared.busy, until)
+        return flow
+
+    def _meter_tokens(self, period: Period, flow: Flow) -> None:
+        """Which output tokens the energy of this period belongs to: its own, and those of a gap that it bridges."""
+        seconds = period.end - period.start
+        if flow.covered < seconds / 2:
+            for name, tier in period.tiers.items():
+                self._unmetered[name] = self._unmetered.get(name, 0) + tier.emitted
+            self._unmetered_s += seconds
+            return
+        bridged = flow.covered > seconds + self._unmetered_s / 2
+        for name, tier in period.tiers.items():
+            tier.metered = tier.emitted + (self._unmetered.get(name, 0) if bridged else 0)
+        self._unmetered, self._unmetered_s = {}, 0.0
+
+    def _dollars_per_joule(self) -> float | None:
+        tariff = self.standing.tariff
+        return None if tariff is None else tariff.dollars_per_kwh / JOULES_PER_KWH * tariff.pue * tariff.wall_factor
+
+    def _total(self, period: Period) -> None:
+        totals = self._totals
+        totals.source = self.standing.source
+        for name, tier in period.tiers.items():
+            totals.tiers.setdefault(name, TierPeriod()).add(tier)
+        if self._first_token is not None:
+            totals.seconds = max(0.0, period.end - self._first_token)
+
+    def _total_energy(self, flow: Flow) -> None:
+        if flow.covered <= 0.0:
+            return
+        totals, dollars = self._totals, self._dollars_per_joule()
+        totals.joules = (totals.joules or 0.0) + flow.joules
+        totals.standby_joules = (totals.standby_joules or 0.0) + flow.standby
+        totals.other_joules = (totals.other_joules or 0.0) + flow.other
+        totals.floor_joules = (totals.floor_joules or 0.0) + flow.floor
+        totals.covered += flow.covered
+        totals.uncalibrated = totals.uncalibrated or flow.uncalibrated
+        # One estimated period makes the sum an estimate.
+        totals.quality = "estimated" if totals.quality == "estimated" else self.standing.quality
+        if dollars is not None:
+            totals.energy_cost = (totals.energy_cost or 0.0) + flow.joules * dollars
+        for name in dict.fromkeys([*self.standing.tiers, *flow.loaded]):
+            tier = totals.tiers.setdefault(name, TierPeriod())
+            joules = flow.loaded.get(name, 0.0)
+            tier.joules = (tier.joules or 0.0) + joules
+            tier.active_joules = (tier.active_joules or 0.0) + flow.active.get(name, 0.0)
+            if dollars is not None:
+                tier.energy_cost = (tier.energy_cost or 0.0) + joules * dollars
+
+
+def kept(fact: Finished, promise: Promise) -> bool:
+    """Whether a finished request was on time: TTFT from submission, and (n - 1) tokens per second after the first."""
+    if fact.first is None:
+        return False
+    if promise.ttft_s is not None and fact.first - fact.submitted > promise.ttft_s:
+        return False
+    speed = promise.tokens_per_second_per_user
+    return speed is None or fact.emitted - 1 >= speed * (fact.t - fact.first) or fact.emitted < 2
+
+
+_FREE = Price()
+_NO_PROMISE = Promise()
+
+_FOLDS: dict[type, Callable[[Ledger, Any, float], None]] = {
+    ChildStarted: Ledger._child_started,
+    ChildAnswered: Ledger._child_answered,
+    ChildStale: Ledger._stop_waiting,
+    ChildEnded: Ledger._stop_waiting,
+    ChildGivenUp: Ledger._stop_waiting,
+    LaneLoading: Ledger._lane_loading,
+    LaneReady: Ledger._lane_ready,
+    Worked: Ledger._worked,
+    FirstToken: Ledger._first,
+    Finished: Ledger._finished,
+    MeterOpened: Ledger._meter_opened,
+    Read: Ledger._read,
+}

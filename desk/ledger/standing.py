@@ -1,0 +1,328 @@
+"""What is in force now, for views: the last word of the facts on every subject."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from desk.facts.happened import (
+    AnyFact,
+    Child,
+    ChildAnswered,
+    ChildEnded,
+    ChildGivenUp,
+    ChildStale,
+    ChildStarted,
+    DeviceReading,
+    EngineOpened,
+    JobEnded,
+    LaneDraining,
+    LaneFailed,
+    LaneLoading,
+    LaneReady,
+    MeterOpened,
+    Noted,
+    Paused,
+    Progressed,
+    Quality,
+    Read,
+    Resumed,
+    RunStarted,
+    RunStopped,
+    Slot,
+    Source,
+    TariffChanged,
+    TierChanged,
+    Troubled,
+    WattsDeclared,
+    Worked,
+)
+from desk.facts.tiers import Tariff, Tier
+from desk.ledger.period import EventKind
+
+LaneState = Literal["closed", "loading", "ready", "draining", "failed"]
+ChildState = Literal["started", "running", "stale", "ended", "given up"]
+
+KEPT_TROUBLES = 20
+
+
+@dataclass(slots=True)
+class Lane:
+    """One lane. `opened` says what it runs with since it was last ready; `cause` and `remedy` where it failed."""
+
+    state: LaneState = "closed"
+    opened: LaneReady | None = None
+    cause: str = ""
+    remedy: str = ""
+    queue: int = 0
+    slots: tuple[Slot, ...] = ()
+
+
+@dataclass(slots=True)
+class ChildNow:
+    """One child process, in its state `since` the stamp of a fact; `age` says how long a stale one has been silent."""
+
+    state: ChildState
+    since: float
+    pid: int | None = None
+    age: float | None = None
+    cause: str = ""
+    remedy: str = ""
+
+
+@dataclass(slots=True)
+class Standing:
+    """The state of the factory by the facts so far. Views read it and never write it.
+
+    `readings` carries each device's last answers: a field that the last beat did not ask for keeps its value.
+    `floor_watts` (of the counted devices together) and `uncalibrated` come from the energy accounts.
+    """
+
+    run: RunStarted | None = None
+    stopped: RunStopped | None = None
+    running: bool = False
+    paused: bool = False
+    tiers: dict[str, Tier] = field(default_factory=dict)
+    tariff: Tariff | None = None
+    declared: WattsDeclared | None = None
+    meter: MeterOpened | None = None
+    engine: EngineOpened | None = None
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    children: dict[Child, ChildNow] = field(default_factory=dict)
+    readings: dict[str, DeviceReading] = field(default_factory=dict)
+    jobs: dict[str, Progressed | JobEnded] = field(default_factory=dict)
+    troubles: deque[Troubled] = field(default_factory=lambda: deque(maxlen=KEPT_TROUBLES))
+    floor_watts: float | None = None
+    uncalibrated: bool = False
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The devices whose energy the run is charged with: the one the engine uses, else all that it could use.
+
+        A graphics board's watts say nothing about an engine on the CPU, nor the CPU's about an engine on the board.
+        """
+        child = self.children.get("meter")
+        if self.meter is None or self.meter.source in ("none", "declared") or (child and child.state == "given up"):
+            return ()
+        devices = self.meter.devices
+        if self.engine is not None:
+            mine = [device for device in devices if device.uuid and device.uuid == self.engine.device_uuid]
+            unlike = "gpu" if self.engine.provider == "cpu" else "cpu"
+            devices = mine or [device for device in devices if device.kind != unlike]
+        return tuple(device.id for device in devices)
+
+    @property
+    def source(self) -> Source:
+        """Where the joules come from."""
+        if self.counted and self.meter is not None:
+            return self.meter.source
+        return "none" if self.declared is None else "declared"
+
+    @property
+    def quality(self) -> Quality:
+        if self.counted and self.meter is not None:
+            return self.meter.quality
+        return "unavailable" if self.declared is None else "estimated"
+
+    def see(self, fact: AnyFact) -> tuple[EventKind, str, str] | None:
+        """Take a fact in; gives kind, text and tier of a mark for the event lane where it deserves one."""
+        seen = _SEEN.get(type(fact))
+        return None if seen is None else seen(self, fact)
+
+    def _lane(self, tier: str) -> Lane:
+        return self.lanes.setdefault(tier, Lane())
+
+    def _child(self, child: Child, state: ChildState, since: float) -> ChildNow:
+        now = self.children.setdefault(child, ChildNow(state, since))
+        now.state, now.since, now.age = state, since, None
+        return now
+
+    def _run_started(self, fact: RunStarted) -> tuple[EventKind, str, str]:
+        self.run, self.running = fact, True
+        self.tiers = {tier.name: tier for tier in fact.tiers}
+        self.lanes = {name: Lane() for name in self.tiers}
+        self.tariff = fact.tariff
+        return "run", f"Run started{f' ({fact.preset})' if fact.preset else ''}", ""
+
+    def _run_stopped(self, fact: RunStopped) -> tuple[EventKind, str, str]:
+        self.stopped, self.running, self.paused = fact, False, False
+        return "run", f"Run ended: {fact.reason}", ""
+
+    def _tier_changed(self, fact: TierChanged) -> tuple[EventKind, str, str] | None:
+        name = fact.tier.name
+        before = self.tiers.get(name)
+        self.tiers[name] = fact.tier
+        self._lane(name)
+        if before is None or not self.running or before == fact.tier:
+            return None
+        return "tier", f"{name}: {in_words(before, fact.tier)}", name
+
+    def _tariff_changed(self, fact: TariffChanged) -> tuple[EventKind, str, str] | None:
+        before, self.tariff = self.tariff, fact.tariff
+        if before is None or not self.running or before == fact.tariff:
+            return None
+        return "tariff", f"Tariff: {in_words(before, fact.tariff)}", ""
+
+    def _declared(self, fact: WattsDeclared) -> None:
+        self.declared = fact
+
+    def _noted(self, fact: Noted) -> tuple[EventKind, str, str]:
+        return "note", fact.text, ""
+
+    def _troubled(self, fact: Troubled) -> tuple[EventKind, str, str]:
+        self.troubles.append(fact)
+        return "trouble", fact.cause, ""
+
+    def _child_started(self, fact: ChildStarted) -> None:
+        now = self._child(fact.child, "started", fact.t)
+        now.pid, now.cause, now.remedy = fact.pid, "", ""
+
+    def _child_stale(self, fact: ChildStale) -> None:
+        self._child(fact.child, "stale", fact.t).age = fact.age
+
+    def _child_answered(self, fact: ChildAnswered) -> None:
+        self._child(fact.child, "running", fact.t)
+
+    def _child_ended(self, fact: ChildEnded) -> tuple[EventKind, str, str] | None:
+        self._child(fact.child, "ended", fact.t).cause = fact.cause
+        if fact.child == "engine":
+            for lane in self.lanes.values():
+                lane.queue, lane.slots = 0, ()
+                if lane.state != "failed":
+                    lane.state = "closed"
+        return ("child", fact.cause, "") if fact.cause else None
+
+    def _child_given_up(self, fact: ChildGivenUp) -> tuple[EventKind, str, str]:
+        now = self._child(fact.child, "given up", fact.t)
+        now.cause, now.remedy = fact.cause, fact.remedy
+        return "child", fact.cause, ""
+
+    def _job(self, fact: Progressed | JobEnded) -> None:
+        self.jobs[fact.model] = fact
+
+    def _engine_opened(self, fact: EngineOpened) -> None:
+        self.engine = fact
+        self._running_child("engine", fact.t)
+
+    def _lane_loading(self, fact: LaneLoading) -> None:
+        lane = self._lane(fact.tier)
+        lane.state, lane.cause, lane.remedy = "loading", "", ""
+
+    def _lane_ready(self, fact: LaneReady) -> None:
+        lane = self._lane(fact.tier)
+        lane.state, lane.opened = "ready", fact
+
+    def _lane_draining(self, fact: LaneDraining) -> None:
+        self._lane(fact.tier).state = "draining"
+
+    def _lane_failed(self, fact: LaneFailed) -> tuple[EventKind, str, str]:
+        lane = self._lane(fact.tier)
+        lane.state, lane.cause, lane.remedy = "failed", fact.cause, fact.remedy
+        lane.queue, lane.slots = 0, ()
+        return "trouble", f"{fact.tier}: {fact.cause}", fact.tier
+
+    def _worked(self, fact: Worked) -> None:
+        self._running_child("engine", fact.t)
+        for work in fact.lanes:
+            lane = self._lane(work.tier)
+            lane.queue, lane.slots = work.queue, work.slots
+
+    def _paused(self, fact: Paused) -> tuple[EventKind, str, str] | None:
+        before, self.paused = self.paused, True
+        return None if before else ("pause", "Paused", "")
+
+    def _resumed(self, fact: Resumed) -> tuple[EventKind, str, str] | None:
+        before, self.paused = self.paused, False
+        return ("pause", "Resumed", "") if before else None
+
+    def _meter_opened(self, fact: MeterOpened) -> None:
+        self.meter = fact
+        ids = {device.id for device in fact.devices}
+        self.readings = {name: reading for name, reading in self.readings.items() if name in ids}
+
+    def _read(self, fact: Read) -> None:
+        self._running_child("meter", fact.t)
+        for reading in fact.devices:
+            self.readings[reading.device] = _carried(self.readings.get(reading.device), reading)
+
+    def _running_child(self, child: Child, moment: float) -> None:
+        now = self.children.get(child)
+        if now is None or now.state == "started":
+            self._child(child, "running", moment)
+
+
+_SEEN: dict[type, Callable[[Standing, Any], tuple[EventKind, str, str] | None]] = {
+    RunStarted: Standing._run_started,
+    RunStopped: Standing._run_stopped,
+    TierChanged: Standing._tier_changed,
+    TariffChanged: Standing._tariff_changed,
+    WattsDeclared: Standing._declared,
+    Noted: Standing._noted,
+    Troubled: Standing._troubled,
+    ChildStarted: Standing._child_started,
+    ChildStale: Standing._child_stale,
+    ChildAnswered: Standing._child_answered,
+    ChildEnded: Standing._child_ended,
+    ChildGivenUp: Standing._child_given_up,
+    Progressed: Standing._job,
+    JobEnded: Standing._job,
+    EngineOpened: Standing._engine_opened,
+    LaneLoading: Standing._lane_loading,
+    LaneReady: Standing._lane_ready,
+    LaneDraining: Standing._lane_draining,
+    LaneFailed: Standing._lane_failed,
+    Worked: Standing._worked,
+    Paused: Standing._paused,
+    Resumed: Standing._resumed,
+    MeterOpened: Standing._meter_opened,
+    Read: Standing._read,
+}
+
+_CARRIED = (
+    "watts",
+    "utilization",
+    "memory_used",
+    "memory_foreign",
+    "celsius",
+    "clock_hz",
+    "clock_max_hz",
+    "power_limit",
+)
+
+
+def _carried(before: DeviceReading | None, reading: DeviceReading) -> DeviceReading:
+    """The reading, with what only slower rounds ask for taken over from before while the device answers."""
+    if before is None or reading.state != "ok" or before.state != "ok":
+        return reading
+    kept = {
+        name: value
+        for name in _CARRIED
+        if getattr(reading, name) is None and (value := getattr(before, name)) is not None
+    }
+    return msgspec.structs.replace(reading, **kept) if kept else reading
+
+
+def in_words(before: msgspec.Struct, after: msgspec.Struct) -> str:
+    """What differs between two settings of one kind: `price.output 30 to 45, users 4 to 8`."""
+    return ", ".join(_differences(before, after, ""))
+
+
+def _differences(before: msgspec.Struct, after: msgspec.Struct, prefix: str) -> list[str]:
+    words: list[str] = []
+    for name in before.__struct_fields__:
+        old, new = getattr(before, name), getattr(after, name)
+        if old == new:
+            continue
+        if isinstance(old, msgspec.Struct) and isinstance(new, msgspec.Struct):
+            words += _differences(old, new, f"{prefix}{name}.")
+        else:
+            words.append(f"{prefix}{name} {_value(old)} to {_value(new)}")
+    return words
+
+
+def _value(value: object) -> str:
+    if value is None or value == "":
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
