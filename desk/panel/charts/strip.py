@@ -1,0 +1,428 @@
+"""One strip of the chart: its curves, its scale, its limits and its direct labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+
+from desk.panel.charts.lines import Array, areas, dashed, polylines, stroke
+from desk.panel.charts.scale import Scale, spread
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.theme import MARGIN, Theme, font
+
+LEFT = 56
+RIGHT = 128
+HEAD = 34
+FOOT = 10
+_TICK_ROOM = 40
+_STILL = 3
+
+
+class Board(Protocol):
+    """What the chart asks of `desk.board`."""
+
+    @property
+    def end(self) -> float:
+        """Seconds since the run began, of the newest period's end."""
+
+    def curve(self, figure: str, tier: str | None, span_s: float, points: int, smooth_s: float) -> tuple[Array, Array]:
+        """Seconds (0 or less, from `end`) and values, NaN in gaps."""
+
+    def value(self, figure: str, tier: str | None = None, window_s: float = 10.0) -> float | None:
+        """The figure over the last seconds."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One curve. `tier` is `None` for the whole; `token` is a colour of the theme, a tier has its own.
+
+    `full` gives the curve an axis of its own, drawn over the strip's whole height: the value at its top.
+    """
+
+    figure: str
+    label: str
+    unit: str
+    tier: str | None = None
+    token: str = "text"
+    width: float = 1.5
+    full: float | None = None
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A level drawn across a strip: a limit (solid), or a goal, the idle base or the best so far (dashed)."""
+
+    value: float
+    label: str
+    solid: bool = False
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something at `t` seconds since the run began, until `until` where it lasted. `late` is shown with its sign."""
+
+    t: float
+    text: str
+    until: float | None = None
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class StripSpec:
+    """What a strip shows. `weight` is its height in a chart of 600 px; `stacked` lays tiers upon one another.
+
+    `note` is the small print, in which `{smooth}` stands for the smoothing in force.
+    """
+
+    figure: str
+    title: str
+    unit: str
+    note: str
+    weight: int
+    stacked: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All that the chart is told besides the data.
+
+    `mode` is LIVE or REPLAY with its date, written into every strip. `tiers` run from the cheapest to the dearest.
+    `notes` replaces the small print of a strip, `reasons` says why a strip is empty, `references` are its levels, each
+    by figure. `estimated` figures are dashed.
+    """
+
+    mode: str = "LIVE"
+    tiers: tuple[str, ...] = ()
+    window_s: float = 300.0
+    smooth_s: float = 3.0
+    events: tuple[Event, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    references: dict[str, tuple[Reference, ...]] = field(default_factory=dict)
+    estimated: frozenset[str] = frozenset()
+
+
+@dataclass
+class _Label:
+    anchor: float
+    name: str
+    value: str
+    tier: str | None = None
+    line: bool = False
+    bold: bool = False
+    quiet: bool = False
+
+
+class Strip(pg.GraphicsObject):
+    """Paints one strip in pixels of the chart. `refresh` takes new data, `paint` draws what was taken.
+
+    The ground that seldom changes (heading, grid, ticks) is painted by `paint_ground` into the chart's background.
+    """
+
+    def __init__(self, spec: StripSpec, theme: Theme, numbers: Numbers) -> None:
+        super().__init__()
+        self.spec = spec
+        self._theme, self._numbers = theme, numbers
+        self._rect = QRectF(0, 0, 1, 1)
+        self._scale = Scale(ticks=3)
+        self._setting = Setting()
+        self._traces: tuple[Trace, ...] = ()
+        self._x: Array = np.empty(0)
+        self._values: list[Array] = []
+        self._levels: list[Array] = []
+        self._now: list[float | None] = []
+        self._total: float | None = None
+        self._end = 0.0
+        self._places: tuple[tuple[str, ...], list[int]] = ((), [])
+        self.reading: float | None = None
+
+    @property
+    def plot(self) -> QRectF:
+        """Where the curves are, in pixels of the chart."""
+        return self._rect.adjusted(LEFT, HEAD, -RIGHT, -FOOT)
+
+    @property
+    def rect(self) -> QRectF:
+        return self._rect
+
+    def place(self, rect: QRectF) -> None:
+        self.prepareGeometryChange()
+        self._rect = rect
+        self._scale = Scale(ticks=max(2, int(self.plot.height() // _TICK_ROOM)))
+        self._places = ((), [])
+
+    def boundingRect(self) -> QRectF:
+        return self._rect
+
+    def refresh(self, board: Board, setting: Setting, traces: Sequence[Trace]) -> bool:
+        """Take the newest data; says whether the ground must be painted anew."""
+        fresh = setting.window_s != self._setting.window_s or board.end < self._end
+        self._setting, self._traces, self._end = setting, tuple(traces), board.end
+        if fresh:
+            self._scale.forget()
+        points = max(2, int(self.plot.width()))
+        self._values = []
+        for trace in self._traces:
+            self._x, y = board.curve(trace.figure, trace.tier, setting.window_s, points, setting.smooth_s)
+            self._values.append(y)
+        self._now = [board.value(trace.figure, trace.tier) for trace in self._traces]
+        self._total = board.value(self.spec.figure) if self.spec.stacked else None
+        self._levels = _stacked(self._values) if self.spec.stacked else self._values
+        changed = self._scale.fit(self._peak(), board.end)
+        self.update()
+        return changed
+
+    def sentence(self) -> str:
+        """The strip in words: `Board power: now 312 watts; busy 97.0 percent`."""
+        parts = [f"total {self._numbers.spoken(self._total, self.spec.unit)}"] if self.spec.stacked else []
+        parts += [
+            f"{trace.label} {self._numbers.spoken(now, trace.unit)}"
+            for trace, now in zip(self._traces, self._now, strict=True)
+        ]
+        return f"{self.spec.title}: {'; '.join(parts)}"
+
+    def paint_ground(self, painter: QPainter) -> None:
+        """Heading, grid and tick labels."""
+        theme, spec, plot = self._theme, self.spec, self.plot
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        base = QPointF(self._rect.left() + MARGIN, self._rect.top() + 24)
+        note = self._setting.notes.get(spec.figure, spec.note).format(smooth=f"{self._setting.smooth_s:g} s mean")
+        limit = plot.right() - self._mode_width() - 8
+        for text, face, token in (
+            (spec.title, font(13, 600), "text"),
+            (spec.unit, font(12), "mut"),
+            (note, font(11), "mut"),
+        ):
+            metrics = QFontMetricsF(face)
+            fitting = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(0.0, limit - base.x()))
+            painter.setFont(face)
+            painter.setPen(theme.colour(token))
+            painter.drawText(base, fitting)
+            base.setX(base.x() + metrics.horizontalAdvance(fitting) + 8)
+        painter.setFont(font(11))
+        said = self._numbers.ticks(self._scale.step)
+        for tick in self._scale.ticks():
+            y = round(self._y(tick))
+            if y < plot.top() - 1:
+                continue
+            painter.fillRect(QRectF(plot.left(), y, plot.width(), 1), theme.colour("grid"))
+            painter.setPen(theme.colour("soft"))
+            box = QRectF(self._rect.left(), y - 8, LEFT - 8, 16)
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, said(tick))
+
+    def paint(self, painter: QPainter, option: object, widget: object = None) -> None:
+        scale = painter.deviceTransform().m11()
+        x = self._pixels_of(self._x)
+        rows = [self._rows_of(trace, level) for trace, level in zip(self._traces, self._levels, strict=True)]
+        self._paint_areas(painter, x, rows)
+        self._paint_hairlines(painter)
+        self._paint_references(painter)
+        self._paint_curves(painter, x, rows, scale)
+        self._paint_reason(painter)
+        self._paint_heading(painter)
+        self._paint_labels(painter, self._labels())
+
+    # ---- geometry
+
+    def _pixels_of(self, x: Array) -> Array:
+        return self.plot.left() + (1 + x / self._setting.window_s) * self.plot.width()
+
+    def _y(self, value: float, full: float | None = None) -> float:
+        return self.plot.bottom() - value / (full or self._scale.top) * self.plot.height()
+
+    def _rows_of(self, trace: Trace, level: Array) -> Array:
+        return self.plot.bottom() - level / (trace.full or self._scale.top) * self.plot.height()
+
+    def _peak(self) -> float:
+        own = [level for trace, level in zip(self._traces, self._levels, strict=True) if not trace.full and level.size]
+        peaks = [float(np.nanmax(level)) for level in own if np.isfinite(level).any()]
+        return max([*peaks, *(line.value for line in self._references())], default=0.0)
+
+    def _references(self) -> tuple[Reference, ...]:
+        return self._setting.references.get(self.spec.figure, ())
+
+    def _column(self) -> int | None:
+        """The data column that is being read."""
+        if self.reading is None or not len(self._x):
+            return None
+        return int(np.abs(self._x - self.reading).argmin())
+
+    def _colour(self, trace: Trace) -> QColor:
+        return self._theme.tier(trace.tier) if trace.tier else self._theme.colour(trace.token)
+
+    # ---- painting
+
+    def _paint_areas(self, painter: QPainter, x: Array, rows: list[Array]) -> None:
+        if not self.spec.stacked:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setPen(Qt.PenStyle.NoPen)
+        # Each area reaches down to zero and the one below it paints over it: no seams, and simple polygons.
+        for trace, row in reversed(list(zip(self._traces, rows, strict=True))):
+            painter.setBrush(self._theme.fill(trace.tier or ""))
+            for area in areas(x, row, self.plot.bottom()):
+                painter.drawPolygon(area)
+
+    def _paint_curves(self, painter: QPainter, x: Array, rows: list[Array], scale: float) -> None:
+        column = self._column()
+        for trace, row in zip(self._traces, rows, strict=True):
+            drawn = row
+            if trace.figure in self._setting.estimated:
+                drawn = dashed(row, phase=round(self._end / self._setting.window_s * self.plot.width()))
+            stroke(painter, polylines(x, drawn), self._colour(trace), trace.width, scale)
+            known = np.flatnonzero(np.isfinite(row))
+            mark = column if column is not None else int(known[-1]) if trace.bold and len(known) else None
+            if mark is not None and np.isfinite(row[mark]):
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(self._colour(trace))
+                painter.drawEllipse(QPointF(x[mark], row[mark]), 3, 3)
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _paint_hairlines(self, painter: QPainter) -> None:
+        paint_hairlines(painter, self._theme, self._rect, self.plot, self._setting, self._end, self.reading)
+
+    def _paint_references(self, painter: QPainter) -> None:
+        plot = self.plot
+        for line in self._references():
+            y = round(self._y(line.value))
+            if line.solid:
+                painter.fillRect(QRectF(plot.left(), y - 0.5, plot.width(), 1.5), self._theme.colour("soft"))
+                continue
+            pen = QPen(self._theme.colour("mut"), 1)
+            pen.setDashPattern([3, 3])
+            pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+            painter.setPen(pen)
+            painter.drawLine(QPointF(plot.left(), y + 0.5), QPointF(plot.right(), y + 0.5))
+
+    def _paint_reason(self, painter: QPainter) -> None:
+        """Why the strip has nothing to show of its own figure."""
+        own = (values for trace, values in zip(self._traces, self._values, strict=True) if not trace.full)
+        if any(np.isfinite(values).any() for values in own):
+            return
+        reason = self._setting.reasons.get(self.spec.figure, "nothing in this window yet")
+        painter.setFont(font(11))
+        painter.setPen(self._theme.colour("mut"))
+        painter.drawText(self.plot, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, reason)
+
+    def _mode_width(self) -> float:
+        return QFontMetricsF(font(11, 600)).horizontalAdvance(self._setting.mode)
+
+    def _paint_heading(self, painter: QPainter) -> None:
+        base = self._rect.top() + 24
+        painter.setFont(font(11, 600))
+        painter.setPen(self._theme.colour("mut"))
+        painter.drawText(QPointF(self.plot.right() - self._mode_width(), base), self._setting.mode)
+        if not self.spec.stacked:
+            return
+        column = self._column()
+        total = self._total if column is None else float(self._levels[-1][column]) if self._levels else None
+        right = self._rect.right() - MARGIN
+        text = self._numbers.figure(total, self.spec.unit)
+        painter.setFont(font(13, 600))
+        left = right - QFontMetricsF(painter.font()).horizontalAdvance(text)
+        painter.setPen(self._theme.colour("text" if text != DASH else "mut"))
+        painter.drawText(QPointF(left, base), text)
+        painter.setFont(font(11))
+        painter.setPen(self._theme.colour("mut"))
+        painter.drawText(QPointF(left - QFontMetricsF(painter.font()).horizontalAdvance("total") - 6, base), "total")
+
+    # ---- direct labels
+
+    def _labels(self) -> list[_Label]:
+        """What stands at the right, from top to bottom; traces without data come last."""
+        column = self._column()
+        labels = []
+        below = np.zeros(1)
+        for trace, values, level, now in zip(self._traces, self._values, self._levels, self._now, strict=True):
+            at = column if column is not None else _last(level)
+            value = now if column is None else float(values[column])
+            anchor = np.nan
+            if at is not None and at < len(level):
+                middle = (level[at] + (below[at] if len(below) > 1 else 0.0)) / 2 if self.spec.stacked else level[at]
+                anchor = self._y(float(middle), trace.full)
+            below = level
+            said = self._numbers.figure(value, trace.unit)
+            if trace.unit == "%" and said != DASH:
+                said += " %"
+            quiet = trace.tier is None and not trace.bold
+            labels.append(_Label(anchor, trace.label, said, trace.tier, trace.tier is None, trace.bold, quiet))
+        for line in self._references():
+            whole = line.value == round(line.value)
+            said = self._numbers.fixed(line.value) if whole else self._numbers.figure(line.value, self.spec.unit)
+            labels.append(_Label(self._y(line.value), line.label, said, quiet=True))
+        known = sorted((label for label in labels if np.isfinite(label.anchor)), key=lambda label: label.anchor)
+        missing = [label for label in labels if not np.isfinite(label.anchor)]
+        return known + missing[::-1]
+
+    def _positions(self, labels: list[_Label]) -> list[int]:
+        """Whole pixels; positions that would move by less than three pixels stay where they are."""
+        floor = self.plot.bottom()
+        anchors = [label.anchor if np.isfinite(label.anchor) else floor for label in labels]
+        places = [round(y) for y in spread(anchors, self.plot.top() - 2, floor)]
+        names = tuple(label.name for label in labels)
+        if names == self._places[0] and all(abs(a - b) < _STILL for a, b in zip(places, self._places[1], strict=True)):
+            return self._places[1]
+        self._places = (names, places)
+        return places
+
+    def _paint_labels(self, painter: QPainter, labels: list[_Label]) -> None:
+        theme, left = self._theme, self.plot.right()
+        right = self._rect.right() - MARGIN
+        for label, y in zip(labels, self._positions(labels), strict=True):
+            if np.isfinite(label.anchor):
+                self._paint_leader(painter, QPointF(left + 5, label.anchor), QPointF(left + 14, y))
+            middle = QPointF(left + 21, y)
+            if label.tier is not None:
+                painter.fillRect(QRectF(middle.x() - 4, y - 4, 8, 8), theme.tier(label.tier))
+            elif label.line and label.bold:
+                painter.fillRect(QRectF(middle.x() - 4, y - 1, 8, 2), theme.colour("text"))
+            named = label.tier is not None or (label.line and label.bold)
+            start = left + (30 if named else 17)
+            missing = label.value == DASH
+            painter.setFont(font(11, 600 if label.bold else 400 if label.quiet else 500))
+            painter.setPen(theme.colour("soft" if label.quiet else "text"))
+            painter.drawText(QPointF(start, y + 4.5), label.name)
+            painter.setFont(font(12, 400 if label.quiet else 600))
+            painter.setPen(theme.colour("mut" if missing else "soft" if label.quiet else "text"))
+            width = QFontMetricsF(painter.font()).horizontalAdvance(label.value)
+            painter.drawText(QPointF(right - width, y + 4.5), label.value)
+
+    def _paint_leader(self, painter: QPainter, start: QPointF, end: QPointF) -> None:
+        painter.setPen(QPen(self._theme.colour("band"), 1))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.drawPolyline(QPolygonF([start, QPointF(start.x() + 2, start.y()), QPointF(end.x() - 2, end.y()), end]))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def paint_hairlines(
+    painter: QPainter, theme: Theme, rect: QRectF, plot: QRectF, setting: Setting, end: float, reading: float | None
+) -> None:
+    """The upright lines of events and of the cursor, from the top of a plot through to the next strip's heading."""
+    for event in setting.events:
+        if -setting.window_s <= event.t - end <= 0:
+            x = round(plot.left() + (1 + (event.t - end) / setting.window_s) * plot.width())
+            painter.fillRect(QRectF(x, plot.top(), 1, rect.bottom() - plot.top()), theme.colour("band"))
+    if reading is not None:
+        x = round(plot.left() + (1 + reading / setting.window_s) * plot.width())
+        painter.fillRect(QRectF(x, plot.top(), 1, rect.bottom() - plot.top()), theme.colour("soft"))
+
+
+def _stacked(values: list[Array]) -> list[Array]:
+    """Running sums from the first trace up; a gap only where no trace has a value."""
+    if not values:
+        return []
+    rows = np.array(values)
+    sums = np.cumsum(np.nan_to_num(rows), axis=0)
+    sums[:, ~np.isfinite(rows).any(axis=0)] = np.nan
+    return list(sums)
+
+
+def _last(level: Array) -> int | None:
+    known = np.flatnonzero(np.isfinite(level))
+    return int(known[-1]) if len(known) else None
