@@ -7,12 +7,21 @@ from typing import get_args
 from desk.facts.happened import DeviceReading, MeterOpened, Source, Tried
 from desk.facts.trouble import Trouble
 from desk.meters import sysfs
+from desk.meters.amd import Amd
+from desk.meters.battery import Battery
+from desk.meters.gpus import Gpus
+from desk.meters.rapl import Rapl
 from desk.meters.rounds import Round
 from desk.meters.source import Clock, Metered, Tell
 
-Opener = Callable[[Path, Clock, Tell], Metered]
+Opener = Callable[[Path, Clock, Tell, frozenset[str]], Metered]
 
-OPENERS: tuple[tuple[Source, Opener], ...] = ()
+OPENERS: tuple[tuple[Source, Opener], ...] = (
+    ("nvml-counter", Gpus),
+    ("amd", Amd),
+    ("rapl", Rapl),
+    ("battery", Battery),
+)
 """From the most to the least telling: the GPU's own meter, the processor's, and the whole machine's. Windows' energy
 meter interface, AMD's own library and Apple's counters are not among them."""
 
@@ -36,20 +45,24 @@ class Chain:
         self.open()
 
     def open(self) -> None:
-        """Go through the chain from its start, anew."""
-        self.close()
+        """Go through the chain from its start. What is open and works stays open, up to the first that gives watts."""
         self._failed.clear()
+        before, self._open = self._open, {}
         for name, opener in OPENERS:
-            if name in self._without:
+            if self.in_use is not None:
+                break
+            source = before.get(name)
+            if source is not None and (source.stays or source.source is not None):
+                self._open[name] = before.pop(name)
+            elif name in self._without:
                 self._failed.append(Tried(source=name, cause=PASSED_OVER))
-                continue
-            try:
-                self._open[name] = opener(self._root, self._clock, self._tell)
-            except Trouble as trouble:
-                self._failed.append(Tried(source=name, cause=trouble.cause))
-                continue
-            if self._open[name].source is not None:
-                return
+            else:
+                try:
+                    self._open[name] = opener(self._root, self._clock, self._tell, self._without)
+                except Trouble as trouble:
+                    self._failed.append(Tried(source=name, cause=trouble.cause))
+        for source in before.values():
+            source.close()
 
     def better(self) -> bool:
         """Whether a source that did not work, before the one in use, works by now."""
@@ -61,7 +74,7 @@ class Chain:
                     return False
                 continue
             try:
-                opener(self._root, self._clock, self._tell).close()
+                opener(self._root, self._clock, self._tell, self._without).close()
             except Trouble:
                 continue
             return True

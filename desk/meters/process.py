@@ -107,9 +107,8 @@ class Meter:
             self._tell(self._chain.describe())
 
     def _retell(self) -> None:
-        """A source is not what it was: describe it again, or take another where it has no more watts."""
-        if self._chain.in_use is None:
-            self._chain.open()
+        """A source is not what it was: describe it again, and take another where it has no more watts."""
+        self._chain.open()
         self._tell(self._chain.describe())
 
 
@@ -181,10 +180,10 @@ def _leave_with_stdin(clock: RealClock) -> None:
 
 
 def main() -> int:
-    """The meter child: `meter [--without NAME ...] [--bare]`; returns the exit code.
+    """The meter child: `meter [--without NAME ...]`; returns the exit code.
 
-    `--without nvml-counter` passes a source over whose driver hung the last child; `--bare` asks a driver for energy
-    and power only, after crashes.
+    `--without nvml-counter` passes a source over whose driver hung the last child; `--without fields` asks a driver
+    for energy and power only, after crashes.
     """
     arguments = sys.argv[1:]
     without = frozenset(name for flag, name in pairwise(arguments) if flag == "--without")

@@ -44,15 +44,29 @@ class Metered(Protocol):
 
     `source` is the name under which its joules are recorded, `None` where it only watches devices that give no watts.
     `tried` are the ways to watts that this source went through, the one in use last and without a cause. `changed` is
-    set by the source where any of this, or a device, is no longer as it was.
+    set by the source where any of this, or a device, is no longer as it was. A source that `stays` is worth watching
+    also while it gives no watts, and finds its way back by itself.
     """
 
-    source: Source | None
-    scope: str
-    driver: str
-    tried: tuple[Tried, ...]
-    rounds: list[Round]
     changed: bool
+
+    @property
+    def source(self) -> Source | None: ...
+
+    @property
+    def scope(self) -> str: ...
+
+    @property
+    def driver(self) -> str: ...
+
+    @property
+    def tried(self) -> tuple[Tried, ...]: ...
+
+    @property
+    def rounds(self) -> list[Round]: ...
+
+    @property
+    def stays(self) -> bool: ...
 
     def devices(self) -> tuple[Device, ...]:
         """The devices as they are now, in an order that does not depend on the driver's."""

@@ -17,6 +17,11 @@ def text(path: Path) -> str | None:
         return None
 
 
+def readable(path: Path) -> bool:
+    """Whether a file can be read by this user."""
+    return text(path) is not None
+
+
 def number(path: Path) -> int | None:
     """The integer in a file, `None` where there is none."""
     said = text(path)

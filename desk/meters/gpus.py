@@ -1,0 +1,263 @@
+"""The NVIDIA GPUs of the machine as a source of watts: found by UUID, looked for when lost, left alone when asleep."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from desk.facts.happened import Device, DeviceReading, Source, Tried
+from desk.facts.trouble import Trouble
+from desk.meters import nvml, sysfs
+from desk.meters.gpu import LOST_SEARCH_S, Gpu
+from desk.meters.nvml import Board, Driver, DriverError
+from desk.meters.rounds import Round
+from desk.meters.source import Clock, Renewal, Tell
+
+LOOK_S = 1.0
+"""Seconds between two looks at whether a GPU woke up, or whether a lost one is due to be looked for."""
+
+DESERTED_S = 30.0
+"""A GPU that may sleep, and on which no program has run for so long, is let go: an open driver keeps it awake."""
+
+FALLING_ASLEEP_S = 20.0
+"""Seconds that it is given to fall asleep. One that has not by then is being used, or never sleeps."""
+
+NVIDIA = "0x10de"
+DISPLAY_CLASS = "0x03"
+
+FIELDS = "fields"
+"""Passed over by a process that is to ask for energy and power only."""
+
+
+class Gpus:
+    """All NVIDIA GPUs, those without watts included."""
+
+    stays = True
+
+    def __init__(self, root: Path, clock: Clock, tell: Tell, without: frozenset[str]) -> None:
+        self._bus = root / "bus" / "pci" / "devices"
+        self._clock = clock
+        self._tell = tell
+        self._fields = FIELDS not in without
+        self._gpus: list[Gpu] = []
+        self._driver: Driver | None = None
+        self._deserted_since: float | None = None
+        self._let_go_at: float | None = None
+        self._sleepless = False
+        self._look = Round([self._look_around], LOOK_S, clock.now, first=LOOK_S)
+        self.driver = ""
+        self.changed = False
+        self._open()
+        if not self._gpus:
+            self.close()
+            raise Trouble("the NVIDIA driver sees no GPU")
+        for gpu in self._gpus:
+            gpu.changed = False
+
+    # ---- what it is
+
+    @property
+    def source(self) -> Source | None:
+        """The counter where every GPU that gives watts has one: sums of both kinds carry the lesser name."""
+        metered = [gpu for gpu in self._gpus if gpu.has_watts]
+        if not metered:
+            return None
+        return "nvml-counter" if all(gpu.counted for gpu in metered) else "nvml-power"
+
+    @property
+    def tried(self) -> tuple[Tried, ...]:
+        source = self.source
+        if source == "nvml-counter":
+            return (Tried(source=source, cause=""),)
+        uncounted = "; ".join(gpu.uncounted or f"{gpu.name} is {gpu.state}" for gpu in self._gpus if not gpu.counted)
+        if source == "nvml-power":
+            return Tried(source="nvml-counter", cause=uncounted), Tried(source=source, cause="")
+        powerless = "; ".join(_why_powerless(gpu) for gpu in self._gpus)
+        return Tried(source="nvml-counter", cause=uncounted), Tried(source="nvml-power", cause=powerless)
+
+    @property
+    def scope(self) -> str:
+        boards = [gpu.board for gpu in self._gpus if gpu.board and gpu.has_watts]
+        words = "module (processor, GPU and memory)" if any(board.module_scope for board in boards) else "GPU board"
+        if any(board.mig for board in boards):
+            words += ", whole (MIG slices have no meter)"
+        if self.source == "nvml-power":
+            averaged = any(not board.has_instant_power for board in boards)
+            words += ", power readings added up" + (" (each the mean of a second)" if averaged else "")
+        return words
+
+    @property
+    def rounds(self) -> list[Round]:
+        return [self._look, *(round_ for gpu in self._gpus for round_ in gpu.rounds)]
+
+    def devices(self) -> tuple[Device, ...]:
+        return tuple(gpu.device() for gpu in self._gpus)
+
+    def take(self) -> tuple[DeviceReading, ...]:
+        for gpu in self._gpus:
+            self.changed |= gpu.changed
+            gpu.changed = False
+        return tuple(gpu.take() for gpu in self._gpus)
+
+    def forget(self) -> None:
+        for gpu in self._gpus:
+            gpu.forget()
+
+    def close(self) -> None:
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None
+
+    # ---- finding them
+
+    def _open(self) -> None:
+        """Open the driver and find the GPUs, unless all there are sleep: merely asking would wake them."""
+        on_bus = self._on_bus()
+        if not on_bus or any(not self._sleeps(pci) for pci in on_bus):
+            self._driver = Driver()
+            self.driver = self._driver.version
+        try:
+            self._find(on_bus)
+        except DriverError as error:
+            self.close()
+            raise Trouble(nvml.words(error.code)) from error
+
+    def _find(self, on_bus: list[str]) -> None:
+        """Match what the driver and the bus show now with the GPUs known so far, by UUID."""
+        asleep = [pci for pci in on_bus if self._sleeps(pci)]
+        known = [gpu for gpu in self._gpus if gpu.uuid or gpu.state == "asleep"]
+        found: list[Gpu] = []
+        for place, board in self._boards(asleep, on_bus):
+            gpu = _matching(known, board, place)
+            if board is not None:
+                gpu = gpu or Gpu(board.pci, self._clock, self._tell)
+                gpu.attach(board, fields=self._fields)
+            else:
+                gpu = gpu or Gpu(place, self._clock, self._tell)
+                gpu.detach("lost", LOST_SEARCH_S)
+            found.append(gpu)
+        for pci in asleep:
+            gpu = next((each for each in known if each.pci == pci), None) or Gpu(pci, self._clock, self._tell)
+            gpu.detach("asleep")
+            found.append(gpu)
+        for gpu in known:
+            if gpu not in found:
+                gpu.detach("lost", LOST_SEARCH_S)
+                found.append(gpu)
+        if found != self._gpus:
+            self.changed = True
+        self._gpus = sorted(found, key=lambda gpu: gpu.pci)
+        _tell_apart(self._gpus)
+
+    def _boards(self, asleep: list[str], on_bus: list[str]) -> Iterable[tuple[str, Board | None]]:
+        """(place, board), without a board where the driver knows of one that is lost."""
+        driver = self._driver
+        if driver is None:
+            return
+        # By number, the driver wakes all of them.
+        places = [pci for pci in on_bus if pci not in asleep] if asleep else range(driver.count())
+        for place in places:
+            try:
+                yield str(place), driver.board_at(place) if isinstance(place, int) else driver.board_on_bus(place)
+            except DriverError as error:
+                if error.code in nvml.GONE:
+                    raise
+                # Others are not for us: a container sees the whole bus, but not every GPU on it.
+                if error.code in nvml.LOST:
+                    yield f"number {place}" if isinstance(place, int) else place, None
+
+    def _search(self) -> None:
+        """Open the driver anew, because some of its GPUs are lost; the others go on counting meanwhile."""
+        self.close()
+        try:
+            self._open()
+        except Trouble as trouble:
+            raise Renewal(f"The NVIDIA driver went away: {trouble.cause}.") from trouble
+        self.changed = True
+
+    # ---- sleep
+
+    def _on_bus(self) -> list[str]:
+        """The PCI addresses of NVIDIA's display devices, as the kernel knows them without asking the driver."""
+        try:
+            addresses = sorted(path.name for path in self._bus.iterdir())
+        except OSError:
+            return []
+        return [
+            address
+            for address in addresses
+            if sysfs.text(self._bus / address / "vendor") == NVIDIA
+            and (sysfs.text(self._bus / address / "class") or "").startswith(DISPLAY_CLASS)
+        ]
+
+    def _sleeps(self, pci: str) -> bool:
+        return sysfs.text(self._bus / pci / "power" / "runtime_status") == "suspended"
+
+    def _may_sleep(self, pci: str) -> bool:
+        return sysfs.text(self._bus / pci / "power" / "control") == "auto"
+
+    def _look_around(self) -> None:
+        now = self._clock.now()
+        for gpu in self._gpus:
+            if gpu.board is not None and self._sleeps(gpu.pci):
+                gpu.detach("asleep")
+        if self._let_go_at is not None:
+            self._watch_let_go(now)
+        elif any(self._is_due(gpu, now) for gpu in self._gpus):
+            self._search()
+        else:
+            self._let_go_when_deserted(now)
+
+    def _is_due(self, gpu: Gpu, now: float) -> bool:
+        """Whether a GPU that is not being asked should be looked for."""
+        if gpu.state == "asleep":
+            return not self._sleeps(gpu.pci)
+        return gpu.search_at is not None and gpu.search_at <= now
+
+    def _let_go_when_deserted(self, now: float) -> None:
+        """Close the driver where it alone keeps idle GPUs from sleeping."""
+        boards = [gpu for gpu in self._gpus if gpu.board is not None]
+        if not boards or not all(gpu.deserted and self._may_sleep(gpu.pci) for gpu in boards):
+            self._deserted_since = None
+            self._sleepless = False
+            return
+        if self._deserted_since is None:
+            self._deserted_since = now
+        if now - self._deserted_since >= DESERTED_S and not self._sleepless:
+            for gpu in boards:
+                gpu.detach("asleep")
+            self.close()
+            self._deserted_since, self._let_go_at = None, now
+
+    def _watch_let_go(self, now: float) -> None:
+        """Once a GPU that was let go has fallen asleep it is watched like any other; else it is taken up again."""
+        assert self._let_go_at is not None
+        if all(self._sleeps(gpu.pci) for gpu in self._gpus if gpu.state == "asleep"):
+            self._let_go_at = None
+        elif now - self._let_go_at >= FALLING_ASLEEP_S:
+            self._let_go_at, self._sleepless = None, True
+            self._search()
+
+
+def _matching(known: list[Gpu], board: Board | None, place: str) -> Gpu | None:
+    """The known GPU that a board is: by UUID, or by address where it slept since the beginning."""
+    for gpu in known:
+        if board is None and gpu.pci == place:
+            return gpu
+        if board is not None and (gpu.uuid == board.uuid if gpu.uuid else gpu.pci == board.pci):
+            return gpu
+    return None
+
+
+def _tell_apart(gpus: list[Gpu]) -> None:
+    """Two cards of one name get their addresses beside it."""
+    names = [gpu.name for gpu in gpus]
+    for gpu in gpus:
+        if names.count(gpu.name) > 1:
+            gpu.name = f"{gpu.name} ({gpu.pci.removeprefix('0000:')})"
+
+
+def _why_powerless(gpu: Gpu) -> str:
+    if gpu.state == "no permission":
+        return f"this user may not read the power of {gpu.name}"
+    if gpu.state == "not supported":
+        return f"{gpu.name} gives no power readings"
+    return f"{gpu.name} is {gpu.state}"
