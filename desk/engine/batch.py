@@ -1,0 +1,187 @@
+"""The batch of a lane: which sequence lies in which slot of the KV cache, and what the next run computes.
+
+Rows join and leave at any step. A run is either one decode of all rows that need a single token, whatever their
+lengths, or one chunk of one row's prompt, written straight into its slot; the two alternate, so a long prompt never
+stalls the others for long.
+
+Three facts about the attention kernel shape this module: a run over several rows takes one token of each; a run of
+several tokens on top of a past takes one row; and a row's result does not depend on its neighbours. Chunks always end
+at multiples of `CHUNK`, because with 8-bit activations another cut gives another rounding: so a request's tokens do not
+depend on the load around it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from desk.engine.runtime import Cache, Feed, Network
+from desk.engine.sampling import Chooser, choose
+from desk.facts.trouble import Trouble
+
+CHUNK = 64
+"""Prompt tokens in one run: about two decodes of sixteen rows long, and within a tenth of the best prefill speed."""
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """One sequence in the batch: the tokens known so far, and how many of them the cache holds.
+
+    A row decodes when exactly one known token is not in the cache yet; `pending` is what it must first catch up with.
+    """
+
+    known: list[int]
+    chooser: Chooser
+    cached: int = 0
+    pending: int = 0
+    slot: int = -1
+    turn: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Known tokens that the cache does not hold yet."""
+        return len(self.known) - self.cached
+
+    def take(self, token: int) -> None:
+        """Append the row's next token."""
+        self.known.append(token)
+        self.chooser.saw((token,))
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of the model, ready to go: `tokens` of each of `rows`; `None` is a row computed along for nobody."""
+
+    feed: Feed
+    rows: list[Row | None]
+    tokens: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run gave: the rows that got their next token, and how many tokens of prompts it processed."""
+
+    tokens: list[tuple[Row, int]]
+    prefilled: int
+
+
+class Batch:
+    """Rows over one KV cache of `slots` sequences of at most `context` tokens."""
+
+    def __init__(self, network: Network, slots: int, context: int) -> None:
+        self.network = network
+        self.context = context
+        self.cache: Cache = network.cache(slots, context)
+        self._slots: list[Row | None] = [None] * slots
+        self._decodes: dict[int, Feed] = {}
+        self._prefills: dict[int, Feed] = {}
+        self._decode_next = True
+        self._joined = 0
+
+    def __len__(self) -> int:
+        return sum(row is not None for row in self._slots)
+
+    def __iter__(self) -> Iterator[Row]:
+        return (row for row in self._slots if row is not None)
+
+    @property
+    def full(self) -> bool:
+        return None not in self._slots
+
+    def join(self, row: Row) -> None:
+        """Give the row the lowest free slot; raises `Trouble` for tokens that the graph must not see.
+
+        On a device the kernels trust what they are given, so lengths and ids are checked here.
+        """
+        if not 0 < len(row.known) < self.context:
+            raise Trouble(
+                f"A prompt of {len(row.known)} tokens does not fit a context of {self.context}.",
+                "Shorten the prompt or raise the context.",
+            )
+        if min(row.known) < 0 or max(row.known) >= self.network.manifest.vocabulary:
+            raise Trouble("A prompt holds a token that the model does not know.", "Use the model's own tokenizer.")
+        self._joined += 1
+        row.turn = self._joined
+        row.slot = self._slots.index(None)
+        row.cached = 0
+        row.pending = len(row.known)
+        self._slots[row.slot] = row
+
+    def leave(self, row: Row) -> None:
+        """Free the row's slot."""
+        assert self._slots[row.slot] is row
+        self._slots[row.slot] = None
+        row.slot = -1
+
+    def next_run(self) -> Run | None:
+        """The next run, its inputs written; `None` for an empty batch."""
+        prefilling = [row for row in self if row.missing > 1]
+        if prefilling and not (self._decode_next and any(row.missing == 1 for row in self)):
+            self._decode_next = True
+            # One prompt after the other: side by side, all of them would wait as long as the last.
+            return self._chunk(min(prefilling, key=lambda row: row.turn))
+        if len(self) == 0:
+            return None
+        self._decode_next = False
+        return self._decode()
+
+    def settle(self, run: Run) -> Outcome:
+        """Take in what the run computed and draw the next token of every row that is through."""
+        prefilled = 0
+        ready: list[tuple[int, Row]] = []
+        for index, row in enumerate(run.rows):
+            if row is None:
+                continue
+            prefilled += max(0, min(run.tokens, row.pending - row.cached))
+            row.cached += run.tokens
+            if row.cached == len(row.known):
+                ready.append((index, row))
+        if not ready:
+            return Outcome([], prefilled)
+        indices = [index for index, _ in ready]
+        logits, ids = run.feed.top_v, run.feed.top_i
+        if len(indices) < len(logits):
+            logits, ids = logits[indices], ids[indices]
+        drawn = choose(logits, ids, [row.chooser for _, row in ready])
+        return Outcome([(row, token) for (_, row), token in zip(ready, drawn, strict=True)], prefilled)
+
+    def _chunk(self, row: Row) -> Run:
+        feed = self._prefills.get(row.slot)
+        if feed is None:
+            feed = self._prefills[row.slot] = self.cache.feed(row.slot, 1, min(CHUNK, self.context))
+        tokens = min(CHUNK, row.missing)
+        total = row.cached + tokens
+        feed.ids[0, :tokens] = row.known[row.cached : total]
+        feed.seqlens[0] = total - 1
+        feed.total[...] = total
+        feed.last[0, 0] = tokens - 1
+        feed.shorten(tokens)
+        return Run(feed, [row], tokens)
+
+    def _decode(self) -> Run:
+        """All rows that need one token. Others below the highest of them are computed along on a harmless token:
+        it lands behind their cached part, where their next real token overwrites it."""
+        self._compact()
+        count = 1 + max(row.slot for row in self if row.missing == 1)
+        feed = self._decodes.get(count)
+        if feed is None:
+            feed = self._decodes[count] = self.cache.feed(0, count)
+        rows = [row if row is not None and row.missing == 1 else None for row in self._slots[:count]]
+        feed.ids[:, 0] = [row.known[-1] if row is not None else 0 for row in rows]
+        feed.seqlens[:] = [row.cached if row is not None else 0 for row in self._slots[:count]]
+        return Run(feed, rows, 1)
+
+    def _compact(self) -> None:
+        """Move the highest decoding rows into free slots below, where the cache can be copied.
+
+        A free slot below costs its row in every run, a move once about two of those. On a device a row computed along
+        costs next to nothing, so there it stays.
+        """
+        if self.cache.host is None:
+            return
+        while None in self._slots:
+            hole = self._slots.index(None)
+            top = max((row for row in self if row.missing == 1), key=lambda row: row.slot)
+            if top.slot < hole:
+                return
+            self.cache.move(top.slot, hole, top.cached)
+            self._slots[top.slot], self._slots[hole] = None, top
+            top.slot = hole

@@ -1,0 +1,368 @@
+"""The factory: lanes, whose turn it is, orders that change them, and the beat that reports them.
+
+One thread (`run`) issues every run of every model. Orders, loads and the beat come from other threads; all state is
+guarded by one lock, which is open only while a run is under way.
+"""
+
+import threading
+from collections import deque
+
+import msgspec
+
+from desk.engine.lane import Lane, Request, Tell
+from desk.engine.loader import Broke, Loaded, Loader, Opened, Outfitted, Refused
+from desk.engine.runtime import VERSION, DeviceLost, Runtime, Used
+from desk.engine.scheduler import Stride
+from desk.engine.watch import Watcher
+from desk.facts.happened import (
+    EngineOpened,
+    LaneDraining,
+    LaneFailed,
+    LaneLoading,
+    LaneReady,
+    Paused,
+    Resumed,
+    TierChanged,
+    Troubled,
+    Worked,
+    now,
+)
+from desk.facts.orders import AnyOrder, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
+from desk.facts.tiers import Tier
+from desk.facts.trouble import Trouble
+from desk.scenario import SCENARIOS, ClosedLoop
+
+DRAIN_S = 5.0
+"""How long a lane may take to finish its requests before new settings of its cache or model; the rest are requeued."""
+
+_STRUCTURE = ("model", "precision", "provider", "context", "slots")
+
+
+def with_structure(tier: Tier, of: Tier) -> Tier:
+    """The tier with those settings of another one that take a fresh cache or model to change."""
+    return msgspec.structs.replace(tier, **{field: getattr(of, field) for field in _STRUCTURE})
+
+
+class Factory:
+    """All lanes of one engine process. `tell` takes the facts, in order, from whichever thread makes them."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._turn = threading.Condition()
+        self._inbox: deque[AnyOrder | Loaded] = deque()
+        self._loader = Loader(self._arrived)
+        self._lanes: dict[str, Lane] = {}
+        self._stride = Stride()
+        self._watcher = Watcher(tell)
+        self._view: Watch = Watch()
+        self._runtime: Runtime | None = None
+        self._introduced = False
+        self._opening: OpenFactory | None = None
+        self._requests = 0
+        self._paused_since: float | None = None
+        self._under_way: tuple[Lane, float] | None = None
+        self._beaten = now()
+        self._halted = False
+        self._over = False
+
+    # ---- from other threads
+
+    def order(self, order: AnyOrder) -> None:
+        """Take an order; it is obeyed before the next run. A halt also voids the tokens of the run under way."""
+        if isinstance(order, Halt):
+            self._halted = True
+        self._arrived(order)
+
+    def beat(self) -> None:
+        """Report what all lanes did since the last beat, the run under way included as far as it has got."""
+        with self._turn:
+            if self._over:
+                return
+            t = now()
+            self._book_busy(t)
+            self._look()
+            self._watcher.flush(t)
+            self._report(t)
+
+    def _arrived(self, message: AnyOrder | Loaded) -> None:
+        with self._turn:
+            self._inbox.append(message)
+            self._turn.notify()
+
+    # ---- the loop
+
+    def run(self) -> int:
+        """Work until halted; the exit code of the process: 1 where only a fresh process can go on."""
+        with self._turn:
+            try:
+                while not self._over:
+                    while self._inbox:
+                        self._obey(self._inbox.popleft())
+                    if self._over:
+                        break
+                    t = now()
+                    for lane in self._lanes.values():
+                        self._tend(lane, t)
+                    lane = None if self._paused_since is not None else self._stride.pick(self._with_work())
+                    if lane is None:
+                        self._turn.wait(self._patience(t))
+                    else:
+                        self._step(lane)
+            except DeviceLost as lost:
+                self._tell(Troubled(t=now(), where="engine", cause=lost.cause, remedy=lost.remedy))
+                self._close("error")
+                return 1
+            self._close("cancelled")
+            return 0
+
+    def _with_work(self) -> list[Lane]:
+        return [lane for lane in self._lanes.values() if lane.active]
+
+    def _patience(self, t: float) -> float | None:
+        """Seconds until something is due by itself."""
+        moments = [lane.drained_by for lane in self._lanes.values() if lane.state == "draining"]
+        if self._paused_since is None:
+            moments += [
+                due
+                for lane in self._lanes.values()
+                if lane.users is not None and lane.state != "failed" and (due := lane.users.next_due()) is not None
+            ]
+        return max(0.0, min(moments) - t) if moments else None
+
+    def _tend(self, lane: Lane, t: float) -> None:
+        """What falls due without a run: users ask, slots are filled, a lane that has drained is loaded anew."""
+        if lane.state == "draining" and (not lane.active or t >= lane.drained_by):
+            self._load(lane)
+        if self._paused_since is not None or lane.users is None or lane.state == "failed":
+            return
+        due = lane.users.next_due()
+        if due is not None and due <= t:
+            for ask in lane.users.due(t):
+                self._requests += 1
+                lane.submit(Request(number=self._requests, ask=ask, submitted=ask.when))
+        lane.admit(t)
+
+    def _step(self, lane: Lane) -> None:
+        run = lane.next_run()
+        assert run is not None, "a lane with active requests has a run to make"
+        start = now()
+        self._under_way = (lane, start)
+        trouble: Trouble | None = None
+        self._turn.release()
+        try:
+            run.feed.run()
+        except DeviceLost:
+            raise
+        except Trouble as error:
+            trouble = error
+        finally:
+            self._turn.acquire()
+            end = now()
+            self._book_busy(end)
+            self._under_way = None
+        self._stride.charge(lane, end - start)
+        if trouble is not None:
+            self._fail(lane, trouble)
+        elif not self._halted:
+            lane.settle(run, end)
+
+    def _book_busy(self, t: float) -> None:
+        if self._under_way is not None:
+            lane, since = self._under_way
+            lane.book.busy += t - since
+            self._under_way = (lane, t)
+
+    def _report(self, t: float) -> None:
+        self._tell(Worked(t=t, span=t - self._beaten, lanes=tuple(lane.work() for lane in self._lanes.values())))
+        self._beaten = t
+
+    def _close(self, reason: str) -> None:
+        for lane in self._lanes.values():
+            lane.cancel_all(now(), "error" if reason == "error" else "cancelled")
+        self._report(now())
+        self._over = True
+
+    # ---- orders and loads
+
+    def _obey(self, message: AnyOrder | Loaded) -> None:
+        match message:
+            case OpenFactory():
+                self._open(message)
+            case ChangeTier(tier=tier):
+                self._change(tier)
+            case Pause():
+                self._pause()
+            case Resume():
+                self._resume()
+            case Watch():
+                self._view = message
+                self._watcher.leave()
+            case Halt():
+                self._over = True
+            case Opened(runtime=runtime):
+                self._opened(runtime)
+            case Outfitted():
+                self._equip(message)
+            case Refused(tier=tier, trouble=trouble):
+                self._refused(self._lanes[tier.name], tier, trouble)
+            case Broke(error=error):
+                raise error
+
+    def _open(self, order: OpenFactory) -> None:
+        if self._opening is not None:
+            self._trouble("The factory was asked to open twice.", "Stop it first.")
+            return
+        if order.scenario not in SCENARIOS:
+            known = ", ".join(SCENARIOS)
+            self._trouble(f"There is no scenario {order.scenario}; its users stay steady.", f"Choose one of: {known}.")
+        self._opening = order
+        self._loader.open(order.provider)
+
+    def _opened(self, runtime: Runtime) -> None:
+        assert self._opening is not None
+        self._runtime = runtime
+        if runtime.refusal is not None:
+            self._trouble(runtime.refusal.cause, runtime.refusal.remedy)
+        else:
+            self._introduce(runtime.provider_for("auto"))
+        for tier in self._opening.tiers:
+            self._lanes[tier.name] = Lane(tier, self._tell, self._watcher)
+            self._load(self._lanes[tier.name])
+
+    def _introduce(self, provider: Used) -> None:
+        """Say once what the engine runs on."""
+        if self._introduced or self._runtime is None:
+            return
+        self._introduced = True
+        device, uuid = self._runtime.device(provider)
+        self._tell(
+            EngineOpened(
+                t=now(),
+                runtime=f"onnxruntime {VERSION}",
+                provider=provider,
+                device=device,
+                threads=self._runtime.threads,
+                cause=self._runtime.cause,
+                device_uuid=uuid,
+            )
+        )
+
+    def _load(self, lane: Lane) -> None:
+        """Load what the lane wants (what it has, where it wants nothing else)."""
+        lane.empty()
+        lane.state = "loading"
+        wanted = lane.wanted or lane.tier
+        self._tell(LaneLoading(t=now(), tier=wanted.name, model=wanted.model))
+        self._loader.outfit(wanted)
+
+    def _equip(self, message: Outfitted) -> None:
+        assert self._opening is not None
+        outfit = message.outfit
+        lane = self._lanes[outfit.tier.name]
+        network = outfit.batch.network
+        self._introduce(network.provider)
+        lane.equip(outfit)
+        lane.tier = with_structure(lane.tier, outfit.tier)
+        t = now()
+        self._tell(
+            LaneReady(
+                t=t,
+                tier=lane.tier.name,
+                model=lane.tier.model,
+                precision=network.manifest.precision,
+                provider=network.provider,
+                context=lane.tier.context,
+                slots=lane.tier.slots,
+                weights_bytes=network.manifest.weights_bytes,
+                kv_bytes=outfit.batch.cache.bytes,
+                load_s=outfit.load_s,
+                revision=network.manifest.revision,
+            )
+        )
+        if lane.wanted is not None:
+            self._tell(TierChanged(t=t, tier=lane.tier))
+        if lane.users is None:
+            lane.users = ClosedLoop(lane.tier, self._opening.seed, t)
+        wanted, lane.wanted = lane.wanted, None
+        if wanted is not None and with_structure(lane.tier, wanted) != lane.tier:
+            self._drain(lane, wanted)  # settings changed again while these were loading
+
+    def _refused(self, lane: Lane, tier: Tier, trouble: Trouble) -> None:
+        """The lane says why and goes on as it was before, where it was running before."""
+        self._tell(LaneFailed(t=now(), tier=tier.name, cause=trouble.cause, remedy=trouble.remedy))
+        newer = lane.wanted is not None and with_structure(tier, lane.wanted) != tier
+        if newer or (lane.users is not None and with_structure(tier, lane.tier) != tier):
+            lane.wanted = lane.wanted if newer else lane.tier
+            self._load(lane)
+        else:
+            lane.wanted = None
+            lane.state = "failed"
+            lane.cancel_all(now(), "error")
+
+    def _fail(self, lane: Lane, trouble: Trouble) -> None:
+        self._tell(LaneFailed(t=now(), tier=lane.tier.name, cause=trouble.cause, remedy=trouble.remedy))
+        lane.state = "failed"
+        lane.cancel_all(now(), "error")
+        lane.empty()
+
+    def _change(self, tier: Tier) -> None:
+        lane = self._lanes.get(tier.name)
+        if lane is None:
+            self._trouble(f"There is no tier {tier.name} to change.", "Start the factory with it.")
+            return
+        t = now()
+        try:
+            lane.retune(with_structure(tier, lane.tier), t)
+        except Trouble as trouble:
+            self._trouble(trouble.cause, trouble.remedy)
+            self._tell(TierChanged(t=t, tier=lane.tier))
+            return
+        self._tell(TierChanged(t=t, tier=lane.tier))
+        same = lane.tier == tier
+        match lane.state:
+            case "running" if not same:
+                self._drain(lane, tier)
+            case "draining":
+                lane.wanted = tier
+                if same:
+                    lane.wanted, lane.state = None, "running"
+            case "loading":
+                lane.wanted = tier
+            case "failed":
+                lane.wanted = tier
+                self._load(lane)
+
+    def _drain(self, lane: Lane, wanted: Tier) -> None:
+        t = now()
+        lane.wanted = wanted
+        lane.state = "draining"
+        lane.drained_by = t + DRAIN_S
+        self._tell(LaneDraining(t=t, tier=lane.tier.name))
+
+    def _pause(self) -> None:
+        if self._paused_since is None:
+            self._paused_since = now()
+            self._tell(Paused(t=self._paused_since))
+
+    def _resume(self) -> None:
+        if self._paused_since is not None:
+            t = now()
+            for lane in self._lanes.values():
+                lane.skip(t - self._paused_since)
+            self._paused_since = None
+            self._tell(Resumed(t=t))
+
+    def _look(self) -> None:
+        """Find a request to show where one is asked for: the one named, else the longest running one."""
+        lane = self._lanes.get(self._view.tier or "")
+        if lane is None or not self._watcher.idle or lane.outfit is None:
+            return
+        running = [r for r in lane.active.values() if self._view.request in (None, r.number)]
+        if running:
+            request = min(running, key=lambda r: (r.admitted or 0.0, r.number))
+            assert request.row is not None
+            answer = request.row.known[len(request.row.known) - request.emitted :]
+            self._watcher.follow(lane.tier.name, request.number, lane.outfit.fitter.text.stream(), answer)
+
+    def _trouble(self, cause: str, remedy: str) -> None:
+        self._tell(Troubled(t=now(), where="engine", cause=cause, remedy=remedy))

@@ -1,0 +1,259 @@
+"""The lane of a tier: its users, its queue, its batch, and the accounts of what it did."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from desk.engine.batch import Batch, Row, Run
+from desk.engine.prompts import Fitter
+from desk.engine.runtime import Network
+from desk.engine.sampling import Chooser
+from desk.engine.watch import Watcher
+from desk.facts.happened import AnyFact, Finished, FinishReason, FirstToken, LaneWork, Slot
+from desk.facts.histogram import bucket_of
+from desk.facts.tiers import Tier
+from desk.scenario import Ask, ClosedLoop
+
+Tell = Callable[[AnyFact], None]
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """Prompt in, tokens out. `row` is its sequence from the first admission on, `asked` the prompt's length as billed.
+
+    A request that has to leave a batch keeps its row and goes on where it was: nothing is emitted twice.
+    """
+
+    number: int
+    ask: Ask
+    submitted: float
+    admitted: float | None = None
+    first: float | None = None
+    latest: float = 0.0
+    asked: int = 0
+    emitted: int = 0
+    row: Row | None = None
+
+
+@dataclass(slots=True)
+class Book:
+    """What a lane did since the last beat, as `LaneWork` reports it."""
+
+    busy: float = 0.0
+    prefill: int = 0
+    emitted: int = 0
+    steps: int = 0
+    gaps: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """What a lane needs to run a tier: the batch over its KV cache, and the prompts cut to fit it."""
+
+    tier: Tier
+    batch: Batch
+    fitter: Fitter
+    load_s: float
+
+
+class Lane:
+    """One production line. All times are stamps of `desk.facts.happened.now`, in seconds.
+
+    `tier` is in force; `wanted` is set while a change waits for the lane to drain and load, until `drained_by` at the
+    latest.
+    """
+
+    def __init__(self, tier: Tier, tell: Tell, watcher: Watcher) -> None:
+        self.tier = tier
+        self.state: Literal["loading", "running", "draining", "failed"] = "loading"
+        self.wanted: Tier | None = None
+        self.drained_by = 0.0
+        self.passed = 0.0
+        self.book = Book()
+        self.users: ClosedLoop | None = None
+        self.outfit: Outfit | None = None
+        self.active: dict[Row, Request] = {}
+        self.queue: deque[Request] = deque()
+        self._before: tuple[Fitter, Network] | None = None
+        self._tell = tell
+        self._watcher = watcher
+
+    @property
+    def share(self) -> float:
+        return self.tier.share
+
+    # ---- requests come
+
+    def submit(self, request: Request) -> None:
+        """Put a request at the end of the queue."""
+        self.queue.append(request)
+
+    def admit(self, now: float) -> None:
+        """Give waiting requests the free slots, in their order."""
+        if self.state != "running" or self.outfit is None:
+            return
+        batch = self.outfit.batch
+        while self.queue and not batch.full:
+            request = self.queue.popleft()
+            row = request.row
+            if row is None:
+                row = request.row = self._row(request)
+            elif len(row.known) >= self.outfit.batch.context:
+                self._finish(request, "length", now)
+                continue
+            batch.join(row)
+            if request.admitted is None:
+                request.admitted = now
+            self.active[row] = request
+
+    def _row(self, request: Request) -> Row:
+        assert self.outfit is not None
+        known = list(self.outfit.fitter.fit(request.ask.prompt, self.tier.answer_tokens))
+        request.asked = len(known)
+        chooser = Chooser(self.tier.sampling, request.ask.seed)
+        chooser.saw(known)
+        return Row(known, chooser)
+
+    # ---- tokens go
+
+    def next_run(self) -> Run | None:
+        """The next run of the lane, `None` where no request is active."""
+        return self.outfit.batch.next_run() if self.outfit is not None and self.active else None
+
+    def settle(self, run: Run, now: float) -> None:
+        """Book the run that has just ended and hand its tokens to their requests."""
+        assert self.outfit is not None
+        outcome = self.outfit.batch.settle(run)
+        self.book.steps += 1
+        self.book.prefill += outcome.prefilled
+        for row, token in outcome.tokens:
+            self._deliver(self.active[row], row, token, now)
+
+    def _deliver(self, request: Request, row: Row, token: int, now: float) -> None:
+        assert self.outfit is not None
+        if token in self.outfit.batch.network.manifest.eos:
+            # The end mark is a sign for the engine, not a token that anybody gets.
+            self._finish(request, "eos", now)
+            return
+        row.take(token)
+        request.emitted += 1
+        self.book.emitted += 1
+        if request.first is None:
+            assert request.admitted is not None
+            request.first = now
+            self._tell(
+                FirstToken(
+                    t=now,
+                    tier=self.tier.name,
+                    request=request.number,
+                    submitted=request.submitted,
+                    admitted=request.admitted,
+                    prompt=request.asked,
+                )
+            )
+        else:
+            bucket = bucket_of(now - request.latest)
+            self.book.gaps[bucket] = self.book.gaps.get(bucket, 0) + 1
+        request.latest = now
+        self._watcher.said(request.number, token)
+        if request.emitted >= request.ask.answer_tokens or len(row.known) >= self.outfit.batch.context:
+            self._finish(request, "length", now)
+
+    def _finish(self, request: Request, reason: FinishReason, now: float) -> None:
+        row = request.row
+        if row is not None and self.active.pop(row, None) is not None:
+            assert self.outfit is not None
+            self.outfit.batch.leave(row)
+        self._watcher.ended(request.number, now)
+        self._tell(
+            Finished(
+                t=now,
+                tier=self.tier.name,
+                request=request.number,
+                submitted=request.submitted,
+                first=request.first,
+                prompt=request.asked,
+                emitted=request.emitted,
+                reason=reason,
+            )
+        )
+        if self.users is not None:
+            self.users.answered(request.ask.user, now)
+
+    # ---- changes
+
+    def retune(self, tier: Tier, now: float) -> None:
+        """Bring settings into force that need no new cache; raises `Trouble` and changes nothing for an unknown mix.
+
+        Requests in the queue of users who are one too many now are cancelled; those being answered are finished.
+        """
+        if self.users is not None:
+            self.users.retune(tier, now)
+        self.tier = tier
+        for request in (*self.active.values(), *self.queue):
+            if request.row is not None:
+                request.row.chooser.sampling = tier.sampling
+        for request in [r for r in self.queue if self.users is not None and self.users.leaving(r.ask.user)]:
+            self.queue.remove(request)
+            self._finish(request, "cancelled", now)
+
+    def requeue(self) -> None:
+        """Take all active requests out of the batch, back to the head of the queue in the order they came."""
+        assert self.outfit is not None
+        waiting = sorted(self.active.values(), key=lambda request: request.row.turn if request.row else 0)
+        for request in waiting:
+            assert request.row is not None
+            self.outfit.batch.leave(request.row)
+        self.active.clear()
+        self.queue.extendleft(reversed(waiting))
+
+    def empty(self) -> None:
+        """Requeue what is active and give the cache's memory back; the model stays loaded until the next outfit."""
+        if self.outfit is not None:
+            self.requeue()
+            self._before = self.outfit.fitter, self.outfit.batch.network
+            self.outfit = None
+
+    def equip(self, outfit: Outfit) -> None:
+        """Run on with a new outfit: requests that had begun go on, in the new model's tokens where those differ."""
+        if self._before is not None and self._before[0].vocabulary != outfit.fitter.vocabulary:
+            decode = self._before[0].text.decode
+            for request in self.queue:
+                if request.row is not None:
+                    answer = decode(request.row.known[len(request.row.known) - request.emitted :])
+                    request.row.known = outfit.fitter.resume(request.ask.prompt, answer, outfit.tier.answer_tokens)
+        self._before = None
+        self.outfit = outfit
+        self.state = "running"
+
+    def skip(self, seconds: float) -> None:
+        """Leave a pause out of the gaps between tokens: the lane was told to stand still, it was not slow."""
+        for request in (*self.active.values(), *self.queue):
+            request.latest += seconds
+
+    def cancel_all(self, now: float, reason: FinishReason = "cancelled") -> None:
+        """End every request."""
+        for request in (*self.active.values(), *self.queue):
+            self._finish(request, reason, now)
+        self.queue.clear()
+
+    # ---- accounts
+
+    def work(self) -> LaneWork:
+        """The accounts since the last call, and the slots as they are."""
+        book, self.book = self.book, Book()
+        slots = tuple(
+            Slot(request.number, request.asked, min(row.cached, request.asked), request.emitted)
+            for row, request in self.active.items()
+        )
+        return LaneWork(
+            tier=self.tier.name,
+            busy=book.busy,
+            prefill=book.prefill,
+            emitted=book.emitted,
+            steps=book.steps,
+            queue=len(self.queue),
+            slots=slots,
+            gaps=book.gaps,
+        )

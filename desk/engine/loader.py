@@ -1,0 +1,104 @@
+"""Opening the runtime and outfitting lanes, on a thread of its own: beats and other lanes go on meanwhile."""
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from desk.engine.batch import Batch
+from desk.engine.lane import Outfit
+from desk.engine.prompts import Fitter
+from desk.engine.runtime import Runtime
+from desk.engine.selftest import check_rows
+from desk.facts.happened import now
+from desk.facts.tiers import Provider, Tier
+from desk.facts.trouble import Trouble
+from desk.models.store import open_model
+from desk.models.text import Text
+from desk.scenario import prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The runtime is there."""
+
+    runtime: Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Outfitted:
+    """A lane can run `outfit.tier`."""
+
+    outfit: Outfit
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A lane cannot run `tier`."""
+
+    tier: Tier
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """A bug: the exception belongs to whoever runs the factory."""
+
+    error: Exception
+
+
+Loaded = Opened | Outfitted | Refused | Broke
+
+
+class Loader:
+    """Does one thing after the other; what came of it goes to `done`, on this thread."""
+
+    def __init__(self, done: Callable[[Loaded], None]) -> None:
+        self._done = done
+        self._jobs: queue.SimpleQueue[Callable[[], Loaded]] = queue.SimpleQueue()
+        self._runtime: Runtime | None = None
+        threading.Thread(target=self._work, name="loader", daemon=True).start()
+
+    def open(self, provider: Provider) -> None:
+        """Open the runtime with that wish."""
+        self._jobs.put(lambda: self._open(provider))
+
+    def outfit(self, tier: Tier) -> None:
+        """Load what a lane of that tier needs."""
+        self._jobs.put(lambda: self._outfit(tier))
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            try:
+                result = job()
+            except Exception as error:
+                result = Broke(error)
+            self._done(result)
+            # Nothing of a finished job may live on here: an outfit that a lane gives up must free its memory.
+            del job, result
+
+    def _open(self, provider: Provider) -> Opened:
+        self._runtime = Runtime(provider)
+        return Opened(self._runtime)
+
+    def _outfit(self, tier: Tier) -> Outfitted | Refused:
+        assert self._runtime is not None
+        start = now()
+        try:
+            provider = self._runtime.provider_for(tier.provider)
+            folder, manifest = open_model(tier.model, tier.precision, provider)
+            if tier.context > manifest.context:
+                raise Trouble(
+                    f"Tier {tier.name} asks for a context of {tier.context} tokens, "
+                    f"but {manifest.title} was made for at most {manifest.context}.",
+                    f"Choose a context of at most {manifest.context} tokens.",
+                )
+            prompts(tier.mix)
+            fitter = Fitter(Text(folder, manifest), manifest, tier.context)
+            network = self._runtime.load(folder, manifest, provider)
+            check_rows(network)
+            batch = Batch(network, tier.slots, tier.context)
+        except Trouble as trouble:
+            return Refused(tier, trouble)
+        return Outfitted(Outfit(tier=tier, batch=batch, fitter=fitter, load_s=now() - start))

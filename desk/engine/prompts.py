@@ -1,0 +1,68 @@
+"""A prompt as the tokens that go into the graph: in the model's chat template, and short enough for the context."""
+
+from desk.facts.trouble import Trouble
+from desk.models.manifest import Manifest
+from desk.models.text import Text
+from desk.scenario import Prompt
+
+_REMEMBERED = 4096
+
+
+class Fitter:
+    """Prompts of one model at one context length. What was fitted once is remembered: users repeat themselves.
+
+    Raises `Trouble` where the context has no room for even the shortest conversation.
+    """
+
+    def __init__(self, text: Text, manifest: Manifest, context: int) -> None:
+        self.text = text
+        self.vocabulary = manifest.files[manifest.tokenizer].sha256
+        self._context = context
+        self._start = manifest.bos
+        self._fitted: dict[tuple[Prompt, int], list[int]] = {}
+        shortest = len(text.chat(Prompt(user="?").messages()))
+        if 2 * shortest > context:
+            raise Trouble(
+                f"A context of {context} tokens has no room for a conversation with {manifest.title}, "
+                f"whose shortest prompt takes {shortest}.",
+                f"Choose a context of at least {2 * shortest} tokens.",
+            )
+
+    def fit(self, prompt: Prompt, answer_tokens: int) -> list[int]:
+        """The prompt's tokens, leaving room for an answer of that length, though never giving it more than half.
+
+        A prompt that is too long first loses words from the end of what the user says, then its system instruction.
+        """
+        room = self._context - min(answer_tokens, self._context // 2)
+        key = (prompt, room)
+        ids = self._fitted.get(key)
+        if ids is None:
+            if len(self._fitted) >= _REMEMBERED:
+                self._fitted.clear()
+            ids = self._fitted[key] = self._cut(prompt, room)
+        return ids
+
+    def resume(self, prompt: Prompt, answer: str, answer_tokens: int) -> list[int]:
+        """The tokens of a conversation that breaks off after the beginning of an answer."""
+        begun = self.text.encode(answer)
+        return [*self.fit(prompt, answer_tokens), *(begun[1:] if begun[:1] == [self._start] else begun)]
+
+    def _cut(self, prompt: Prompt, room: int) -> list[int]:
+        ids = self.text.chat(prompt.messages())
+        if len(ids) <= room:
+            return ids
+        words = prompt.user.split(" ")
+        for system in dict.fromkeys((prompt.system, "")):
+            # The longest beginning that fits, by bisection: more words never make fewer tokens.
+            fits, too_many = 0, len(words)
+            best: list[int] = []
+            while too_many - fits > 1:
+                middle = (fits + too_many) // 2
+                ids = self.text.chat(Prompt(system=system, user=" ".join(words[:middle])).messages())
+                if len(ids) <= room:
+                    fits, best = middle, ids
+                else:
+                    too_many = middle
+            if best:
+                return best
+        return self.text.chat(Prompt(user="?").messages())
