@@ -27,7 +27,9 @@ class Figure:
 
 
 _WATTS_WINDOW = "2 s and 20 changes of the energy counter at least"
-_LATENCY_WINDOW = "the last 10 s"
+_ITL_WINDOW = "the last 10 s"
+_TTFT_WINDOW = "the last 30 s"
+_REQUESTS_WINDOW = "30 s at least"
 
 _ALL = (
     Figure(
@@ -45,7 +47,7 @@ _ALL = (
         "How fast one answer streams for its reader, once it has begun.",
         "1 / median ITL",
         "measured",
-        _LATENCY_WINDOW,
+        _ITL_WINDOW,
     ),
     Figure(
         "prefill_per_second",
@@ -154,6 +156,7 @@ _ALL = (
         "The part of implied revenue from requests that kept every promise, booked when they end.",
         "list price of on-time requests / seconds x 3600",
         "derived",
+        _REQUESTS_WINDOW,
     ),
     Figure(
         "on_time_share",
@@ -162,6 +165,7 @@ _ALL = (
         "Of the output tokens of requests that ended, the part from requests that kept every promise.",
         "output tokens of on-time requests / output tokens of finished requests",
         "derived",
+        _REQUESTS_WINDOW,
     ),
     Figure(
         "busy_share",
@@ -230,7 +234,7 @@ _ALL = (
         "Time to first token from submission, waiting included: half of the requests were served sooner.",
         "50th percentile",
         "measured",
-        _LATENCY_WINDOW,
+        _TTFT_WINDOW,
     ),
     Figure(
         "ttft_p95",
@@ -239,7 +243,7 @@ _ALL = (
         "Time to first token from submission, waiting included: 95 % of the requests were served sooner.",
         "95th percentile",
         "measured",
-        _LATENCY_WINDOW,
+        _TTFT_WINDOW,
     ),
     Figure(
         "itl_p50",
@@ -248,7 +252,7 @@ _ALL = (
         "Inter-token latency: the time between two tokens of an answer, its first token excluded.",
         "50th percentile, one sample a token",
         "measured",
-        _LATENCY_WINDOW,
+        _ITL_WINDOW,
     ),
     Figure(
         "itl_p99",
@@ -257,7 +261,7 @@ _ALL = (
         "Inter-token latency that 1 % of the tokens exceed.",
         "99th percentile, one sample a token",
         "measured",
-        _LATENCY_WINDOW,
+        _ITL_WINDOW,
     ),
 )
 
