@@ -64,7 +64,7 @@ static size_t memory_bytes;
 static int verbose;
 
 /* The card is chosen by the environment, so that a child process gets one without a line of code:
- * CUDA_STUB_CAPABILITY (89 is 8.9), CUDA_STUB_MEMORY (bytes), CUDA_STUB_LOG (name every launch on stderr). */
+ * CUDA_STUB_CAPABILITY (89 is 8.9), CUDA_STUB_MEMORY (bytes), CUDA_STUB_LOG (every launch and allocation on stderr). */
 __attribute__((constructor)) static void choose_card(void) {
     const char *capability = getenv("CUDA_STUB_CAPABILITY"), *memory = getenv("CUDA_STUB_MEMORY");
     int wanted = capability ? atoi(capability) : 89;
@@ -269,6 +269,7 @@ status cudaMalloc(void **address, size_t bytes) {
     block->mapped = mapped;
     block->next = blocks;
     blocks = block;
+    if (verbose) fprintf(stderr, "allocate %zu\n", bytes);
     cuda_stub_counters.allocations++;
     cuda_stub_counters.in_use += bytes;
     if (cuda_stub_counters.in_use > cuda_stub_counters.peak) cuda_stub_counters.peak = cuda_stub_counters.in_use;
@@ -388,8 +389,15 @@ status cudaPointerGetAttributes(char *attributes, const void *address) {
 
 /* A module is what the compiler packed for one source file: the same kernels as machine code for some generations. */
 struct module { int count, capabilities[32]; };
-struct kernel { const void *host_function; struct module *module; const char *name; };
-static void *kernels; /* a search tree by host function */
+struct kernel {
+    const void *host_function;
+    struct module *module;
+    const char *name;
+    uint64_t launches;
+    struct kernel *next;
+};
+static void *kernels;           /* a search tree by host function */
+static struct kernel *launched; /* those that were launched at least once */
 
 static int by_host_function(const void *a, const void *b) {
     uintptr_t left = (uintptr_t)((const struct kernel *)a)->host_function;
@@ -397,7 +405,7 @@ static int by_host_function(const void *a, const void *b) {
     return left < right ? -1 : left > right;
 }
 static struct kernel *kernel_of(const void *host_function) {
-    struct kernel wanted = {host_function, NULL, NULL}, **found = tfind(&wanted, &kernels, by_host_function);
+    struct kernel wanted = {.host_function = host_function}, **found = tfind(&wanted, &kernels, by_host_function);
     return found ? *found : NULL;
 }
 
@@ -421,7 +429,7 @@ void __cudaRegisterFunction(void **module, const void *host_function, char *devi
     LOCKED;
     (void)device_function;
     struct kernel *kernel = malloc(sizeof *kernel);
-    *kernel = (struct kernel){host_function, (struct module *)module, name};
+    *kernel = (struct kernel){host_function, (struct module *)module, name, 0, NULL};
     if (*(struct kernel **)tsearch(kernel, &kernels, by_host_function) != kernel) free(kernel);
 }
 
@@ -436,7 +444,7 @@ static int has_code(const struct kernel *kernel) {
 
 static status launch(const void *host_function, struct dim3 grid, struct dim3 block, size_t shared, stream on) {
     LOCKED;
-    const struct kernel *kernel = kernel_of(host_function);
+    struct kernel *kernel = kernel_of(host_function);
     if (verbose) fprintf(stderr, "launch %s\n", kernel ? kernel->name : "?");
     status code = device();
     if (code) return code;
@@ -447,8 +455,20 @@ static status launch(const void *host_function, struct dim3 grid, struct dim3 bl
         return failed(INVALID_CONFIGURATION);
     if (shared > card.shared_per_block) return failed(INVALID_VALUE);
     cuda_stub_counters.launches++;
+    if (kernel && kernel->launches++ == 0) {
+        kernel->next = launched;
+        launched = kernel;
+    }
     record(on, (struct work){.kind = KERNEL});
     return SUCCESS;
+}
+/* How often kernels were launched whose (mangled) name has `part` in it. */
+uint64_t cuda_stub_launches_of(const char *part) {
+    LOCKED;
+    uint64_t launches = 0;
+    for (struct kernel *kernel = launched; kernel; kernel = kernel->next)
+        if (strstr(kernel->name, part)) launches += kernel->launches;
+    return launches;
 }
 /* A matrix product by the vendor's library, called by blas.c. */
 status cuda_stub_gemm(stream on) {

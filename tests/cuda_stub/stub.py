@@ -66,10 +66,15 @@ class CudaStub:
             os.environ["CUDA_STUB_LOG"] = "1"
         loaded = {library.name: ctypes.CDLL(str(folder / library.name), mode=os.RTLD_GLOBAL) for library in LIBRARIES}
         self._runtime = loaded[RUNTIME]
+        self._runtime.cuda_stub_launches_of.restype = ctypes.c_uint64
         self._raw = _Raw.in_dll(self._runtime, "cuda_stub_counters")
 
     def counters(self) -> Counters:
         return Counters(*(getattr(self._raw, field.name) for field in fields(Counters)))
+
+    def launches_of(self, part: str) -> int:
+        """How often kernels were launched whose (mangled) name has `part` in it."""
+        return self._runtime.cuda_stub_launches_of(part.encode())
 
     def forget_peak(self) -> None:
         """Let `peak` start again from what is in use now."""

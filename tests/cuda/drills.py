@@ -1,0 +1,335 @@
+"""What runs in a child process under the stub runtime: `python drills.py DRILL LIBRARIES SETTINGS`.
+
+Each drill drives the engine's own lane code on the real CUDA provider, and prints what it saw as one line of JSON; the
+tests judge it. Kernels compute nothing here, so no drill looks at a token.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from cuda_stub.stub import ILLEGAL_ADDRESS, Counters, CudaStub
+
+SLOTS, CONTEXT = 8, 256
+
+
+def steps(stub: CudaStub, model: str) -> dict[str, Any]:
+    """Load, prefill, decode: what each kind of run costs the device, and what stays in memory."""
+    from desk.engine.batch import CHUNK, Batch
+
+    network = open_network(model)
+    batch = Batch(network, SLOTS, CONTEXT)
+    rows: dict[str, dict[str, int]] = {}
+
+    def measured(run: Any) -> dict[str, int]:
+        """The second of two equal runs: the first one may make room."""
+        run.feed.run()
+        before = stub.counters()
+        run.feed.run()
+        return asdict(stub.counters().since(before))
+
+    for row in sequences(CHUNK + 20, 30, 5, 61):
+        batch.join(row)
+    while any(row.missing > 1 for row in batch):
+        run = batch.next_run()
+        if run.tokens > 1:
+            rows[f"prefill of {run.tokens}"] = measured(run)
+        else:
+            run.feed.run()
+        settle(batch, run)
+    for active in (4, 3, 2, 1):
+        run = batch.next_run()
+        rows[f"decode of {active}"] = measured(run)
+        settle(batch, run)
+        batch.leave(max(batch, key=lambda row: row.slot))
+    return {"provider": network.provider, "runs": rows}
+
+
+def memory(stub: CudaStub, model: str) -> dict[str, Any]:
+    """What weights, a cache of a size that is no power of two, and runs take on top of each other."""
+    from desk.engine.batch import Batch
+    from desk.engine.runtime import Runtime
+    from desk.models.manifest import read_manifest
+
+    runtime, manifest = Runtime("cuda"), read_manifest(Path(model))
+    levels = [stub.counters().in_use]
+    network = runtime.load(Path(model), manifest, "cuda")
+    levels.append(stub.counters().in_use)
+    # 146 MiB: untouched memory costs the machine nothing, and an arena that rounds up shows.
+    batch = Batch(network, 600, 500)
+    levels.append(stub.counters().in_use)
+    for row in sequences(*range(20, 260, 10)):
+        batch.join(row)
+    for _ in range(60):
+        run = batch.next_run()
+        run.feed.run()
+        settle(batch, run)
+    levels.append(stub.counters().peak)
+    opened, loaded, cached, worked = levels
+    return {
+        "weights_planned": manifest.weights_bytes,
+        "weights": loaded - opened,
+        "cache_planned": batch.cache.bytes,
+        "cache": cached - loaded,
+        "runs": worked - cached,
+        "opened": opened,
+    }
+
+
+def steady(stub: CudaStub, model: str) -> dict[str, Any]:
+    """Two lanes on one session in turn, requests joining and leaving: the same day twice, the second one counted."""
+    from desk.engine.batch import Batch
+
+    network = open_network(model)
+    before_lanes = stub.counters().in_use
+    lanes = [Batch(network, SLOTS, CONTEXT), Batch(network, 2, CONTEXT)]
+    caches = sum(lane.cache.bytes for lane in lanes)
+
+    def day() -> tuple[int, int]:
+        """Sixteen requests over both lanes until all are answered; gives runs and slots taken."""
+        waiting = [sequences(*range(3, 90, 11)), sequences(*range(40, 140, 13))]
+        answered = runs = 0
+        taken = set()
+        while answered < 16:
+            for number, (lane, queue) in enumerate(zip(lanes, waiting, strict=True)):
+                while queue and not lane.full:
+                    row = queue.pop()
+                    lane.join(row)
+                    taken.add((number, row.slot))
+                run = lane.next_run()
+                if run is None:
+                    continue
+                run.feed.run()
+                runs += 1
+                settle(lane, run)
+                for row in [row for row in lane if len(row.known) - row.pending >= 3 + row.pending % 5]:
+                    lane.leave(row)
+                    answered += 1
+        return runs, len(taken)
+
+    day()
+    started = stub.counters()
+    runs, taken = day()
+    counters = stub.counters().since(started)
+    return {
+        "runs": runs,
+        "slots": taken,
+        "caches": caches,
+        "beyond_caches": started.in_use - before_lanes - caches,
+        "grown": counters.in_use - started.in_use,
+        **asdict(counters),
+    }
+
+
+def generation(stub: CudaStub, model: str) -> dict[str, Any]:
+    """A prompt and a token on this generation of cards."""
+    from desk.engine.batch import Batch
+
+    batch = Batch(open_network(model), 2, CONTEXT)
+    before = stub.counters()
+    for row in sequences(70, 9):
+        batch.join(row)
+    for _ in range(6):
+        run = batch.next_run()
+        run.feed.run()
+        settle(batch, run)
+    kernels = {"memory-efficient": "attention_kernel_batched", "flash": "flash_fwd", "xqa": "kernel_mha"}
+    return {
+        **asdict(stub.counters().since(before)),
+        "attention": {name: stub.launches_of(part) for name, part in kernels.items()},
+    }
+
+
+def refused_card(stub: CudaStub, model: str) -> dict[str, Any]:
+    """What the runtime says to a card that the provider has no machine code for."""
+    from desk.engine.runtime import Runtime
+
+    return {"trouble": trouble_of(lambda: Runtime("auto").provider_for("auto"))}
+
+
+def out_of_memory(stub: CudaStub, model: str) -> dict[str, Any]:
+    """No room for the weights, for a cache, and for a run; then there is room again."""
+    from desk.engine.batch import CHUNK, Batch
+    from desk.engine.runtime import Runtime
+    from desk.models.manifest import read_manifest
+
+    runtime, manifest = Runtime("cuda"), read_manifest(Path(model))
+    stub.set_memory(stub.counters().in_use + manifest.weights_bytes // 2)
+    seen = {"weights": trouble_of(lambda: runtime.load(Path(model), manifest, "cuda"))}
+    stub.set_memory(16 << 30)
+    network = runtime.load(Path(model), manifest, "cuda")
+    seen["cache"] = trouble_of(lambda: network.cache(100_000, 100_000))
+    batch = Batch(network, SLOTS, CONTEXT)
+    for row in sequences(5, CHUNK):
+        batch.join(row)
+    small, large = batch.next_run(), None
+    small.feed.run()
+    settle(batch, small)
+    while large is None or large.tokens < CHUNK:
+        large = batch.next_run()
+        if large.tokens < CHUNK:
+            large.feed.run()
+            settle(batch, large)
+    stub.set_memory(stub.counters().in_use)
+    seen["run"] = trouble_of(large.feed.run)
+    seen["smaller_run_after"] = trouble_of(small.feed.run)
+    stub.set_memory(16 << 30)
+    seen["run_after"] = trouble_of(large.feed.run)
+    return seen
+
+
+def lost_device(stub: CudaStub, model: str) -> dict[str, Any]:
+    """An error that poisons the context, in the middle of a run: every later call fails, also in new sessions."""
+    from desk.engine.batch import Batch
+
+    network = open_network(model)
+    batch = Batch(network, 2, CONTEXT)
+    for row in sequences(20, 9):
+        batch.join(row)
+    run = batch.next_run()
+    run.feed.run()
+    stub.fail(ILLEGAL_ADDRESS, sticky=True, after=10)
+    return {
+        "run": trouble_of(run.feed.run),
+        "run_after": trouble_of(run.feed.run),
+        "new_cache": trouble_of(lambda: network.cache(2, CONTEXT)),
+        "new_session": trouble_of(lambda: open_network(model)),
+    }
+
+
+def failed_run(stub: CudaStub, model: str) -> dict[str, Any]:
+    """An error that a run meets once and that leaves the context whole."""
+    from desk.engine.batch import Batch
+
+    batch = Batch(open_network(model), 2, CONTEXT)
+    for row in sequences(20):
+        batch.join(row)
+    run = batch.next_run()
+    stub.fail(ILLEGAL_ADDRESS, after=10)
+    return {"run": trouble_of(run.feed.run), "run_after": trouble_of(run.feed.run)}
+
+
+def graph_capture(stub: CudaStub, model: str) -> dict[str, Any]:
+    """CUDA graphs, one per number of rows: captured once, then replayed without a launch by the host."""
+    import numpy as np
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    settings = {"arena_extend_strategy": "kSameAsRequested", "enable_cudnn": "0", "enable_cuda_graph": "1"}
+    path = str(Path(model) / "model.onnx")
+    session = ort.InferenceSession(path, options, [("CUDAExecutionProvider", settings)], enable_fallback=0)
+    shapes = {argument.name: argument for argument in session.get_inputs()}
+
+    def on_device(array: Any) -> Any:
+        return ort.OrtValue.ortvalue_from_numpy(array, "cuda", 0)
+
+    def bound(rows: int) -> Any:
+        """Everything on the device and at fixed addresses, but for `total_len`, which a graph freezes at capture."""
+        binding = session.io_binding()
+        values = {
+            "input_ids": on_device(np.zeros((rows, 1), np.int64)),
+            "seqlens_k": on_device(np.full(rows, 7, np.int32)),
+            "last_idx": on_device(np.zeros((rows, 1), np.int64)),
+        }
+        for name, argument in shapes.items():
+            if name.startswith("past_key_values."):
+                _, heads, _, size = argument.shape
+                values[name] = on_device(np.zeros((rows, heads, CONTEXT, size), np.float16))
+                binding.bind_ortvalue_output(name.replace("past_key_values", "present"), values[name])
+        for name, value in values.items():
+            binding.bind_ortvalue_input(name, value)
+        total = ort.OrtValue.ortvalue_from_numpy(np.array(CONTEXT, np.int32))
+        binding.bind_ortvalue_input("total_len", total)
+        for name, kind in (("top_v", np.float32), ("top_i", np.int64)):
+            binding.bind_ortvalue_output(name, on_device(np.zeros((rows, 1, 64), kind)))
+        return binding, total
+
+    def counted(binding: Any, graph: int) -> Counters:
+        run = ort.RunOptions()
+        run.add_run_config_entry("gpu_graph_id", str(graph))
+        before = stub.counters()
+        session.run_with_iobinding(binding, run)
+        return stub.counters().since(before)
+
+    one, four = bound(1), bound(4)
+    seen = {
+        "uncaptured": counted(one[0], -1),
+        "first": counted(one[0], 1),
+        "replayed": counted(one[0], 1),
+        "first_of_four": counted(four[0], 2),
+        "replayed_of_four": counted(four[0], 2),
+        "replayed_again": counted(one[0], 1),
+    }
+    return {name: asdict(counters) for name, counters in seen.items()}
+
+
+def placement(stub: CudaStub, model: str) -> dict[str, Any]:
+    """Where onnxruntime puts each node of a graph file, and what a strict session says to it."""
+    import onnxruntime as ort
+
+    def session(strict: bool) -> Any:
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        if strict:
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        return ort.InferenceSession(
+            model, options, [("CUDAExecutionProvider", {"enable_cudnn": "0"})], enable_fallback=0
+        )
+
+    nodes: dict[str, list[str]] = {}
+    for part in session(strict=False).get_provider_graph_assignment_info():
+        nodes.setdefault(part.ep_name, []).extend(node.op_type for node in part.get_nodes())
+    try:
+        session(strict=True)
+    except Exception as error:
+        return {"nodes": nodes, "refused": str(error)}
+    return {"nodes": nodes, "refused": ""}
+
+
+# ---- what drills share
+
+
+def open_network(model: str) -> Any:
+    from desk.engine.runtime import Runtime
+    from desk.models.manifest import read_manifest
+
+    runtime = Runtime("cuda")
+    return runtime.load(Path(model), read_manifest(Path(model)), runtime.provider_for("cuda"))
+
+
+def sequences(*lengths: int) -> list[Any]:
+    """Rows for a batch, with prompts of those lengths."""
+    from desk.engine.batch import Row
+    from desk.engine.sampling import Chooser
+    from desk.facts.tiers import Sampling
+
+    return [Row(list(range(1, length + 1)), Chooser(Sampling(), seed=length)) for length in lengths]
+
+
+def settle(batch: Any, run: Any) -> None:
+    """Take in a run as a lane does: each row that is due gets its next token."""
+    for row, token in batch.settle(run).tokens:
+        row.known.append(token)
+
+
+def trouble_of(action: Callable[[], Any]) -> list[str] | None:
+    """The kind and the words of what `action` raises, `None` where it goes well."""
+    try:
+        action()
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+    return None
+
+
+if __name__ == "__main__":
+    name, libraries, text = sys.argv[1:]
+    settings = json.loads(text)
+    model = settings.pop("model")
+    print(json.dumps(globals()[name](CudaStub(Path(libraries), **settings), model)))
