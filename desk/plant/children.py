@@ -26,12 +26,12 @@ LAST_WORDS = 20
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def command(verb: str, *arguments: str) -> list[str]:
-    """The command line of a child: the only place that knows how the program starts itself."""
+def command(*arguments: str) -> list[str]:
+    """The command line of this program with `arguments`, a verb first: the only place that knows how it is started."""
     if getattr(sys, "frozen", False):
-        return [sys.executable, verb, *arguments]
+        return [sys.executable, *arguments]
     # -P: a file such as random.py in the folder where the user happens to be must not shadow the standard library.
-    return [sys.executable, "-P", "-m", "desk", verb, *arguments]
+    return [sys.executable, "-P", "-m", "desk", *arguments]
 
 
 def environment() -> dict[str, str]:

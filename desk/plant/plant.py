@@ -89,7 +89,7 @@ class Plant:
         self.provider: Provider = provider
         self.scenario = scenario
         self.seed = seed
-        self.recording: Path | None = None
+        self._recording: Path | None = None
         self._argv = argv
         self._tiers = {tier.name: tier for tier in tiers}
         self._tariff = tariff or Tariff()
@@ -130,6 +130,14 @@ class Plant:
         while self._outbox:
             facts.append(self._outbox.popleft())
         return facts
+
+    @property
+    def recording(self) -> Path | None:
+        """The file of the last run, compressed where that has been done; `None` before the first."""
+        if self._recording is None:
+            return None
+        compressed = self._recording.with_suffix(".jsonl.gz")
+        return compressed if compressed.is_file() else self._recording
 
     # ---- controls: each puts a wish before the pen and returns at once
 
@@ -292,8 +300,8 @@ class Plant:
         run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         trouble: Exception | None = None
         try:
-            self.recording = places.runs_dir() / f"{run}.jsonl"
-            self._journal = Journal(self.recording)
+            self._recording = places.runs_dir() / f"{run}.jsonl"
+            self._journal = Journal(self._recording)
         except (OSError, Trouble) as error:
             trouble = error
         self._started = moment = now()
@@ -337,7 +345,7 @@ class Plant:
         if unbuilt:
             self._building, self._job_ended = unbuilt[0], False
             self._built.add(self._building)
-            self._worker.start(lambda: self._argv("worker", "build", *self._building), now())
+            self._worker.start(lambda: self._argv("worker", "build", *filter(None, self._building)), now())
         elif len(missing) < len(wanted):
             self._engine.start(lambda: self._argv("engine"), now())
         else:
@@ -405,18 +413,23 @@ class Plant:
             return
         self._record(RunStopped(t=now(), reason=reason))
         self._running = False
-        journal, self._journal = self._journal, None
-        if journal is not None:
-            thread = threading.Thread(target=_close_journal, args=(journal, self._outbox), name="compress", daemon=True)
-            self._compressing = [other for other in self._compressing if other.is_alive()] + [thread]
-            thread.start()
+        self._put_away()
 
     def _lose_journal(self, error: Exception) -> None:
         """The disk is full or the folder not writable: say it once; the factory goes on unrecorded."""
-        self._journal = None
+        self._put_away()
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         remedy = "Make room or set TOKEN_DESK_HOME to a folder that can be written, then start a new run."
         self._record(Troubled(t=now(), where="journal", cause=f"This run is not recorded: {why}.", remedy=remedy))
+
+    def _put_away(self) -> None:
+        """Close and compress the recording, beside everything else."""
+        journal, self._journal = self._journal, None
+        if journal is None:
+            return
+        thread = threading.Thread(target=_close_journal, args=(journal,), name="compress", daemon=True)
+        self._compressing = [other for other in self._compressing if other.is_alive()] + [thread]
+        thread.start()
 
     # ---- orders
 
@@ -444,9 +457,7 @@ class Plant:
         self._meter.stop(now(), ask=0.6)
 
 
-def _close_journal(journal: Journal, outbox: deque[AnyFact]) -> None:
-    try:
+def _close_journal(journal: Journal) -> None:
+    # A recording that cannot be compressed stays as it is, and is read all the same.
+    with contextlib.suppress(OSError, Trouble):
         journal.close()
-    except (OSError, Trouble) as error:
-        cause = f"The recording could not be compressed: {error}."
-        outbox.append(Troubled(t=now(), where="journal", cause=cause, remedy="It stays readable as it is."))

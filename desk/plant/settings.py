@@ -1,0 +1,136 @@
+"""The user's settings: one readable TOML file, and never a silent repair of it."""
+
+import contextlib
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from desk.facts import places
+from desk.facts.tiers import Provider, Tariff, Tier
+from desk.facts.trouble import Trouble
+from desk.plant import presets
+from desk.plant.plant import Plant
+
+
+class Watts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the user declared that the machine draws, idle and busy; `assumed` where it was a named assumption."""
+
+    idle: float
+    busy: float
+    assumed: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.idle <= self.busy <= 100_000:
+            raise ValueError(
+                f"idle {self.idle:g} and busy {self.busy:g} watts must satisfy 0 <= idle <= busy <= 100000"
+            )
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is remembered between starts. `window_s` is the span of the live charts in seconds."""
+
+    preset: str = "this-machine"
+    provider: Provider = "auto"
+    theme: Literal["auto", "dark", "light"] = "auto"
+    window_s: float = 120.0
+    tariff: Tariff = Tariff()
+    watts: Watts | None = None
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.window_s <= 86_400.0:
+            raise ValueError(f"window_s is {self.window_s:g}, but must lie between 1 and 86400")
+        for name in ("dollars_per_kwh", "pue", "wall_factor", "dollars_per_hour"):
+            value = getattr(self.tariff, name)
+            low = 1.0 if name in ("pue", "wall_factor") else 0.0
+            if value is not None and not low <= value <= 1e6:
+                raise ValueError(f"tariff.{name} is {value:g}, but must lie between {low:g} and 1000000")
+
+    def plant(self, tiers: Iterable[Tier] | None = None) -> Plant:
+        """A plant with these settings, of its preset's tiers unless others are given; raises `Trouble`."""
+        if tiers is None:
+            tiers = presets.preset(self.preset).tiers
+        plant = Plant(tiers, preset=self.preset, provider=self.provider, tariff=self.tariff)
+        if self.watts is not None:
+            plant.declare_watts(self.watts.idle, self.watts.busy, self.watts.assumed)
+        return plant
+
+
+def declared(text: str) -> Watts:
+    """The watts that `IDLE,BUSY` declares; raises `Trouble` for anything else."""
+    try:
+        idle, busy = (float(part) for part in text.split(","))
+        return Watts(idle=idle, busy=busy)
+    except ValueError as error:
+        cause = f"{text} is not IDLE,BUSY in watts with 0 <= IDLE <= BUSY."
+        raise Trouble(cause, "Write it like 20,65.") from error
+
+
+def load() -> tuple[Settings, Trouble | None]:
+    """The settings, and what is wrong with the file where the defaults stand in for it. No file is no trouble."""
+    path = places.settings_file()
+    try:
+        return _read(path), None
+    except FileNotFoundError:
+        return Settings(), None
+    except Trouble as trouble:
+        return Settings(), trouble
+
+
+def save(settings: Settings) -> None:
+    """Write the settings in one step: a reader sees the old file or the new one. Raises `Trouble`.
+
+    A file that cannot be read is somebody's work with a slip in it, and is never written over.
+    """
+    path = places.settings_file()
+    with contextlib.suppress(FileNotFoundError):
+        _read(path)
+    text = f"# Settings of Token Desk. Written by the program; edit it while the program is closed.\n{_toml(settings)}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".settings-", suffix=".toml")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, path)
+        except BaseException:
+            os.unlink(draft)
+            raise
+    except OSError as error:
+        cause = f"The settings were not saved to {path}: {error.strerror or error}."
+        raise Trouble(cause, "Make room, or make the folder writable.") from error
+
+
+def _read(path: Path) -> Settings:
+    remedy = "The defaults are in use; correct the file or remove it, it is left as it is."
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(tables, Settings)
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        raise Trouble(f"The settings file {path} cannot be read: {why.replace(' `$.', ' `')}.", remedy) from error
+
+
+def _toml(settings: Settings) -> str:
+    """The few kinds of values that settings have, as TOML; an absent value is left out."""
+    fields = msgspec.to_builtins(settings)
+    plain = [_line(name, value) for name, value in fields.items() if value is not None and not isinstance(value, dict)]
+    tables = [
+        "\n".join([f"\n[{name}]", *(_line(key, item) for key, item in table.items() if item is not None)])
+        for name, table in fields.items()
+        if isinstance(table, dict)
+    ]
+    return "\n".join([*plain, *tables]) + "\n"
+
+
+def _line(name: str, value: str | float | bool) -> str:
+    # TOML's strings, numbers and booleans are JSON's, but that TOML keeps the DEL character for itself.
+    return f"{name} = {msgspec.json.encode(value).decode().replace(chr(0x7F), chr(92) + 'u007F')}"

@@ -1,0 +1,188 @@
+"""What `desk VERB` accepts, and which floor does it."""
+
+import signal
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from desk import __version__
+from desk.facts.trouble import Trouble
+
+app = typer.Typer(
+    name="desk",
+    help="A control panel for one token factory: your own machine. Without a verb, the panel opens.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models = typer.Typer(help="Models on this machine.", no_args_is_help=True)
+app.add_typer(models, name="models")
+
+
+class Provider(StrEnum):
+    auto = "auto"
+    cuda = "cuda"
+    cpu = "cpu"
+
+
+class Theme(StrEnum):
+    dark = "dark"
+    light = "light"
+
+
+class Size(StrEnum):
+    small = "1440x900"
+    large = "1920x1080"
+    slide = "slide"
+
+
+def main() -> int:
+    """Run the verb of the command line; gives the exit code."""
+    code = app(prog_name="desk", standalone_mode=True)
+    return int(code or 0)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"Token Desk {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def desk(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """A control panel for one token factory: your own machine. Without a verb, the panel opens."""
+
+
+@app.command()
+def run(
+    seconds: Annotated[
+        float | None, typer.Option(min=0.5, help="Stop so long after the first token; without it at Ctrl-C.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")] = False,
+    preset: Annotated[str | None, typer.Option(help="A preset's name, or a TOML file of tiers.")] = None,
+    provider: Annotated[Provider | None, typer.Option(help="Where to run: cuda and cpu are strict.")] = None,
+    watts: Annotated[
+        str | None, typer.Option(metavar="IDLE,BUSY", help="What the machine draws where it cannot be measured.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 where a promise was missed.")] = False,
+    shot: Annotated[Path | None, typer.Option(metavar="OUT.png", help="Take a picture at the end.")] = None,
+    seed: Annotated[int, typer.Option(help="Repeat the same requests with the same seed.")] = 0,
+) -> None:
+    """Run the factory without a window: a line a second on stderr, a table per tier at the end.
+
+    Example: desk run --seconds 30 --json > run.json
+    """
+    import msgspec
+
+    from desk import headless
+    from desk.plant import presets, settings
+
+    chosen, trouble = settings.load()
+    if trouble is not None:
+        typer.echo(trouble, err=True)
+    try:
+        if preset is not None:
+            chosen = msgspec.structs.replace(chosen, preset=preset)
+        tiers = presets.preset(chosen.preset).tiers
+        if watts is not None:
+            chosen = msgspec.structs.replace(chosen, watts=settings.declared(watts))
+    except Trouble as wrong:
+        raise typer.BadParameter(str(wrong)) from wrong
+    if provider is not None:
+        chosen = msgspec.structs.replace(chosen, provider=provider.value)
+    plant = chosen.plant(tiers)
+    plant.seed = seed
+    signal.signal(signal.SIGTERM, _interrupt)
+    raise typer.Exit(headless.run(plant, seconds=seconds, json_out=json, strict=strict, shot=shot))
+
+
+@app.command()
+def replay(
+    recording: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .jsonl or .jsonl.gz file.")],
+    json: Annotated[bool, typer.Option("--json", help="Print what the run printed, and open no window.")] = False,
+    table: Annotated[bool, typer.Option("--table", help="Print the table per tier, and open no window.")] = False,
+) -> None:
+    """Open the window on a recording, or print its figures again.
+
+    Example: desk replay run.jsonl.gz --json
+    """
+    if json or table:
+        from desk import headless
+
+        raise typer.Exit(headless.replay(recording, json_out=json))
+    from desk.panel.app import open_window
+    from desk.verbs.display import require_display
+
+    require_display()
+
+    raise typer.Exit(open_window(replay=recording))
+
+
+@app.command()
+def shot(
+    recording: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .jsonl or .jsonl.gz file.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT.png", help="Where the picture goes.")],
+    view: Annotated[str, typer.Option(help="Which view.")] = "floor",
+    size: Annotated[Size, typer.Option(help="Its size in points.")] = Size.small,
+    scale: Annotated[int, typer.Option(min=1, max=2, help="Pixels per point.")] = 1,
+    theme: Annotated[Theme, typer.Option(help="Its colours.")] = Theme.dark,
+    at: Annotated[float | None, typer.Option(min=0, help="Seconds into the run; the end if left out.")] = None,
+) -> None:
+    """Take a picture of a recording; needs no display, and gives the same bytes every time.
+
+    Example: desk shot run.jsonl.gz -o floor.png --size slide --scale 2
+    """
+    from desk.panel.shot import shoot
+
+    shoot(recording, out, view=view, size=size.value, scale=scale, theme=theme.value, at=at)
+
+
+@models.command("build")
+def models_build(
+    name: Annotated[str, typer.Argument(help="A name of the catalogue.")] = "smollm2-135m",
+    precision: Annotated[str, typer.Argument(help="Such as q8 or fp16; the CPU's best if left out.")] = "",
+) -> None:
+    """Build a model of the catalogue into the user's data folder.
+
+    Example: desk models build smollm2-135m
+    """
+    from desk import headless
+
+    raise typer.Exit(headless.build(name, precision))
+
+
+@app.command("install-desktop-entry")
+def install_desktop_entry() -> None:
+    """Make Token Desk open by double-click (Linux): an entry and an icon in the user's XDG folders.
+
+    Example: desk install-desktop-entry
+    """
+    from desk.verbs import desktop_entry
+
+    for path in desktop_entry.install():
+        typer.echo(f"Wrote {path}")
+
+
+@app.command("uninstall-desktop-entry")
+def uninstall_desktop_entry() -> None:
+    """Remove what install-desktop-entry wrote.
+
+    Example: desk uninstall-desktop-entry
+    """
+    from desk.verbs import desktop_entry
+
+    for path in desktop_entry.uninstall():
+        typer.echo(f"Removed {path}")
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a run as Ctrl-C does: in order, and with its figures printed."""
+    raise KeyboardInterrupt

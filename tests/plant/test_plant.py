@@ -1,0 +1,384 @@
+"""The plant with real child processes that follow a script."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from scripted_plant import LIMITS, PATIENCE_S
+
+from desk import journal
+from desk.facts import places
+from desk.facts.happened import (
+    ChildAnswered,
+    ChildEnded,
+    ChildGivenUp,
+    ChildStale,
+    ChildStarted,
+    EngineOpened,
+    FirstToken,
+    JobEnded,
+    LaneReady,
+    MeterOpened,
+    Noted,
+    Paused,
+    Progressed,
+    Read,
+    Resumed,
+    RunStarted,
+    RunStopped,
+    TariffChanged,
+    TierChanged,
+    Troubled,
+    WattsDeclared,
+    Worked,
+)
+from desk.facts.tiers import Tariff, Tier
+from desk.plant.plant import Plant
+
+
+def recorded(run):
+    """What lies on disk of a run, compressed or not yet."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = list(places.runs_dir().glob(f"{run}.jsonl.gz"))
+        if found:
+            return list(journal.read(found[0]))
+        time.sleep(0.01)
+    raise AssertionError(f"no recording of {run} in {list(places.runs_dir().iterdir())}")
+
+
+def a_run(watched, beats=3):
+    """Start, let the engine beat, stop; gives the facts of the run."""
+    watched.plant.start()
+    started = watched.until_kind(RunStarted)
+    for _ in range(beats):
+        watched.until_kind(Worked)
+    watched.plant.stop()
+    stopped = watched.until_kind(RunStopped)
+    first, last = watched.facts.index(started), watched.facts.index(stopped)
+    return watched.facts[first : last + 1]
+
+
+class TestRun:
+    def test_the_recording_equals_what_was_drained(self, open_plant):
+        watched = open_plant()
+        facts = a_run(watched)
+        assert recorded(facts[0].run) == facts
+
+    def test_a_run_begins_with_all_that_is_known_and_stands(self, open_plant, tiers):
+        watched = open_plant()
+        watched.plant.declare_watts(20.0, 65.0, assumed=True)
+        watched.until_kind(WattsDeclared)
+        opened = watched.until_kind(MeterOpened)
+        facts = a_run(watched)
+        assert facts[0].tiers == tiers
+        assert facts[0].preset == "scripted"
+        assert facts[0].machine.memory_bytes > 0
+        standing = [fact for fact in facts if fact.t == facts[0].t]
+        assert [type(fact) for fact in standing[1:]] == [ChildStarted, MeterOpened, WattsDeclared]
+        assert standing[2].devices == opened.devices
+        assert standing[3].assumed
+
+    def test_stop_is_orderly_and_last(self, open_plant):
+        facts = a_run(open_plant())
+        assert facts[-1].reason == "stopped"
+        ended = next(fact for fact in facts if isinstance(fact, ChildEnded))
+        assert (ended.child, ended.exit, ended.cause) == ("engine", 0, "")
+
+    def test_the_meter_outlives_the_run_and_the_engine_does_not(self, open_plant):
+        watched = open_plant()
+        a_run(watched)
+        watched.until_kind(Read)
+        assert not watched.of(ChildEnded, child="meter")
+        assert watched.of(ChildStarted, child="engine")
+
+    def test_what_is_missing_is_built_first(self, open_plant, tiers, tmp_path):
+        watched = open_plant()
+        missing = str(tmp_path / "missing")
+        watched.plant.equip([Tier(name="Free", model=missing)])
+        facts = a_run(watched)
+        kinds = [type(fact) for fact in facts]
+        assert kinds.index(Progressed) < kinds.index(JobEnded) < kinds.index(EngineOpened)
+        assert next(fact for fact in facts if isinstance(fact, JobEnded)).cause == ""
+
+    @pytest.mark.parametrize(
+        ("behaviour", "cause"), [("no disk", "The disk is full."), ("crashes", "out of scripted memory")]
+    )
+    def test_a_model_that_cannot_be_built_ends_the_run_with_the_cause(self, open_plant, tmp_path, behaviour, cause):
+        watched = open_plant(worker=behaviour)
+        watched.plant.equip([Tier(name="Free", model=str(tmp_path / "missing"))])
+        watched.plant.start()
+        assert watched.until_kind(RunStopped).reason == "given up"
+        (ended,) = watched.of(JobEnded)
+        assert cause in ended.cause
+        assert ended.remedy
+        assert not watched.of(ChildStarted, child="engine")
+
+    def test_stop_while_building_ends_the_run(self, open_plant, tmp_path):
+        watched = open_plant(worker="hangs once")
+        watched.plant.equip([Tier(name="Free", model=str(tmp_path / "missing"))])
+        watched.plant.start()
+        watched.until_kind(Progressed)
+        watched.plant.stop()
+        assert watched.until_kind(RunStopped).reason == "stopped"
+
+
+class TestOrders:
+    def test_pause_and_resume_come_back_as_facts(self, open_plant):
+        watched = open_plant()
+        watched.plant.start()
+        watched.until_kind(Worked)
+        watched.plant.pause()
+        watched.until_kind(Paused)
+        assert watched.until_kind(Worked).lanes[0].emitted == 0
+        watched.plant.resume()
+        watched.until_kind(Resumed)
+
+    def test_a_change_goes_to_the_engine_and_stands_in_the_next_run(self, open_plant, tiers):
+        watched = open_plant()
+        watched.plant.start()
+        watched.until_kind(LaneReady)
+        changed = Tier(name="Ultra", model=tiers[1].model, slots=1, users=7)
+        watched.plant.change(changed)
+        assert watched.until(lambda fact: isinstance(fact, TierChanged) and fact.tier.users == 7)
+        watched.plant.stop()
+        watched.until_kind(RunStopped)
+        watched.plant.start()
+        assert watched.until_kind(RunStarted).tiers == (tiers[0], changed)
+
+    def test_without_an_engine_the_plant_records_the_change_itself(self, open_plant, tiers):
+        watched = open_plant()
+        changed = Tier(name="Free", model=tiers[0].model, users=9)
+        watched.plant.change(changed)
+        watched.until_kind(TierChanged, tier=changed)
+        watched.plant.retariff(Tariff(dollars_per_kwh=0.5))
+        watched.until_kind(TariffChanged, tariff=Tariff(dollars_per_kwh=0.5))
+        watched.plant.note("here")
+        watched.until_kind(Noted)
+        facts = a_run(watched)
+        assert facts[0].tiers == (changed, tiers[1])
+        assert facts[0].tariff.dollars_per_kwh == 0.5
+
+    @pytest.mark.parametrize("behaviour", ["behaves", "will not leave"])
+    def test_an_emergency_stop_takes_effect_within_a_second(self, open_plant, behaviour):
+        watched = open_plant(engine=behaviour)
+        watched.plant.start()
+        for _ in range(4):
+            watched.until_kind(Worked)
+        asked = time.monotonic()
+        watched.plant.halt()
+        assert watched.until_kind(RunStopped).reason == "emergency"
+        assert time.monotonic() - asked < 1.0
+
+
+class TestSupervision:
+    def test_a_crash_is_noticed_at_once_and_the_engine_replaced_with_the_tiers_in_force(self, open_plant, tiers):
+        watched = open_plant(engine="crashes once")
+        watched.plant.start()
+        pid = watched.until_kind(ChildStarted, child="engine").pid
+        ended = watched.until_kind(ChildEnded, child="engine")
+        last = watched.of(Worked)[-1]
+        assert ended.exit == -signal.SIGKILL
+        assert "SIGKILL" in ended.cause
+        assert ended.t - last.t < 0.1 + 0.05  # it dies right after a beat; 0.05 s are left to a busy machine
+        assert watched.until_kind(ChildStarted, child="engine").pid != pid
+        assert {watched.until_kind(LaneReady).tier, watched.until_kind(LaneReady).tier} == {"Free", "Ultra"}
+        watched.until_kind(Worked)
+
+    def test_an_engine_that_always_crashes_is_given_up_with_its_last_words(self, open_plant):
+        watched = open_plant(engine="crashes")
+        watched.plant.start()
+        given_up = watched.until_kind(ChildGivenUp, child="engine")
+        assert "exit code 3" in given_up.cause
+        assert "out of scripted memory" in given_up.cause
+        assert given_up.remedy
+        assert watched.until_kind(RunStopped).reason == "given up"
+        assert len(watched.of(ChildEnded, child="engine")) == LIMITS["engine"].failures
+        watched.plant.start()
+        watched.until_kind(Worked)
+
+    @pytest.mark.parametrize("child", ["engine", "meter"])
+    def test_a_silent_child_is_shown_then_replaced(self, open_plant, child):
+        watched = open_plant(**{child: "hangs once"})
+        watched.plant.start()
+        stale = watched.until_kind(ChildStale, child=child)
+        assert 0.3 < stale.age < LIMITS[child].silent
+        ended = watched.until_kind(ChildEnded, child=child)
+        assert "did not answer" in ended.cause
+        watched.until_kind(ChildStarted, child=child)
+        watched.until_kind(Worked if child == "engine" else Read)
+
+    def test_a_child_that_speaks_again_in_time_is_forgiven(self, open_plant):
+        limits = LIMITS | {"meter": dataclasses.replace(LIMITS["meter"], silent=PATIENCE_S)}
+        watched = open_plant(limits, meter="hangs once")
+        pid = watched.until_kind(ChildStarted, child="meter").pid
+        watched.until_kind(ChildStale, child="meter")
+        os.kill(pid, signal.SIGCONT)
+        watched.until_kind(ChildAnswered, child="meter")
+        watched.until_kind(Read)
+        assert not watched.of(ChildEnded)
+
+    def test_a_parent_that_was_held_up_blames_nobody(self, open_plant, monkeypatch):
+        watched = open_plant()
+        watched.until_kind(Read)
+        watched.plant._wish(lambda: time.sleep(1.2))
+        watched.plant.note("awake again")
+        watched.until_kind(Noted)
+        watched.until_kind(Read)
+        assert not watched.of(ChildStale)
+        assert not watched.of(ChildEnded)
+
+    def test_a_meter_given_up_leaves_the_run_going_and_can_be_tried_again(self, open_plant):
+        watched = open_plant(meter="crashes")
+        watched.plant.start()
+        watched.until_kind(ChildGivenUp, child="meter")
+        watched.until_kind(Worked)
+        watched.plant.stop()
+        watched.until_kind(RunStopped)
+        watched.plant.start()
+        watched.until_kind(RunStarted)
+        watched.until_kind(ChildGivenUp, child="meter")
+        watched.plant.retry_meter()
+        watched.until_kind(ChildStarted, child="meter")
+
+    def test_a_program_that_is_not_there_is_given_up_with_the_reason(self, tiers):
+        with Plant(tiers, argv=lambda *_: ["/nowhere/desk"], limits=LIMITS) as plant:
+            facts = []
+            deadline = time.monotonic() + PATIENCE_S
+            while not any(isinstance(fact, ChildGivenUp) for fact in facts) and time.monotonic() < deadline:
+                facts += plant.drain()
+                time.sleep(0.005)
+        (given_up,) = [fact for fact in facts if isinstance(fact, ChildGivenUp)]
+        assert "could not be started" in given_up.cause
+
+    def test_a_chatty_child_neither_stalls_nor_spoils_a_line(self, open_plant):
+        watched = open_plant(engine="chatty")
+        a_run(watched, beats=6)
+        assert not watched.of(Troubled)
+
+    def test_lines_that_are_no_facts_are_named_once_and_left_out(self, open_plant):
+        watched = open_plant(engine="garbled")
+        facts = a_run(watched, beats=6)
+        (troubled,) = [fact for fact in facts if isinstance(fact, Troubled)]
+        assert troubled.where == "engine"
+        assert "not a fact" in troubled.cause
+        assert recorded(facts[0].run) == facts
+
+    def test_a_grandchild_that_holds_the_pipe_does_not_hide_a_crash(self, open_plant):
+        watched = open_plant(engine="leaves a grandchild")
+        watched.plant.start()
+        assert watched.until_kind(ChildEnded, child="engine").exit == 4
+
+
+class TestLeaving:
+    @pytest.mark.parametrize("behaviour", ["behaves", "will not leave", "hangs once"])
+    def test_closing_takes_two_seconds_at_most_and_leaves_no_child(self, open_plant, behaviour):
+        watched = open_plant(engine=behaviour, meter=behaviour)
+        watched.plant.start()
+        for _ in range(3):
+            watched.until_kind(Worked)
+        pids = [fact.pid for fact in watched.of(ChildStarted)]
+        asked = time.monotonic()
+        watched.plant.close()
+        assert time.monotonic() - asked < 2.0
+        assert not [pid for pid in pids if psutil.pid_exists(pid)]
+        assert watched.of(RunStopped, reason="closed")
+
+    def test_no_child_outlives_a_parent_that_is_killed(self, tiers, model):
+        program = (
+            "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+            "from scripted_plant import script; from desk.facts.tiers import Tier\n"
+            "from desk.plant.plant import Plant\n"
+            "plant = Plant([Tier(name='Free', model=sys.argv[2])], argv=script())\n"
+            "plant.open(); plant.start()\n"
+            "while True:\n"
+            "    for fact in plant.drain(): print(type(fact).__name__, getattr(fact, 'pid', ''), flush=True)\n"
+            "    time.sleep(0.01)\n"
+        )
+        here = str(Path(__file__).parent)
+        parent = subprocess.Popen([sys.executable, "-c", program, here, model], stdout=subprocess.PIPE, text=True)
+        pids = []
+        for line in parent.stdout:
+            kind, _, pid = line.strip().partition(" ")
+            pids += [int(pid)] if kind == "ChildStarted" else []
+            if kind == "Worked":
+                break
+        parent.kill()
+        parent.wait(PATIENCE_S)
+        parent.stdout.close()
+        assert len(set(pids)) == 2
+        deadline = time.monotonic() + PATIENCE_S
+        while (left := [pid for pid in pids if _lives(pid)]) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not left
+
+    def test_cycles_of_start_and_stop_leak_neither_threads_nor_files(self, open_plant):
+        watched = open_plant()
+        a_run(watched)
+        held = _held_when_quiet()
+        for _ in range(3):
+            a_run(watched)
+        deadline = time.monotonic() + PATIENCE_S
+        while _held_when_quiet() > held and time.monotonic() < deadline:
+            time.sleep(0.02)
+        threads, files = _held_when_quiet()
+        assert threads <= held[0]
+        assert files <= held[1]
+
+
+class TestDisk:
+    def test_a_run_goes_on_unrecorded_where_the_folder_cannot_be_made(self, open_plant, home):
+        (home / "runs").write_text("a file stands where the folder should be")
+        watched = open_plant()
+        facts = a_run(watched)
+        (troubled,) = [fact for fact in facts if isinstance(fact, Troubled)]
+        assert troubled.where == "journal"
+        assert "not recorded" in troubled.cause
+        assert troubled.remedy
+        assert any(isinstance(fact, FirstToken) for fact in facts)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as a full disk would")
+    def test_a_disk_that_fills_up_is_told_once_and_keeps_what_happened(self, open_plant, home):
+        import resource
+
+        watched = open_plant()
+        watched.plant.start()
+        started = watched.until_kind(RunStarted)
+        watched.until_kind(Worked)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+            troubled = watched.until_kind(Troubled)
+            for _ in range(3):
+                watched.until_kind(Worked)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+        watched.plant.stop()
+        watched.until_kind(RunStopped)
+        assert troubled.where == "journal"
+        assert len(watched.of(Troubled)) == 1
+        (kept,) = places.runs_dir().glob(f"{started.run}*")
+        facts = list(journal.read(kept))
+        assert facts[0] == started
+        assert any(isinstance(fact, Worked) for fact in facts)
+
+
+def _lives(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _held_when_quiet():
+    me = psutil.Process()
+    return threading.active_count(), me.num_fds() if hasattr(me, "num_fds") else 0
