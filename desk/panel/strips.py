@@ -271,7 +271,8 @@ class StripChart(pg.GraphicsView):
             # Opaque, window colour outside the rounded corners: an opaque copy is the cheap one.
             pixmap.fill(self._theme.colour("bg"))
             inner = QPainter(pixmap)
-            self._paint_ground(inner)
+            self._paint_ground(inner, self._strips)
+            self._lane.paint_ground(inner)
             inner.end()
             self._ground = (scale, pixmap)
         pixmap = self._ground[1]
@@ -283,8 +284,11 @@ class StripChart(pg.GraphicsView):
     def _refresh(self, place: int, board: Board) -> None:
         strip = self._strips[place]
         self._seen[place] = board.end
-        if strip.refresh(board, self._setting, traces_of(strip.spec, self._setting.tiers)):
-            self._drop_ground()
+        if strip.refresh(board, self._setting, traces_of(strip.spec, self._setting.tiers)) and self._ground:
+            inner = QPainter(self._ground[1])
+            inner.setClipRect(strip.rect)
+            self._paint_ground(inner, [strip])
+            inner.end()
 
     def _finish_round(self, board: Board) -> None:
         self._lane.end = board.end
@@ -315,13 +319,12 @@ class StripChart(pg.GraphicsView):
         self._ground = None
         self.refresh_all()
 
-    def _paint_ground(self, painter: QPainter) -> None:
+    def _paint_ground(self, painter: QPainter, strips: list[Strip]) -> None:
         paint_card(painter, self._theme, QRectF(self.viewport().rect()))
-        for strip in self._strips:
+        for strip in strips:
             strip.paint_ground(painter)
             bottom = strip.rect.bottom()
-            painter.fillRect(QRectF(1, bottom, strip.rect.width() - 2, 1), self._theme.colour("line"))
-        self._lane.paint_ground(painter)
+            painter.fillRect(QRectF(1, bottom - 1, strip.rect.width() - 2, 1), self._theme.colour("line"))
 
 
 def _grounds(setting: Setting) -> tuple[object, ...]:

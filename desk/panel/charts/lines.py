@@ -75,13 +75,15 @@ def stroke(painter: QPainter, lines: list[QPolygonF], colour: QColor, width: flo
 def passes(device: float) -> list[tuple[float, float]]:
     """Where to draw a one-pixel line again so that it looks `device` pixels wide, as offsets in device pixels.
 
-    A cross of offsets at most a pixel apart: its upright arm gives weight to level stretches, the other to steep ones.
+    A cross of offsets, close enough to leave no seam: its upright arm gives weight to level stretches, the other one to
+    steep ones.
     """
     reach = (device - 1) / 2
     if reach <= 0.05:
         return [(0.0, 0.0)]
     if reach <= 0.5:
         return [(0.0, -reach), (0.0, reach)]
-    count = math.ceil(reach)
+    count = math.ceil(reach / 0.6)
     arm = [reach * step / count for step in range(-count, count + 1)]
-    return [(0.0, offset) for offset in arm] + [(offset, 0.0) for offset in arm if offset]
+    sides = arm if reach > 1.5 else [-reach, reach]
+    return [(0.0, offset) for offset in arm] + [(offset, 0.0) for offset in sides if offset]
