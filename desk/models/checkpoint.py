@@ -74,6 +74,10 @@ class Checkpoint:
         """The tensor `name`.weight, a vector."""
         return np.asarray(self._tensor(name).data, np.float32)
 
+    def quantised(self, name: str) -> bool:
+        """Whether the matrix `name`.weight is published in blocks."""
+        return self._tensor(name).tensor_type in _BLOCK_BYTES
+
     def values(self, name: str) -> NDArray[np.float32]:
         """The weights of the matrix `name`.weight as float32 [outputs, inputs]."""
         tensor = self._tensor(name)
@@ -84,10 +88,8 @@ class Checkpoint:
         return self.blocks(name).values()
 
     def blocks(self, name: str) -> PublishedBlocks:
-        """The matrix `name`.weight in its published blocks; raises `Trouble` where it is not quantised."""
+        """The matrix `name`.weight, which must be quantised, in its published blocks."""
         tensor = self._tensor(name)
-        if tensor.tensor_type not in _BLOCK_BYTES:
-            raise self._trouble(f"holds {name} unquantised, so it has no block form")
         rows = len(tensor.data)
         raw = np.ascontiguousarray(tensor.data).view(np.uint8).reshape(rows, -1, _BLOCK_BYTES[tensor.tensor_type])
         published = _unpacked(raw, tensor.tensor_type)

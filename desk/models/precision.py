@@ -61,11 +61,11 @@ class Weights:
         self._rotation = Rotation(checkpoint.architecture.hidden) if precision.rotated else None
 
     def embedding(self) -> Operand:
-        """The token embedding [vocabulary, hidden]; where quantised, symmetric in blocks of 32."""
+        """The token embedding [vocabulary, hidden]; where quantised, symmetric in 8 bits and blocks of 32."""
         if self._precision.form == "verbatim":
-            published = verbatim(self._checkpoint.blocks("token_embd"))
-            if published.correction is None and published.bits == 8:
-                return published
+            published = self._verbatim("token_embd")
+            looked_up = isinstance(published, KernelBlocks) and published.correction is None and published.bits == 8
+            return published if looked_up else self._dense(self._checkpoint.values("token_embd"))
         values = self._checkpoint.values("token_embd")
         if self._rotation:
             values = self._rotation.inputs(values)
@@ -117,8 +117,11 @@ class Weights:
             values = self._rotation.inputs(values * self._checkpoint.vector("output_norm").astype(np.float64))
         return self._operand(values)
 
-    def _verbatim(self, *names: str) -> KernelBlocks:
-        return verbatim(stacked([self._checkpoint.blocks(name) for name in names]))
+    def _verbatim(self, *names: str) -> Operand:
+        """The matrices below each other, in their blocks where all of them have some."""
+        if all(map(self._checkpoint.quantised, names)):
+            return verbatim(stacked([self._checkpoint.blocks(name) for name in names]))
+        return self._dense(np.concatenate([self._checkpoint.values(name) for name in names]))
 
     def _operand(self, values: NDArray[np.floating]) -> Operand:
         return self._dense(values) if self._precision.form == "dense" else eight_bit(values, self._precision.block)

@@ -1,0 +1,110 @@
+"""The graph computes what the checkpoint means: as plain numpy on a tiny model, as transformers on the real one."""
+
+import dataclasses
+
+import gguf
+import numpy as np
+import pytest
+import tiny
+from running import Running, agreement, divergence
+
+from desk.models.precision import PRECISIONS, Precision
+
+PLAIN = Precision(name="fp32", words="", form="dense")
+TURNED = Precision(name="fp32-turned", words="", form="dense", rotated=True)
+EXACT = dataclasses.replace(PRECISIONS["q4"], name="exact", accuracy_level=0)
+
+IDS = [1, 40, 41, 42, 43, 200, 259, 258, 7, 7, 7, 90]
+KINDS = [gguf.GGMLQuantizationType[name] for name in ("F32", "F16", "Q8_0", "Q4_0", "Q4_1")]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("precision", [PLAIN, TURNED, EXACT], ids=lambda precision: precision.name)
+def test_a_tiny_model_equals_plain_numpy(write_tiny, kind, precision):
+    folder, weights = write_tiny(precision, kind=kind, tied=kind.name != "Q4_0", stretched=kind.name == "Q8_0")
+    np.testing.assert_allclose(Running(folder, everywhere=True).logits(IDS), tiny.logits(weights, IDS), atol=2e-5)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS.values(), ids=lambda precision: precision.name)
+def test_every_shipped_precision_stays_close_on_a_tiny_model(write_tiny, precision):
+    folder, weights = write_tiny(precision, kind=gguf.GGMLQuantizationType.Q4_1)
+    assert divergence(tiny.logits(weights, IDS), Running(folder, everywhere=True).logits(IDS)) < 1e-3
+
+
+def test_candidates_are_the_64_likeliest_in_order(write_tiny):
+    folder, weights = write_tiny(PLAIN)
+    values, tokens = Running(folder).first(IDS)
+    expected = np.argsort(-tiny.logits(weights, IDS)[-1])[:64]
+    assert tokens.tolist() == expected.tolist()
+    assert (np.diff(values) <= 0).all()
+
+
+def test_decoding_step_by_step_gives_what_the_whole_prompt_gives(write_tiny):
+    folder, weights = write_tiny(PLAIN)
+    (said,), _ = Running(folder).greedy([IDS], 8)
+    expected = list(IDS)
+    for _ in range(8):
+        expected.append(int(tiny.logits(weights, expected)[-1].argmax()))
+    assert said == expected[len(IDS) :]
+
+
+@pytest.fixture(scope="session")
+def exact(write_embedded):
+    return write_embedded(EXACT)
+
+
+@pytest.fixture(scope="session")
+def exact_logits(exact, reference):
+    """Per case: prompt and recorded continuation, with the logits of the exact graph at each position."""
+    running = Running(exact, everywhere=True)
+    texts = [case["ids"] + case["hf"]["greedy64"] for case in reference]
+    return [(ids, running.logits(ids)) for ids in texts]
+
+
+@pytest.mark.live
+def test_the_exact_graph_equals_transformers(exact_logits, reference):
+    for (_, logits), case in zip(exact_logits, reference, strict=True):
+        prompt = len(case["ids"])
+        assert logits[:prompt].argmax(-1).tolist() == case["hf"]["argmax"]
+        tokens, values = zip(*case["hf"]["top20"], strict=True)
+        np.testing.assert_allclose(logits[prompt - 1, list(tokens)], values, atol=2e-4)  # recorded to four decimals
+
+
+@pytest.mark.live
+def test_greedy_continuations_equal_transformers(exact, reference):
+    said, _ = Running(exact).greedy([case["ids"] for case in reference], 64)
+    for ours, case in zip(said, reference, strict=True):
+        theirs = case["hf"]["greedy64"]
+        end = ours.index(2) if 2 in ours else len(ours)  # the recording went on where the model ends its answer
+        assert ours[:end] == theirs[:end]
+        assert end > 0
+
+
+@pytest.mark.live
+def test_the_rotated_weights_in_float_equal_transformers(write_embedded, reference):
+    running = Running(write_embedded(TURNED))
+    for case in reference:
+        values, tokens = running.first(case["ids"])
+        ours = dict(zip(tokens.tolist(), values.tolist(), strict=True))
+        theirs = dict(case["hf"]["top20"])
+        assert max(abs(ours[token] - value) for token, value in theirs.items()) < 1e-3
+
+
+@pytest.mark.live
+def test_the_shipped_graph_stays_within_a_hundredth_nat(write_embedded, exact_logits):
+    running = Running(write_embedded(PRECISIONS["q8"]), everywhere=True)
+    shipped = np.concatenate([running.logits(ids) for ids, _ in exact_logits])
+    exact = np.concatenate([logits for _, logits in exact_logits])
+    assert divergence(exact, shipped) < 0.01
+    assert agreement(exact, shipped) > 0.95
+
+
+@pytest.mark.live
+def test_rows_of_a_batch_do_not_touch_each_other(write_embedded, reference):
+    running = Running(write_embedded(PRECISIONS["q8"]))
+    prompts = [case["ids"] for case in reference]
+    together, met = running.greedy(prompts, 24)
+    for row, prompt in enumerate(prompts):
+        (alone,), met_alone = running.greedy([prompt], 24)
+        assert together[row] == alone
+        assert np.array_equal(met[row], met_alone[0])
