@@ -6,14 +6,13 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
-from desk.facts.trouble import Trouble
-from desk.panel.theme import prepare
+from desk.panel.theme import Theme, prepare
 from desk.panel.window import Window
+from desk.plant.settings import load
 
 LATE = "desk.panel.heartbeat"
 """The module that brings in numpy, the charts, the ledger, the board and the plant: imported after the first paint."""
@@ -25,10 +24,15 @@ def open_window(replay: Path | None = None) -> int:
         print(why, file=sys.stderr)  # noqa: T201 the window's only way to speak without a screen
         return 1
     application = dressed_application()
-    window = Window(mode="live" if replay is None else "replay")
+    settings, trouble = load()
+    window = Window("live" if replay is None else "replay", Theme(settings.theme))
+    window.footer.choose_span(settings.window_s)
     _close_on_signals(window)
     late = _LateImport(LATE)
-    late.done.connect(lambda module: _furnish(window, module, replay), Qt.ConnectionType.QueuedConnection)
+    late.done.connect(
+        lambda module: window.ordered(lambda: module.furnish(window, replay, settings, trouble)),
+        Qt.ConnectionType.QueuedConnection,
+    )
     late.failed.connect(_raise)
     window.painted.connect(late.start)
     window.show()
@@ -83,13 +87,6 @@ class _LateImport(QObject):
             self.failed.emit(error)
         else:
             self.done.emit(module)
-
-
-def _furnish(window: Window, module: Any, replay: Path | None) -> None:
-    try:
-        module.furnish(window, replay)
-    except Trouble as trouble:
-        window.show_trouble(trouble)
 
 
 def _raise(error: BaseException) -> None:

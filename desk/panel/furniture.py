@@ -19,7 +19,7 @@ from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Notice, Shown
 from desk.panel.theme import RADIUS, Theme, font
 
-WINDOWS_MIN = (1, 5, 15, 60)
+WINDOWS_MIN = (1, 2, 5, 15, 60)
 SMOOTHINGS_S = (0, 3, 10, 30)
 KEYS = (
     ("Space", "freeze the display; the recording goes on"),
@@ -162,7 +162,7 @@ class Footer(QWidget):
         self._said: tuple[object, ...] = ()
         self.setFixedHeight(32)
         self.span = _choice("Window of the charts", [f"{minutes} min" for minutes in WINDOWS_MIN])
-        self.span.setCurrentIndex(1)
+        self.span.setCurrentIndex(2)
         self.span.currentIndexChanged.connect(lambda i: self.span_chosen.emit(60.0 * WINDOWS_MIN[i]))
         self.smoothing = _choice("Smoothing", ["off", *(f"{seconds} s" for seconds in SMOOTHINGS_S[1:])])
         self.smoothing.setCurrentIndex(1)
@@ -186,6 +186,20 @@ class Footer(QWidget):
         row.addWidget(self.follow)
         row.addStretch(1)
         row.addWidget(self._totals)
+
+    @property
+    def span_s(self) -> float:
+        """The window of the charts in seconds."""
+        return 60.0 * WINDOWS_MIN[self.span.currentIndex()]
+
+    @property
+    def smooth_s(self) -> float:
+        return float(SMOOTHINGS_S[self.smoothing.currentIndex()])
+
+    def choose_span(self, seconds: float) -> None:
+        """The window nearest to so many seconds."""
+        nearest = min(WINDOWS_MIN, key=lambda minutes: abs(60 * minutes - seconds))
+        self.span.setCurrentIndex(WINDOWS_MIN.index(nearest))
 
     def step_span(self, step: int) -> None:
         """One window shorter or longer, as far as there are."""

@@ -15,16 +15,14 @@ SPEEDS = (1, 2, 5, 10, 60)
 
 
 class Player(Protocol):
-    """What a replay can be asked for; positions are seconds since the run started."""
-
-    speed: float
+    """What a replay tells; positions are seconds since the run started, the length `None` until it is known."""
 
     @property
     def playing(self) -> bool: ...
     @property
     def position(self) -> float: ...
     @property
-    def duration(self) -> float: ...
+    def duration(self) -> float | None: ...
 
 
 class RunBar(QWidget):
@@ -97,7 +95,8 @@ class RunBar(QWidget):
     def show_player(self, player: Player) -> None:
         """Follow the replay."""
         self._playing = player.playing
-        self._slider.setMaximum(round(player.duration * 10))
+        self._slider.setEnabled(player.duration is not None)
+        self._slider.setMaximum(round((player.duration or 0.0) * 10))
         if not self._slider.isSliderDown():
             self._slider.setValue(round(player.position * 10))
         self._dress()

@@ -1,0 +1,203 @@
+"""The heartbeat: one timer that drains the source, folds what came, and shows it, a little at each tick.
+
+This module brings in numpy, pyqtgraph, ledger, board and plant, so it is imported after the first paint.
+"""
+
+from collections import deque
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+from PySide6.QtCore import QObject, QTimer
+
+from desk.facts.happened import AnyFact, RunStarted
+from desk.facts.tiers import Tier
+from desk.facts.trouble import Trouble
+from desk.models.catalogue import catalogue
+from desk.panel.look import Books, look, setting_of
+from desk.panel.strips import StripChart
+from desk.panel.window import Window
+from desk.plant import settings as stored
+from desk.plant.plant import Plant
+from desk.plant.presets import preset
+from desk.plant.replay import Replay
+from desk.plant.settings import Settings, Watts
+
+RATE_HZ = 30
+"""Ticks a second; each repaints at most one strip, and each strip only when the board has moved on."""
+NUMBERS_HZ = 2
+HIDDEN_MS = 500
+"""A window that nobody sees takes facts in, and does no more, at this interval."""
+FOLD_S = 0.012
+"""A tick folds facts for at most so long, so that a jump in a recording never holds up the window."""
+
+
+class Heartbeat(QObject):
+    """Ties a source of facts to a window: facts downward, orders upward."""
+
+    def __init__(self, window: Window, source: Plant | Replay, rate_hz: int = RATE_HZ) -> None:
+        super().__init__(window)
+        self.window = window
+        self.source = source
+        self.books = Books()
+        self.chart = StripChart(window.theme, window.numbers)
+        self.beats = 0
+        self.window_s = window.footer.span_s
+        self.smooth_s = window.footer.smooth_s
+        self._pending: deque[AnyFact] = deque()
+        self._interval = round(1000 / rate_hz)
+        self._each = max(1, rate_hz // NUMBERS_HZ)
+        window.floor.furnish(self.chart)
+        self.chart.follow(self.books.board)
+        self._connect()
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.beat)
+
+    def start(self) -> None:
+        self.beat()
+        self.refresh()
+        self.chart.refresh_all()
+        self._timer.start(self._interval)
+
+    def stop(self) -> None:
+        """Beat no more, and end the source."""
+        self._timer.stop()
+        if isinstance(self.source, Plant):
+            self.source.close()
+
+    # ---- facts downward
+
+    def beat(self) -> None:
+        """One tick."""
+        self._take_in()
+        seen = self.window.isVisible() and not self.window.isMinimized()
+        self._timer.setInterval(self._interval if seen else HIDDEN_MS)
+        if not seen or self.window.frozen:
+            return
+        self.beats += 1
+        if self.beats % self._each == 0:
+            self.refresh()
+        elif self.window.footer.follow.isChecked():
+            self.chart.refresh_next()
+
+    def refresh(self) -> None:
+        """Show the numbers as they are now."""
+        shown = look(
+            self.books,
+            self.window.numbers,
+            mode=self.source.mode,
+            window_s=self.window_s,
+            recording_bytes=self._recording_bytes(),
+        )
+        self.window.show_all(shown)
+        if isinstance(self.source, Replay):
+            self.window.runbar.show_player(self.source)
+        if self.window.footer.follow.isChecked():
+            self.chart.show_setting(setting_of(self.books, shown, self.window_s, self.smooth_s))
+
+    def _take_in(self) -> None:
+        fresh = self.source.drain()
+        if isinstance(self.source, Replay) and any(isinstance(fact, RunStarted) for fact in fresh):
+            # A jump back begins the recording again: what was still to be folded is part of what is told again.
+            self._pending.clear()
+        self._pending.extend(fresh)
+        until = perf_counter() + FOLD_S
+        while self._pending and perf_counter() < until:
+            self.books.post(self._pending.popleft())
+
+    def _recording_bytes(self) -> int | None:
+        path = self.source.path if isinstance(self.source, Replay) else self.source.recording
+        if path is None:
+            return None
+        for file in (path, path.with_name(f"{path.name}.gz")):
+            try:
+                return file.stat().st_size
+            except OSError:
+                continue
+        return None
+
+    # ---- orders upward
+
+    def _connect(self) -> None:
+        window, source = self.window, self.source
+        window.footer.span_chosen.connect(self._choose_span)
+        window.footer.smoothing_chosen.connect(self._choose_smoothing)
+        window.floor.editor.set_read_only(source.mode == "replay")
+        window.on_close(self.stop)
+        if isinstance(source, Replay):
+            window.runbar.play.connect(self._play)
+            window.runbar.hold.connect(source.hold)
+            window.runbar.seek.connect(self._seek)
+            window.runbar.pace.connect(self._pace)
+            return
+        window.floor.editor.set_models(list(catalogue()))
+        ordered = window.ordered
+        window.runbar.start.connect(lambda: ordered(source.start))
+        window.runbar.pause.connect(lambda: ordered(source.pause))
+        window.runbar.resume.connect(lambda: ordered(source.resume))
+        window.runbar.stop.connect(lambda: ordered(source.stop))
+        window.halt_key.activated.connect(lambda: ordered(source.halt))
+        window.floor.start.connect(lambda: ordered(source.start))
+        window.floor.tier_changed.connect(self._change)
+        window.floor.watts_declared.connect(self._declare)
+
+    def _change(self, tier: Tier) -> None:
+        source = self.source
+        assert isinstance(source, Plant)
+        self.window.ordered(lambda: source.change(tier))
+
+    def _declare(self, idle: float, busy: float, assumed: bool) -> None:
+        source = self.source
+        assert isinstance(source, Plant)
+        source.declare_watts(idle, busy, assumed)
+        self.window.ordered(lambda: _keep(watts=Watts(idle=idle, busy=busy, assumed=assumed)))
+
+    def _choose_span(self, seconds: float) -> None:
+        self.window_s = seconds
+        self.refresh()
+
+    def _choose_smoothing(self, seconds: float) -> None:
+        self.smooth_s = seconds
+        self.refresh()
+
+    def _play(self) -> None:
+        assert isinstance(self.source, Replay)
+        if self.source.ended:
+            self.source.seek(0.0)
+        self.source.play()
+
+    def _seek(self, seconds: float) -> None:
+        assert isinstance(self.source, Replay)
+        self.window.ordered(lambda: self.source.seek(seconds) if isinstance(self.source, Replay) else None)
+
+    def _pace(self, speed: float) -> None:
+        assert isinstance(self.source, Replay)
+        self.source.speed = speed
+
+
+def _keep(**changes: object) -> None:
+    """Remember a choice for the next start."""
+    settings, trouble = stored.load()
+    if trouble is None:
+        stored.save(msgspec.structs.replace(settings, **changes))
+
+
+def furnish(window: Window, replay: Path | None, settings: Settings, trouble: Trouble | None) -> Heartbeat:
+    """Bring a painted window to life, on the factory of this machine or on a recording."""
+    if replay is None:
+        chosen = preset(settings.preset)
+        source: Plant | Replay = Plant(
+            chosen.tiers, preset=chosen.title, provider=settings.provider, tariff=settings.tariff
+        )
+        source.open()
+        if settings.watts is not None:
+            watts = settings.watts
+            source.declare_watts(watts.idle, watts.busy, watts.assumed)
+    else:
+        source = Replay(replay)
+        source.play()
+    heartbeat = Heartbeat(window, source)
+    heartbeat.start()
+    if trouble is not None:
+        window.show_trouble(trouble)
+    return heartbeat

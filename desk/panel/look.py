@@ -1,0 +1,459 @@
+"""From facts to what is shown: the books a window or a picture keeps, and one look at them.
+
+Nothing is decided here that the ledger or the board could decide; this is choice of figures and of words.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+
+from desk.board import Board
+from desk.facts.happened import AnyFact, Device, DeviceReading, Progressed, RunStarted
+from desk.ledger.ledger import Ledger
+from desk.ledger.standing import Standing
+from desk.panel.numbers import Numbers
+from desk.panel.shown import Job, Machine, Mode, Notice, Pointer, Provenance, Shown, State, TierLine, Totals, Value
+from desk.panel.statusline import badge_words
+from desk.panel.strips import Event, Reference, Setting
+
+HEADLINE_S = 10.0
+"""Headline figures and rates are means over so many seconds."""
+SPARK_S, SPARK_POINTS = 300.0, 60
+
+SOURCES = {
+    "nvml-counter": "NVML energy counter",
+    "nvml-power": "NVML power, integrated",
+    "amd": "AMD energy counter",
+    "rapl": "RAPL package counter",
+    "battery": "battery discharge",
+    "none": "no source of watts",
+}
+
+
+@dataclass
+class Books:
+    """Ledger and board of one stream of facts; a new run begins both afresh."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    board: Board = field(default_factory=Board)
+
+    def post(self, fact: AnyFact) -> None:
+        for period in self.ledger.post(fact):
+            self.board.add(period)
+
+
+def look(
+    books: Books,
+    numbers: Numbers,
+    *,
+    mode: Mode = "live",
+    window_s: float = 300.0,
+    recording_bytes: int | None = None,
+) -> Shown:
+    """What the Floor shows of these books now."""
+    standing, board = books.ledger.standing, books.board
+    run = standing.run
+    totals = books.ledger.totals()
+    return Shown(
+        mode=mode,
+        state=_state(standing),
+        run=run.run if run else "",
+        wall=run.wall if run else None,
+        clock=_clock(run, board.end, mode),
+        model=_model(standing),
+        provider=_provider(standing),
+        device=_device(standing, numbers),
+        meter=meter_in_words(standing),
+        scenario=run.scenario if run else "steady",
+        preset=run.preset if run else "",
+        users=sum(tier.users for tier in standing.tiers.values()),
+        values=_values(books, numbers, window_s),
+        tiers=_tiers(books, window_s),
+        machine=_machine(books, numbers),
+        job=_job(standing),
+        notices=_notices(books, window_s, numbers),
+        totals=Totals(totals.seconds or 0.0, totals.tokens_out, totals.joules, totals.revenue if run else None),
+        recording_bytes=recording_bytes,
+        watts_wanted=mode == "live" and standing.meter is not None and standing.source == "none",
+        dashed=standing.quality == "estimated",
+    )
+
+
+def _state(standing: Standing) -> State:
+    if standing.run is None:
+        return "idle"
+    if not standing.running:
+        return "stopped"
+    if standing.paused:
+        return "paused"
+    ready = any(lane.state in ("ready", "draining") for lane in standing.lanes.values())
+    return "running" if ready else "opening"
+
+
+def _clock(run: RunStarted | None, end: float, mode: Mode) -> str:
+    """The time of day of what is shown: a recording in UTC, the present in the reader's own time."""
+    if run is None:
+        return ""
+    zone = UTC if mode == "replay" else None
+    text = datetime.fromtimestamp(run.wall + end, UTC).astimezone(zone).strftime("%H:%M:%S")
+    return f"{text} UTC" if mode == "replay" else text
+
+
+def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> Setting:
+    """What the charts are told besides their data."""
+    standing = books.ledger.standing
+    mean = f"{smooth_s:g} s mean" if smooth_s else "no smoothing"
+    covers = _power_note(standing).removesuffix(", 10 s") if standing.source != "none" else ""
+    levels = []
+    if (limit := _power_limit(standing)) is not None:
+        levels.append(Reference(limit, "limit", solid=True))
+    if standing.floor_watts is not None and standing.quality != "unavailable":
+        levels.append(Reference(standing.floor_watts, "idle base"))
+    wanting = "This machine measures no watts." if standing.meter and standing.source == "none" else ""
+    estimated = ("watts", "tokens_per_joule") if shown.dashed else ()
+    return Setting(
+        mode=badge_words(shown),
+        tiers=tuple(standing.tiers),
+        window_s=window_s,
+        smooth_s=smooth_s,
+        events=tuple(Event(event.at, event.text) for event in books.board.events),
+        notes={
+            "tokens_per_second": f"stacked, {mean}",
+            "watts": covers,
+            "tokens_per_joule": "bold: the whole; tiers: their own joules",
+            "revenue_per_hour": f"stacked, at list price, {mean}",
+        },
+        reasons={"watts": wanting, "tokens_per_joule": wanting} if wanting else {},
+        references={"watts": tuple(levels)},
+        estimated=frozenset(estimated),
+    )
+
+
+# ---- words for the status line
+
+
+def _model(standing: Standing) -> str:
+    opened = [lane.opened for lane in standing.lanes.values() if lane.opened]
+    names = {f"{lane.model} {lane.precision}".strip() for lane in opened}
+    names = names or {tier.model for tier in standing.tiers.values()}
+    return names.pop() if len(names) == 1 else f"{len(names)} models" if names else ""
+
+
+def _provider(standing: Standing) -> str:
+    engine = standing.engine
+    if engine is None:
+        return ""
+    if engine.provider == "cuda":
+        return f"CUDA ✓  {engine.runtime}".strip()
+    return f"CPU ({engine.cause})" if engine.cause else "CPU"
+
+
+def _device(standing: Standing, numbers: Numbers) -> str:
+    device = _main_device(standing)
+    engine = standing.engine
+    name = engine.device if engine else device.name if device else ""
+    if device and device.kind == "gpu":
+        return f"{name} {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else name
+    return f"{name}, {engine.threads} threads" if engine and engine.threads else name
+
+
+def _main_device(standing: Standing) -> Device | None:
+    """The device that the machine card shows: the one whose energy counts, else the first that fits the engine."""
+    devices = standing.meter.devices if standing.meter else ()
+    counted = [device for device in devices if device.id in standing.counted]
+    unlike = "gpu" if standing.engine and standing.engine.provider == "cpu" else ""
+    fitting = [device for device in devices if device.kind != unlike]
+    return next(iter(counted or fitting or devices), None)
+
+
+def meter_in_words(standing: Standing) -> str:
+    """Where the watts come from."""
+    if standing.source == "declared" and standing.declared:
+        watts = standing.declared
+        word = "assumed" if watts.assumed else "declared"
+        return f"{word} {watts.idle:g} W idle, {watts.busy:g} W busy"
+    return "" if standing.meter is None else SOURCES.get(standing.source, standing.source)
+
+
+# ---- headline figures
+
+
+def _values(books: Books, numbers: Numbers, window_s: float) -> tuple[Value, ...]:
+    standing, board = books.ledger.standing, books.board
+    running = standing.run is not None
+    quality = _quality(standing)
+    rate = board.value("tokens_per_second", None, HEADLINE_S)
+    watts = board.value("watts", None, HEADLINE_S)
+    per_joule = board.value("tokens_per_joule", None, HEADLINE_S)
+    cost = board.value("energy_cost_per_mtok", None, HEADLINE_S)
+    money = board.value("revenue_per_hour", None, HEADLINE_S)
+    on_time_money = board.value("on_time_revenue_per_hour", None, window_s)
+    on_time = board.value("on_time_share", None, window_s)
+    no_watts = "no source of watts; declare them on the card of power"
+    tariff = standing.tariff
+    price = f"{tariff.dollars_per_kwh:g} $/kWh" if tariff else "no price of energy"
+    hourly = None if watts is None or tariff is None else watts / 1000 * tariff.dollars_per_kwh
+    covers = meter_in_words(standing)
+    limit = _power_limit(standing)
+    return (
+        Value(
+            "tokens_per_second",
+            "Tokens out",
+            "tok/s",
+            rate,
+            _known(rate, "measured"),
+            "all tiers, 10 s" if rate is not None else "no token yet" if running else "no run yet",
+            _spark(board, "tokens_per_second"),
+        ),
+        Value(
+            "watts",
+            _power_title(standing),
+            "W",
+            watts,
+            _known(watts, quality),
+            _power_note(standing),
+            _spark(board, "watts"),
+            limit,
+            "limit" if limit is not None else "",
+        ),
+        Value(
+            "tokens_per_joule",
+            "Tokens per watt",
+            "tok/J",
+            per_joule,
+            _known(per_joule, "derived" if quality == "measured" else quality),
+            f"tokens ÷ joules, {covers}" if per_joule is not None else _lacks(standing, no_watts),
+            _spark(board, "tokens_per_joule"),
+        ),
+        Value(
+            "energy_cost_per_mtok",
+            "Energy cost",
+            "$/Mtok",
+            cost,
+            _known(cost, "assumed"),
+            f"{numbers.figure(hourly, '$/h')} $/h at {price}" if cost is not None else _lacks(standing, no_watts),
+            _spark(board, "energy_cost_per_mtok"),
+        ),
+        Value(
+            "revenue_per_hour",
+            "Implied revenue",
+            "$/h",
+            money,
+            _known(money, "assumed"),
+            _revenue_note(money, on_time_money, numbers) if money is not None else "needs tokens; prices are set",
+            _spark(board, "revenue_per_hour"),
+        ),
+        Value(
+            "on_time_share",
+            "On-time tokens",
+            "%",
+            on_time,
+            _known(on_time, "derived"),
+            "of finished requests that kept both promises" if on_time is not None else "no request has finished",
+            _spark(board, "on_time_share"),
+        ),
+    )
+
+
+def _known(value: float | None, provenance: Provenance) -> Provenance:
+    return "unavailable" if value is None else provenance
+
+
+def _quality(standing: Standing) -> Provenance:
+    if standing.quality != "estimated":
+        return standing.quality
+    return "assumed" if standing.declared and standing.declared.assumed else "estimated"
+
+
+def _lacks(standing: Standing, no_watts: str) -> str:
+    return no_watts if standing.meter and standing.source == "none" else "needs tokens and watts of one window"
+
+
+def _power_title(standing: Standing) -> str:
+    device = _main_device(standing)
+    if standing.source in ("none", "declared") or device is None:
+        return "Power"
+    return {"gpu": "Board power", "cpu": "CPU power"}.get(device.kind, "Machine power")
+
+
+def _power_note(standing: Standing) -> str:
+    if standing.meter is None:
+        return "the meter is opening"
+    if standing.source == "none":
+        return "this machine measures none: reasons below"
+    words = meter_in_words(standing)
+    return words if standing.source == "declared" else f"{standing.meter.scope or words}, 10 s"
+
+
+def _revenue_note(money: float, on_time: float | None, numbers: Numbers) -> str:
+    tail = "at list price; nothing sold"
+    return tail if on_time is None else f"{numbers.fixed(min(on_time, money), 2)} on time, {tail}"
+
+
+def _power_limit(standing: Standing) -> float | None:
+    limits = [
+        reading.power_limit
+        for name, reading in standing.readings.items()
+        if name in standing.counted and reading.power_limit is not None
+    ]
+    return sum(limits) if limits else None
+
+
+def _spark(board: Board, figure: str) -> tuple[float | None, ...]:
+    _, y = board.curve(figure, None, SPARK_S, SPARK_POINTS, HEADLINE_S)
+    if not np.isfinite(y).any():
+        return ()
+    return tuple(float(value) if np.isfinite(value) else None for value in y)
+
+
+# ---- tiers
+
+
+def _tiers(books: Books, window_s: float) -> tuple[TierLine, ...]:
+    standing, board = books.ledger.standing, books.board
+    lines = []
+    for name, tier in standing.tiers.items():
+        lane = standing.lanes.get(name)
+        word = {"loading": "loading", "draining": "draining", "failed": "failed"}.get(lane.state if lane else "", "")
+        lines.append(
+            TierLine(
+                tier,
+                word,
+                board.value("tokens_per_second", name, HEADLINE_S),
+                board.value("tokens_per_second_per_user", name, HEADLINE_S),
+                board.value("ttft_p95", name, window_s),
+                lane.queue if lane and standing.running else None,
+                board.value("revenue_per_hour", name, HEADLINE_S),
+                board.value("on_time_share", name, window_s),
+                board.value("tokens_per_joule", name, HEADLINE_S),
+            )
+        )
+    return tuple(lines)
+
+
+# ---- the machine
+
+
+def _machine(books: Books, numbers: Numbers) -> Machine:
+    standing = books.ledger.standing
+    device = _main_device(standing)
+    if device is None:
+        tried = standing.meter.tried if standing.meter else ()
+        return Machine(tried=tuple(one for one in tried if one.cause))
+    reading = standing.readings.get(device.id) or DeviceReading(device=device.id)
+    words = []
+    if device.kind == "gpu":
+        words.append(("Limiter", reading.limiter or "none"))
+        if reading.memory_foreign is not None:
+            foreign = numbers.bytes(reading.memory_foreign) if reading.memory_foreign else "none"
+            words.append(("Other processes", foreign))
+    totals = books.ledger.totals()
+    if totals.joules and totals.standby_joules is not None:
+        share = numbers.fixed(100 * totals.standby_joules / totals.joules)
+        spent, all_of_it = (numbers.figure(j / 3600, "Wh") for j in (totals.standby_joules, totals.joules))
+        words.append(("Idle tax", f"{share} %   {spent} of {all_of_it} Wh made no token"))
+    unmeasured = standing.source in ("none", "declared") and standing.meter is not None
+    tried = tuple(one for one in standing.meter.tried if one.cause) if unmeasured and standing.meter else ()
+    title = "GPU 0" if device.kind == "gpu" else "CPU" if device.kind == "cpu" else "This machine"
+    return Machine(title, _pointers(device, reading, numbers), tuple(words), tried)
+
+
+def _pointers(device: Device, reading: DeviceReading, numbers: Numbers) -> tuple[Pointer, ...]:
+    pointers = []
+    limit = reading.power_limit or device.power_limit
+    if reading.watts is not None or limit is not None:
+        scale = (limit or 1.15 * (reading.watts or 1.0)) * 1.15
+        note = f"of {numbers.figure(limit, 'W')} W limit" if limit else "W"
+        pointers.append(_pointer("Power", numbers.figure(reading.watts, "W"), note, reading.watts, scale, limit))
+    if reading.celsius is not None:
+        slow = device.slowdown_celsius
+        note = f"°C, slows at {slow:.0f}" if slow else "°C"
+        normal = (0.25, 0.7)
+        text = numbers.fixed(reading.celsius)
+        pointers.append(_pointer("Temp", text, note, reading.celsius, (slow or 90.0) * 1.18, slow, normal))
+    if reading.memory_used is not None:
+        total = device.memory_bytes
+        used = numbers.fixed(reading.memory_used / 1e9, 1)
+        note = f"of {numbers.bytes(total)}" if total else "GB"
+        pointers.append(_pointer("Memory", used, note, reading.memory_used, total or reading.memory_used, total))
+    if reading.utilization is not None:
+        text = numbers.fixed(100 * reading.utilization)
+        pointers.append(_pointer("Busy", text, "%", reading.utilization, 1.0, None, (0.6, 1.0)))
+    if reading.clock_hz is not None:
+        top = reading.clock_max_hz
+        note = f"of {numbers.fixed(top / 1e6)} MHz" if top else "MHz"
+        text = numbers.fixed(reading.clock_hz / 1e6)
+        pointers.append(_pointer("Clock", text, note, reading.clock_hz, (top or reading.clock_hz) * 1.05, top))
+    return tuple(pointers)
+
+
+def _pointer(
+    label: str,
+    value: str,
+    note: str,
+    at: float | None,
+    scale: float,
+    limit: float | None = None,
+    normal: tuple[float, float] | None = None,
+) -> Pointer:
+    share = None if at is None else min(1.0, at / scale)
+    return Pointer(label, value, note, share, None if limit is None else min(1.0, limit / scale), normal)
+
+
+# ---- what is under way, and what is wrong
+
+
+def _job(standing: Standing) -> Job | None:
+    if not standing.running:
+        return None
+    for job in standing.jobs.values():
+        if isinstance(job, Progressed):
+            done = job.done / job.total if job.total else None
+            return Job(f"{_DOING[job.job]} {job.model}: {job.stage}", done)
+    lanes = standing.lanes
+    loading = [name for name, lane in lanes.items() if lane.state == "loading"]
+    ready = sum(lane.state in ("ready", "draining", "failed") for lane in lanes.values())
+    if loading:
+        return Job(f"Loading {', '.join(loading)}", ready / len(lanes))
+    draining = [name for name, lane in lanes.items() if lane.state == "draining"]
+    if draining:
+        return Job(f"Draining {', '.join(draining)}")
+    return Job("Starting the engine") if not ready else None
+
+
+_DOING = {"build": "Building", "fetch": "Fetching", "verify": "Verifying", "import": "Importing"}
+
+
+def _notices(books: Books, window_s: float, numbers: Numbers) -> tuple[Notice, ...]:
+    standing = books.ledger.standing
+    notices = []
+    for child, state in standing.children.items():
+        if state.state == "given up":
+            notices.append(Notice(state.cause, state.remedy, severe=True))
+        elif state.state == "stale" and standing.running:
+            notices.append(Notice(f"The {child} has been silent for {numbers.fixed(state.age)} s."))
+    for name, lane in standing.lanes.items():
+        if lane.state == "failed":
+            notices.append(Notice(f"{name} does not run: {lane.cause}", lane.remedy, severe=True, tier=name))
+    if standing.running:
+        notices.extend(_misses(books, window_s, numbers))
+    if standing.troubles:
+        last = standing.troubles[-1]
+        notices.append(Notice(last.cause, last.remedy))
+    return tuple(notices)
+
+
+def _misses(books: Books, window_s: float, numbers: Numbers) -> list[Notice]:
+    notices = []
+    for line in _tiers(books, window_s):
+        promise = line.tier.promise
+        if line.slow:
+            cause = f"{line.tier.name} is under {promise.tokens_per_second_per_user:g} tok/s/user"
+        elif line.late:
+            cause = f"{line.tier.name} gives its first token later than {promise.ttft_s:g} s"
+        else:
+            continue
+        waiting = f"{numbers.count(line.queue)} requests wait. " if line.queue else ""
+        notices.append(Notice(cause, f"{waiting}Lower its load or raise its share.", tier=line.tier.name))
+    return notices
