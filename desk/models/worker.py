@@ -16,7 +16,7 @@ from desk.facts.happened import JobEnded, Progressed, now
 from desk.facts.trouble import Trouble
 from desk.models.builder import build
 
-_GRACE_S = 0.7
+_GRACE_S = 0.5
 """How long a cancelled job may take to notice before the process ends under it."""
 
 _BEAT_S = 0.1
