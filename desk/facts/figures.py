@@ -10,6 +10,7 @@ Kind = Literal["measured", "derived", "assumed"]
 class Figure:
     """One figure: `unit` short for a label, `definition` a sentence, `formula` in words.
 
+    Values are in that unit, except that shares (`%`) are fractions, as everywhere inside.
     `kind` is how it comes about: read off an instrument or counted, computed from such, or resting on something that a
     person set (prices, tariff). A figure of watts that were declared is *estimated*, whatever stands here. `window`
     says over which time it is formed; `tiers` and `total` say whether it exists for each tier and for the factory.
@@ -116,7 +117,7 @@ _ALL = (
     Figure(
         "idle_tax",
         "Idle tax",
-        "of energy",
+        "%",
         "The part of all energy that flowed while no lane was busy.",
         "standby joules / joules",
         "derived",
@@ -161,7 +162,7 @@ _ALL = (
     Figure(
         "on_time_share",
         "On-time tokens",
-        "of tokens",
+        "%",
         "Of the output tokens of requests that ended, the part from requests that kept every promise.",
         "output tokens of on-time requests / output tokens of finished requests",
         "derived",
@@ -170,7 +171,7 @@ _ALL = (
     Figure(
         "busy_share",
         "Busy",
-        "of time",
+        "%",
         "The part of the time in which a lane runs its model.",
         "busy seconds / seconds",
         "measured",
@@ -178,7 +179,7 @@ _ALL = (
     Figure(
         "utilization",
         "Utilization",
-        "of time",
+        "%",
         "What the driver reports as the part of the time in which the device computed something.",
         "mean of the readings",
         "measured",

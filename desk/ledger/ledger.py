@@ -206,7 +206,7 @@ class Ledger:
         self._read_until = max(self._read_until, moment)
         period = self._period(moment)
         for reading in fact.devices:
-            period.devices[reading.device] = self.standing.readings[reading.device]
+            period.devices[reading.device] = reading
             self._energy.read(reading, self._origin or 0.0)
 
     # ---- closing

@@ -47,6 +47,15 @@ ChildState = Literal["started", "running", "stale", "ended", "given up"]
 
 KEPT_TROUBLES = 20
 
+_METERS: dict[Source, Literal["gpu", "cpu", "machine"]] = {
+    "nvml-counter": "gpu",
+    "nvml-power": "gpu",
+    "amd": "gpu",
+    "rapl": "cpu",
+    "battery": "machine",
+}
+"""What the joules of a source are of; the meter also names devices that it only watches."""
+
 
 @dataclass(slots=True)
 class Lane:
@@ -76,8 +85,8 @@ class ChildNow:
 class Standing:
     """The state of the factory by the facts so far. Views read it and never write it.
 
-    `readings` carries each device's last answers: a field that the last beat did not ask for keeps its value.
-    `floor_watts` (of the counted devices together) and `uncalibrated` come from the energy accounts.
+    `readings` are each device's last answers. `floor_watts`, of the counted devices together, and `uncalibrated` come
+    from the energy accounts.
     """
 
     run: RunStarted | None = None
@@ -104,9 +113,10 @@ class Standing:
         A graphics board's watts say nothing about an engine on the CPU, nor the CPU's about an engine on the board.
         """
         child = self.children.get("meter")
-        if self.meter is None or self.meter.source in ("none", "declared") or (child and child.state == "given up"):
+        if self.meter is None or self.meter.source not in _METERS or (child and child.state == "given up"):
             return ()
-        devices = self.meter.devices
+        kind = _METERS[self.meter.source]
+        devices = [device for device in self.meter.devices if device.kind == kind]
         if self.engine is not None:
             mine = [device for device in devices if device.uuid and device.uuid == self.engine.device_uuid]
             unlike = "gpu" if self.engine.provider == "cpu" else "cpu"
@@ -245,7 +255,7 @@ class Standing:
     def _read(self, fact: Read) -> None:
         self._running_child("meter", fact.t)
         for reading in fact.devices:
-            self.readings[reading.device] = _carried(self.readings.get(reading.device), reading)
+            self.readings[reading.device] = reading
 
     def _running_child(self, child: Child, moment: float) -> None:
         now = self.children.get(child)
@@ -279,29 +289,6 @@ _SEEN: dict[type, Callable[[Standing, Any], tuple[EventKind, str, str] | None]] 
     MeterOpened: Standing._meter_opened,
     Read: Standing._read,
 }
-
-_CARRIED = (
-    "watts",
-    "utilization",
-    "memory_used",
-    "memory_foreign",
-    "celsius",
-    "clock_hz",
-    "clock_max_hz",
-    "power_limit",
-)
-
-
-def _carried(before: DeviceReading | None, reading: DeviceReading) -> DeviceReading:
-    """The reading, with what only slower rounds ask for taken over from before while the device answers."""
-    if before is None or reading.state != "ok" or before.state != "ok":
-        return reading
-    kept = {
-        name: value
-        for name in _CARRIED
-        if getattr(reading, name) is None and (value := getattr(before, name)) is not None
-    }
-    return msgspec.structs.replace(reading, **kept) if kept else reading
 
 
 def in_words(before: msgspec.Struct, after: msgspec.Struct) -> str:
