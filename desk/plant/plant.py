@@ -274,8 +274,8 @@ class Plant:
         if self._journal is not None:
             try:
                 self._journal.write(line)
-            except (OSError, Trouble) as error:
-                self._lose_journal(error)
+            except Trouble as trouble:
+                self._lose_journal(trouble)
         self._outbox.append(fact)
 
     # ---- a run
@@ -298,7 +298,7 @@ class Plant:
             return
         self._running, self._reason, self._built, self._paused = True, None, set(), False
         run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-        trouble: Exception | None = None
+        trouble: OSError | Trouble | None = None
         try:
             self._recording = places.runs_dir() / f"{run}.jsonl"
             self._journal = Journal(self._recording)
@@ -415,12 +415,13 @@ class Plant:
         self._running = False
         self._put_away()
 
-    def _lose_journal(self, error: Exception) -> None:
+    def _lose_journal(self, error: OSError | Trouble) -> None:
         """The disk is full or the folder not writable: say it once; the factory goes on unrecorded."""
         self._put_away()
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        remedy = "Make room or set TOKEN_DESK_HOME to a folder that can be written, then start a new run."
-        self._record(Troubled(t=now(), where="journal", cause=f"This run is not recorded: {why}.", remedy=remedy))
+        if isinstance(error, OSError):
+            remedy = "Make room, or set TOKEN_DESK_HOME to a folder that can be written; the run goes on unrecorded."
+            error = Trouble(f"The folder of recordings cannot be made: {error.strerror or error}.", remedy)
+        self._record(Troubled(t=now(), where="journal", cause=error.cause, remedy=error.remedy))
 
     def _put_away(self) -> None:
         """Close and compress the recording, beside everything else."""
@@ -459,5 +460,5 @@ class Plant:
 
 def _close_journal(journal: Journal) -> None:
     # A recording that cannot be compressed stays as it is, and is read all the same.
-    with contextlib.suppress(OSError, Trouble):
+    with contextlib.suppress(Trouble):
         journal.close()

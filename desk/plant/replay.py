@@ -100,6 +100,10 @@ class Replay:
             self._playing = False
         return facts
 
+    def close(self) -> None:
+        """Let go of the file; nothing more is told."""
+        self._facts, self._next = iter(()), None
+
     def _settle(self, position: float) -> None:
         """Let time count from here."""
         self._position = position

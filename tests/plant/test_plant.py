@@ -340,8 +340,8 @@ class TestDisk:
         facts = a_run(watched)
         (troubled,) = [fact for fact in facts if isinstance(fact, Troubled)]
         assert troubled.where == "journal"
-        assert "not recorded" in troubled.cause
-        assert troubled.remedy
+        assert "cannot be made" in troubled.cause
+        assert "unrecorded" in troubled.remedy
         assert any(isinstance(fact, FirstToken) for fact in facts)
 
     @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as a full disk would")
