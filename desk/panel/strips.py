@@ -7,7 +7,7 @@ a cached background; a tick repaints one strip only.
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QGraphicsView, QWidget
 
 from desk.panel.bars import paint_warning
 from desk.panel.cards import paint_card
@@ -261,6 +261,10 @@ class StripChart(pg.GraphicsView):
             self.read_at(None)
         else:
             ev.ignore()
+
+    def close(self) -> bool:
+        """Close as any widget does: pyqtgraph's own way takes the viewport away and crashes under PySide."""
+        return QGraphicsView.close(self)
 
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         """The card with headings, grids and axes: painted once for a size and a pixel ratio, then copied."""

@@ -49,11 +49,14 @@ def areas(x: Array, y: Array, floor: float) -> list[QPolygonF]:
     return made
 
 
-def dashed(y: Array, on: int = 6, off: int = 4, phase: int = 0) -> Array:
-    """The curve with regular gaps: an estimated value. `phase` in points moves the dashes along with the data."""
-    held = y.copy()
-    held[(np.arange(len(y)) + phase) % (on + off) >= on] = np.nan
-    return held
+def dashed(x: Array, y: Array, phase: float = 0.0, on: int = 6, off: int = 4) -> tuple[Array, Array]:
+    """The curve in dashes, the mark of an estimate, one point a pixel; `phase` moves them along with the data."""
+    if len(x) < 2:
+        return x, y
+    columns = np.arange(x[0], x[-1] + 0.5)
+    held = np.interp(columns, x, y)
+    held[(columns + phase) % (on + off) >= on] = np.nan
+    return columns, held
 
 
 def stroke(painter: QPainter, lines: list[QPolygonF], colour: QColor, width: float, scale: float) -> None:

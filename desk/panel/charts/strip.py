@@ -166,10 +166,12 @@ class Strip(pg.GraphicsObject):
         if fresh:
             self._scale.forget()
         points = max(2, int(self.plot.width()))
-        self._values = []
-        for trace in self._traces:
-            self._x, y = board.curve(trace.figure, trace.tier, setting.window_s, points, setting.smooth_s)
-            self._values.append(y)
+        curves = [
+            board.curve(trace.figure, trace.tier, setting.window_s, points, setting.smooth_s) for trace in self._traces
+        ]
+        self._x = max((x for x, _ in curves), key=len, default=np.empty(0))
+        # A tier that has not made a token yet has no curve at all: it is one gap.
+        self._values = [y if len(y) == len(self._x) else np.full(len(self._x), np.nan) for _, y in curves]
         self._now = [board.value(trace.figure, trace.tier) for trace in self._traces]
         self._total = board.value(self.spec.figure) if self.spec.stacked else None
         self._levels = _stacked(self._values) if self.spec.stacked else self._values
@@ -271,10 +273,10 @@ class Strip(pg.GraphicsObject):
     def _paint_curves(self, painter: QPainter, x: Array, rows: list[Array], scale: float) -> None:
         column = self._column()
         for trace, row in zip(self._traces, rows, strict=True):
-            drawn = row
+            drawn = (x, row)
             if trace.figure in self._setting.estimated:
-                drawn = dashed(row, phase=round(self._end / self._setting.window_s * self.plot.width()))
-            stroke(painter, polylines(x, drawn), self._colour(trace), trace.width, scale)
+                drawn = dashed(x, row, phase=self._end / self._setting.window_s * self.plot.width())
+            stroke(painter, polylines(*drawn), self._colour(trace), trace.width, scale)
             known = np.flatnonzero(np.isfinite(row))
             mark = column if column is not None else int(known[-1]) if trace.bold and len(known) else None
             if mark is not None and np.isfinite(row[mark]):
