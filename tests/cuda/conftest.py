@@ -48,13 +48,16 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def drill(stub_libraries, model):
-    """`drill(name, model=..., capability=..., memory=...)` runs a drill in a child and gives what it saw."""
+    """`drill(name, model=..., capability=..., memory=...)` runs a drill in a child and gives what it saw.
 
-    def run(name, **settings):
+    `expect` is the child's exit code; a child that is to die has seen nothing.
+    """
+
+    def run(name, expect=0, **settings):
         settings = {"model": str(settings.pop("model", None) or model()), **settings}
         command = [sys.executable, str(HERE / "drills.py"), name, str(stub_libraries), json.dumps(settings)]
         child = subprocess.run(command, capture_output=True, text=True, timeout=DRILL_TIMEOUT_S)
-        assert child.returncode == 0, f"{name} ended with {child.returncode}:\n{child.stderr[-3000:]}"
-        return json.loads(child.stdout.splitlines()[-1])
+        assert child.returncode == expect, f"{name} ended with {child.returncode}:\n{child.stderr[-3000:]}"
+        return None if expect else json.loads(child.stdout.splitlines()[-1])
 
     return run

@@ -4,6 +4,7 @@ Each drill drives the engine's own lane code on the real CUDA provider, and prin
 tests judge it. Kernels compute nothing here, so no drill looks at a token.
 """
 
+import ctypes
 import json
 import sys
 from collections.abc import Callable
@@ -293,6 +294,48 @@ def placement(stub: CudaStub, model: str) -> dict[str, Any]:
     return {"nodes": nodes, "refused": ""}
 
 
+def card(stub: CudaStub, model: str) -> dict[str, Any]:
+    """The stub's own manners, without onnxruntime."""
+    runtime = ctypes.CDLL("libcudart.so.13")
+    size = ctypes.c_size_t
+    to_device, to_host = 1, 2
+    memory, stream, graph, executable = (ctypes.c_void_p() for _ in range(4))
+    data, back = (ctypes.c_ubyte * 16)(*range(16)), (ctypes.c_ubyte * 16)()
+    runtime.cudaMalloc(ctypes.byref(memory), size(16))
+    seen: dict[str, Any] = {
+        "whole_copy": runtime.cudaMemcpy(memory, data, size(16), to_device),
+        "copy_past_the_end": runtime.cudaMemcpy(memory, data, size(17), to_device),
+        "copy_in_the_wrong_direction": runtime.cudaMemcpy(back, data, size(16), to_host),
+        "too_much_memory": runtime.cudaMalloc(ctypes.byref(ctypes.c_void_p()), size(17 << 30)),
+    }
+    runtime.cudaMemcpy(back, memory, size(16), to_host)
+    seen["came_back"] = list(back)
+
+    runtime.cudaStreamCreate(ctypes.byref(stream))
+    runtime.cudaStreamBeginCapture(stream, 0)
+    runtime.cudaMemcpyAsync(memory, data, size(16), to_device, stream)
+    runtime.cudaStreamEndCapture(stream, ctypes.byref(graph))
+    runtime.cudaGraphInstantiate(ctypes.byref(executable), graph, ctypes.c_ulonglong())
+    before = stub.counters().h2d
+    for _ in range(2):
+        runtime.cudaGraphLaunch(executable, stream)
+    seen["replayed_copies"] = stub.counters().h2d - before
+    runtime.cudaStreamBeginCapture(stream, 0)
+    seen["allocation_in_capture"] = runtime.cudaMalloc(ctypes.byref(ctypes.c_void_p()), size(16))
+    seen["end_of_broken_capture"] = runtime.cudaStreamEndCapture(stream, ctypes.byref(graph))
+
+    runtime.cudaFree(memory)
+    seen["freed_twice"] = runtime.cudaFree(memory)
+    return {**seen, "in_use": stub.counters().in_use, "refused_copies": stub.counters().refused_copies}
+
+
+def touch(stub: CudaStub, model: str) -> None:
+    """Read device memory from the host, which must end this process."""
+    memory = ctypes.c_void_p()
+    ctypes.CDLL("libcudart.so.13").cudaMalloc(ctypes.byref(memory), ctypes.c_size_t(16))
+    ctypes.string_at(memory, 1)
+
+
 # ---- what drills share
 
 
@@ -316,7 +359,7 @@ def sequences(*lengths: int) -> list[Any]:
 def settle(batch: Any, run: Any) -> None:
     """Take in a run as a lane does: each row that is due gets its next token."""
     for row, token in batch.settle(run).tokens:
-        row.known.append(token)
+        row.take(token)
 
 
 def trouble_of(action: Callable[[], Any]) -> list[str] | None:

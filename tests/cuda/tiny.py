@@ -5,6 +5,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 from gguf import GGMLQuantizationType
+from tokenizers.pre_tokenizers import ByteLevel
 
 from desk.models import builder
 from desk.models.catalogue import Entry
@@ -47,10 +48,13 @@ def _write_checkpoint(path: Path, heads: int, kv_heads: int) -> None:
     writer.add_context_length(CONTEXT)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_tokenizer_model("gpt2")
-    writer.add_token_list([f"t{index}" for index in range(VOCABULARY)])
+    tokens = ["<end>", "th", *sorted(ByteLevel.alphabet())]
+    tokens += [f"<{index}>" for index in range(len(tokens), VOCABULARY)]
+    writer.add_token_list(tokens)
     writer.add_token_types([gguf.TokenType.CONTROL] + [gguf.TokenType.NORMAL] * (VOCABULARY - 1))
-    writer.add_token_merges(["t 1"])
-    writer.add_eos_token_id(0)
+    writer.add_token_merges(["t h"])
+    writer.add_eos_token_id(1)  # no random or stub run is likely to end on it
+    writer.add_chat_template("{% for message in messages %}{{ message['content'] }}{% endfor %}")
 
     random = np.random.default_rng(1)
 

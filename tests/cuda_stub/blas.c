@@ -24,7 +24,7 @@ status cublasSetStream_v2(struct handle *handle, stream on) { handle->on = on; r
 status cublasGetMathMode(struct handle *handle, int *mode) { (void)handle; *mode = 0; return SUCCESS; }
 SUCCEED(cublasSetMathMode)
 const char *cublasGetStatusName(status code) { return code ? "CUBLAS_STATUS_EXECUTION_FAILED" : "CUBLAS_STATUS_SUCCESS"; }
-const char *cublasGetStatusString(status code) { return code ? "the function failed to launch" : "success"; }
+const char *cublasGetStatusString(status code) { return code ? "the function failed to launch on the GPU" : "success"; }
 
 #define PRODUCT(name) status name(struct handle *handle) { return product(handle->on); }
 PRODUCT(cublasSgemm_v2)

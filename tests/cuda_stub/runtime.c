@@ -63,19 +63,6 @@ static struct card card;
 static size_t memory_bytes;
 static int verbose;
 
-/* The card is chosen by the environment, so that a child process gets one without a line of code:
- * CUDA_STUB_CAPABILITY (89 is 8.9), CUDA_STUB_MEMORY (bytes), CUDA_STUB_LOG (every launch and allocation on stderr). */
-__attribute__((constructor)) static void choose_card(void) {
-    const char *capability = getenv("CUDA_STUB_CAPABILITY"), *memory = getenv("CUDA_STUB_MEMORY");
-    int wanted = capability ? atoi(capability) : 89;
-    card = cards[3];
-    for (size_t i = 0; i < sizeof cards / sizeof *cards; i++)
-        if (cards[i].capability == wanted) card = cards[i];
-    card.capability = wanted;
-    memory_bytes = memory ? strtoull(memory, NULL, 10) : 16ull << 30;
-    verbose = getenv("CUDA_STUB_LOG") != NULL;
-}
-
 void cuda_stub_set_memory(uint64_t bytes) { memory_bytes = bytes; }
 
 /* ---- errors --------------------------------------------------------------------------------------------------- */
@@ -92,6 +79,22 @@ void cuda_stub_fail(status code, int is_sticky, uint64_t launches) {
     armed_error = code;
     armed_is_sticky = is_sticky;
     armed_at = cuda_stub_counters.launches + launches;
+}
+
+/* The card is chosen by the environment, so that any process that finds these libraries gets one:
+ * CUDA_STUB_CAPABILITY (89 is 8.9), CUDA_STUB_MEMORY (bytes), CUDA_STUB_LOST_AFTER (launches until the context is lost),
+ * CUDA_STUB_LOG (every launch and allocation on stderr). */
+__attribute__((constructor)) static void choose_card(void) {
+    const char *capability = getenv("CUDA_STUB_CAPABILITY"), *memory = getenv("CUDA_STUB_MEMORY");
+    const char *lost_after = getenv("CUDA_STUB_LOST_AFTER");
+    int wanted = capability ? atoi(capability) : 89;
+    card = cards[3];
+    for (size_t i = 0; i < sizeof cards / sizeof *cards; i++)
+        if (cards[i].capability == wanted) card = cards[i];
+    card.capability = wanted;
+    memory_bytes = memory ? strtoull(memory, NULL, 10) : 16ull << 30;
+    if (lost_after) cuda_stub_fail(ILLEGAL_ADDRESS, 1, strtoull(lost_after, NULL, 10));
+    verbose = getenv("CUDA_STUB_LOG") != NULL;
 }
 
 static status failed(status code) { return last_error = code; }

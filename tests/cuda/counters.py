@@ -1,0 +1,48 @@
+"""Print what each kind of run costs the device, as a table: `python tests/cuda/counters.py [MODEL_FOLDER]`.
+
+MODEL_FOLDER is a built fp16 model; a tiny one is made where none is named.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from cuda_stub.build import build  # noqa: E402 (found through the paths above)
+from tiny import tiny_model  # noqa: E402
+
+COLUMNS = {
+    "launches": "launches",
+    "gemms": "cuBLAS",
+    "allocations": "allocations",
+    "h2d": "to device",
+    "h2d_bytes": "bytes",
+    "d2h": "to host",
+    "d2h_bytes": "bytes",
+    "d2d": "on device",
+    "synchronizations": "waits",
+}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        model = sys.argv[1] if len(sys.argv) > 1 else str(tiny_model(Path(folder), "fp16"))
+        command = [
+            sys.executable,
+            str(HERE / "drills.py"),
+            "steps",
+            str(build(Path(folder))),
+            json.dumps({"model": model}),
+        ]
+        runs = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    print(f"{'run':14}" + "".join(f"{title:>12}" for title in COLUMNS.values()))
+    for name, counters in runs["runs"].items():
+        print(f"{name:14}" + "".join(f"{counters[column]:>12,}" for column in COLUMNS))
+
+
+if __name__ == "__main__":
+    main()
