@@ -12,18 +12,8 @@ from PySide6.QtWidgets import QGraphicsView, QWidget
 from desk.panel.bars import paint_warning
 from desk.panel.cards import paint_card
 from desk.panel.charts.scale import nice_step
-from desk.panel.charts.strip import (
-    LEFT,
-    RIGHT,
-    Board,
-    Event,
-    Reference,
-    Setting,
-    Strip,
-    StripSpec,
-    Trace,
-    paint_hairlines,
-)
+from desk.panel.charts.setting import Board, Event, Reference, Setting, StripSpec, Trace
+from desk.panel.charts.strip import LEFT, RIGHT, Strip, paint_hairlines
 from desk.panel.numbers import Numbers
 from desk.panel.theme import MARGIN, Theme, font
 
@@ -174,7 +164,7 @@ class StripChart(pg.GraphicsView):
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
         self.setAccessibleName(", ".join(spec.title for spec in specs))
-        theme.changed.connect(self._repaint)
+        theme.changed.connect(self._drop_ground)
 
     @property
     def strips(self) -> list[Strip]:
@@ -188,6 +178,8 @@ class StripChart(pg.GraphicsView):
         """Show this board from now on; the scales are taken anew."""
         self._board = board
         self._seen = [None] * len(self._strips)
+        for strip in self._strips:
+            strip.forget()
 
     def show_setting(self, setting: Setting) -> None:
         """Take another window, mode, levels or events; strips follow at their next refresh."""
@@ -237,6 +229,7 @@ class StripChart(pg.GraphicsView):
 
     def resizeEvent(self, ev: QResizeEvent | None) -> None:
         super().resizeEvent(ev)
+        # The base class resizes while it is being made, before there are strips.
         if getattr(self, "_strips", None):
             self._arrange()
 
@@ -302,10 +295,6 @@ class StripChart(pg.GraphicsView):
     def _drop_ground(self) -> None:
         self._ground = None
         self.viewport().update()
-
-    def _repaint(self) -> None:
-        self._drop_ground()
-        self.refresh_all()
 
     def _arrange(self) -> None:
         """Lay the strips out by weight above the lane, in whole pixels."""

@@ -334,6 +334,17 @@ def test_one_strip_a_tick_and_none_when_nothing_is_new(chart_of):
     assert chart.refresh_next()
 
 
+def test_another_board_is_scaled_anew(chart_of):
+    chart = chart_of(ScriptedBoard())
+    small = ScriptedBoard(end=601.0)
+    small.level = 0.01
+    chart.follow(small)
+    chart.refresh_all()
+    plot = chart.strips[0].plot
+    top = pixels(picture(chart))[round(plot.top()) : round(plot.center().y()), round(plot.right()) - 20]
+    assert rgb(DARK.fill("Ultra")) in {tuple(colour) for colour in top.tolist()}, "the stack fills the strip again"
+
+
 def test_the_cursor_reads_all_strips_at_once(chart_of):
     chart = chart_of(ScriptedBoard())
     before = pixels(picture(chart))

@@ -86,7 +86,7 @@ def passes(device: float) -> list[tuple[float, float]]:
         return [(0.0, 0.0)]
     if reach <= 0.5:
         return [(0.0, -reach), (0.0, reach)]
-    count = math.ceil(reach / 0.6)
+    count = math.ceil(reach / 0.75)
     arm = [reach * step / count for step in range(-count, count + 1)]
     sides = arm if reach > 1.5 else [-reach, reach]
     return [(0.0, offset) for offset in arm] + [(offset, 0.0) for offset in sides if offset]

@@ -1,8 +1,7 @@
 """One strip of the chart: its curves, its scale, its limits and its direct labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,6 +10,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 
 from desk.panel.charts.lines import Array, areas, dashed, polylines, stroke
 from desk.panel.charts.scale import Scale, spread
+from desk.panel.charts.setting import Board, Reference, Setting, StripSpec, Trace
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.theme import MARGIN, Theme, font
 
@@ -20,91 +20,6 @@ HEAD = 34
 FOOT = 10
 _TICK_ROOM = 40
 _STILL = 3
-
-
-class Board(Protocol):
-    """What the chart asks of `desk.board`."""
-
-    @property
-    def end(self) -> float:
-        """Seconds since the run began, of the newest period's end."""
-
-    def curve(self, figure: str, tier: str | None, span_s: float, points: int, smooth_s: float) -> tuple[Array, Array]:
-        """Seconds (0 or less, from `end`) and values, NaN in gaps."""
-
-    def value(self, figure: str, tier: str | None = None, window_s: float = 10.0) -> float | None:
-        """The figure over the last seconds."""
-
-
-@dataclass(frozen=True)
-class Trace:
-    """One curve. `tier` is `None` for the whole; `token` is a colour of the theme, a tier has its own.
-
-    `full` gives the curve an axis of its own, drawn over the strip's whole height: the value at its top.
-    """
-
-    figure: str
-    label: str
-    unit: str
-    tier: str | None = None
-    token: str = "text"
-    width: float = 1.5
-    full: float | None = None
-    bold: bool = False
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A level drawn across a strip: a limit (solid), or a goal, the idle base or the best so far (dashed)."""
-
-    value: float
-    label: str
-    solid: bool = False
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something at `t` seconds since the run began, until `until` where it lasted. `late` is shown with its sign."""
-
-    t: float
-    text: str
-    until: float | None = None
-    late: bool = False
-
-
-@dataclass(frozen=True)
-class StripSpec:
-    """What a strip shows. `weight` is its height in a chart of 600 px; `stacked` lays tiers upon one another.
-
-    `note` is the small print, in which `{smooth}` stands for the smoothing in force.
-    """
-
-    figure: str
-    title: str
-    unit: str
-    note: str
-    weight: int
-    stacked: bool = False
-
-
-@dataclass(frozen=True)
-class Setting:
-    """All that the chart is told besides the data.
-
-    `mode` is LIVE or REPLAY with its date, written into every strip. `tiers` run from the cheapest to the dearest.
-    `notes` replaces the small print of a strip, `reasons` says why a strip is empty, `references` are its levels, each
-    by figure. `estimated` figures are dashed.
-    """
-
-    mode: str = "LIVE"
-    tiers: tuple[str, ...] = ()
-    window_s: float = 300.0
-    smooth_s: float = 3.0
-    events: tuple[Event, ...] = ()
-    notes: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    references: dict[str, tuple[Reference, ...]] = field(default_factory=dict)
-    estimated: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -155,6 +70,10 @@ class Strip(pg.GraphicsObject):
         self._rect = rect
         self._scale = Scale(ticks=max(2, int(self.plot.height() // _TICK_ROOM)))
         self._places = ((), [])
+
+    def forget(self) -> None:
+        """The data that comes next is another: take its scale at once."""
+        self._scale.forget()
 
     def boundingRect(self) -> QRectF:
         return self._rect
