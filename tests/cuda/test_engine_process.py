@@ -15,7 +15,7 @@ from desk.facts.orders import OpenFactory
 from desk.facts.tiers import Tier
 
 ENGINE = [sys.executable, "-m", "desk", "engine"]
-PATIENCE_S = 30.0
+PATIENCE_S = 15.0
 KV_HEADS, FLOAT16_BYTES = 1, 2
 
 
@@ -46,7 +46,8 @@ class Engine:
 
         with self._news:
             self._news.wait_for(lambda: found() or self._over, PATIENCE_S)
-            assert found() is not None, f"no {kind.__name__}; last: {self.facts[-3:]}"
+            bad = [fact for fact in self.facts if isinstance(fact, LaneFailed | Troubled)]
+            assert found() is not None, f"no {kind.__name__}; troubles: {bad}"
             return found()
 
 
@@ -75,7 +76,7 @@ def two_tiers(model):
     return OpenFactory(tiers=(tier("Free", 4), tier("Ultra", 1)))
 
 
-def test_lanes_open_on_cuda_by_themselves_and_serve(drill, stub_libraries, two_tiers):
+def test_lanes_open_on_cuda_by_themselves_and_serve(stub_libraries, two_tiers):
     with engine(stub_libraries, two_tiers) as running:
         opened = running.until(EngineOpened)
         assert (opened.provider, opened.device, opened.cause) == ("cuda", "Stub card", "")
@@ -90,16 +91,15 @@ def test_lanes_open_on_cuda_by_themselves_and_serve(drill, stub_libraries, two_t
     assert running.process.returncode == 0
 
 
-def test_a_lost_device_ends_the_process_so_that_a_fresh_one_can_go_on(drill, stub_libraries, two_tiers):
+def test_a_lost_device_ends_the_process_so_that_a_fresh_one_can_go_on(stub_libraries, two_tiers):
     with engine(stub_libraries, two_tiers, LOST_AFTER=3000) as running:
-        trouble = running.until(Troubled)
-        assert "illegal memory access" in trouble.cause
+        running.until(Troubled, lambda fact: fact.where == "engine")
         running.process.wait(PATIENCE_S)
     assert running.process.returncode == 1
     assert not any(isinstance(fact, EngineOpened) and fact.provider == "cpu" for fact in running.facts)
 
 
-def test_a_card_without_machine_code_fails_the_lanes_and_not_the_process(drill, stub_libraries, two_tiers):
+def test_a_card_without_machine_code_fails_the_lanes_and_not_the_process(stub_libraries, two_tiers):
     with engine(stub_libraries, two_tiers, CAPABILITY=70) as running:
         failed = running.until(LaneFailed)
         assert "no kernel image" in failed.cause

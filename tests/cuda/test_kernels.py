@@ -147,7 +147,7 @@ def test_onnxruntime_places_other_nodes_where_the_table_says(table, drill, tmp_p
     assert [one.operator for one in table.lacking(graph, "cuda")] == ["Elu", "DynamicQuantizeLinear"]
 
 
-def test_the_table_is_that_of_the_installed_onnxruntime(drill, tmp_path):
+def test_the_table_is_that_of_the_installed_onnxruntime(stub_libraries, tmp_path):
     """After an update of onnxruntime this fails until the table is exported again."""
     fresh = tmp_path / "kernels.json.gz"
     subprocess.run([sys.executable, EXPORT, fresh], check=True, timeout=60)

@@ -11,21 +11,25 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Library:
-    """One shared library: its file name, its source, and the macro that picks its part of the source."""
+    """One shared library: its file name, its source, the macro that picks its part of the source, and what it calls.
+
+    Symbols of a versioned library are bound to a version that is named after it.
+    """
 
     name: str
     source: str
-    macro: str = "STUB"
+    macro: str = ""
     needs: tuple[str, ...] = ()
+    versioned: bool = True
 
 
 RUNTIME = "libcudart.so.13"
 LIBRARIES = (
-    Library("libcuda.so.1", "driver.c"),
+    Library("libcuda.so.1", "driver.c", versioned=False),
     Library(RUNTIME, "runtime.c"),
     Library("libcublasLt.so.13", "blas.c", "CUBLAS_LT", (RUNTIME,)),
     Library("libcublas.so.13", "blas.c", "CUBLAS", (RUNTIME,)),
-    Library("libcurand.so.10", "/dev/null"),
+    Library("libcurand.so.10", "/dev/null"),  # linked, never called
 )
 """What the CUDA provider needs, in the order to load them."""
 
@@ -51,21 +55,23 @@ def build(folder: Path, libraries: tuple[Library, ...] = LIBRARIES) -> Path:
     if shutil.which("gcc") is None:
         raise FileNotFoundError("gcc is not installed, so the stub CUDA runtime cannot be built")
     for library in libraries:
-        # The provider binds each symbol to a version that is named after the library.
-        versions = folder / f"{library.name}.map"
-        versions.write_text(
-            f"{library.name} {{ global: *; }};\n" if library.name != "libcuda.so.1" else "{ global: *; };\n"
-        )
-        command = ["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-D{library.macro}"]
-        command += [f"-Wl,-soname,{library.name}", f"-Wl,--version-script={versions}", "-o", str(folder / library.name)]
-        command += ["-x", "c", str(HERE / library.source), "-x", "none", "-Wl,-rpath,$ORIGIN"]
-        subprocess.run([*command, *(str(folder / needed) for needed in library.needs), "-pthread"], check=True)
-    lacking = wanted_symbols(provider()) - {
-        symbol for library in libraries for symbol in symbols(folder / library.name)
-    }
-    if libraries is LIBRARIES and lacking:
+        _compile(library, folder)
+    provided = {symbol for library in LIBRARIES for symbol in symbols(folder / library.name)}
+    wanted = symbols(provider(), undefined=True)
+    lacking = {name for name in wanted - provided if name.lstrip("_").startswith(("cuda", "cublas", "curand", "cuT"))}
+    if lacking:
         raise LookupError(f"the CUDA provider calls what the stub runtime lacks: {', '.join(sorted(lacking))}")
     return folder
+
+
+def _compile(library: Library, folder: Path) -> None:
+    versions = folder / f"{library.name}.map"
+    versions.write_text(f"{library.name if library.versioned else ''} {{ global: *; }};\n")
+    command = ["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-pthread"]
+    command += [f"-D{library.macro}"] if library.macro else []
+    command += [f"-Wl,-soname,{library.name}", f"-Wl,--version-script={versions}", "-Wl,-rpath,$ORIGIN"]
+    command += ["-o", str(folder / library.name), "-x", "c", str(HERE / library.source), "-x", "none"]
+    subprocess.run([*command, *(str(folder / needed) for needed in library.needs)], check=True)
 
 
 def symbols(library: Path, undefined: bool = False) -> set[str]:
@@ -73,8 +79,3 @@ def symbols(library: Path, undefined: bool = False) -> set[str]:
     which = "--undefined-only" if undefined else "--defined-only"
     listing = subprocess.run(["nm", "-D", which, str(library)], check=True, capture_output=True, text=True).stdout
     return {line.split()[-1].split("@")[0] for line in listing.splitlines()}
-
-
-def wanted_symbols(library: Path) -> set[str]:
-    """The names that a provider needs from CUDA's libraries."""
-    return {name for name in symbols(library, undefined=True) if name.lstrip("_").startswith(("cuda", "cublas", "cuT"))}
