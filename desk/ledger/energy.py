@@ -157,8 +157,8 @@ class Account:
         """Take in what the device answered; `origin` is the run's start on the clock of the facts."""
         if reading.memory_foreign is not None:
             self.foreign = reading.memory_foreign > 0
-        if reading.edges and self._source == "amd":
-            self._integrates = False
+        if reading.edges and self._integrates and self._source == "amd":
+            self._integrates, self._epoch = False, None
         if not self._integrates:
             for t, joules in reading.edges:
                 self._point(t - origin, joules, reading.epoch == self._epoch)

@@ -260,6 +260,8 @@ class Ledger:
         standing = self.standing
         period.counted, period.quality = standing.counted, standing.quality
         flow = Flow()
+        if self._index == 0:
+            self._flow(0.0)  # what the last edge before the run has to do with the time before it is not the run's
         first = self._first_token
         if first is not None and period.start < first < period.end:
             flow = self._flow(first)
