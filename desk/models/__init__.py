@@ -2,6 +2,7 @@
 
 `catalogue` what can be built, `store` what is built, `worker` the child that builds (`builder`, which joins
 `checkpoint` the file as published, `precision` the numbers to ship, `rotation`, `blocks`, `graph` the ONNX decoder and
-`vocabulary` the tokenizer's file), `text` the door to the tokenizer and the chat template, `manifest` the note beside
+`vocabulary` the tokenizer's file), `kernels` which provider can
+run a graph, `text` the door to the tokenizer and the chat template, `manifest` the note beside
 every model.
 """

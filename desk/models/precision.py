@@ -72,35 +72,35 @@ class Weights:
         return self._dense(values) if self._precision.form == "dense" else eight_bit_symmetric(values, _EMBEDDING_BLOCK)
 
     def layer(self, index: int) -> Layer:
-        at = f"blk.{index}."
-        if self._precision.form == "verbatim":
+        at, form = f"blk.{index}.", self._precision.form
+        attn_norm, ffn_norm = (self._checkpoint.vector(at + name) for name in ("attn_norm", "ffn_norm"))
+        if form == "verbatim":
             return Layer(
-                self._checkpoint.vector(f"{at}attn_norm"),
+                attn_norm,
                 self._verbatim(f"{at}attn_q", f"{at}attn_k", f"{at}attn_v"),
                 self._verbatim(f"{at}attn_output"),
-                self._checkpoint.vector(f"{at}ffn_norm"),
+                ffn_norm,
                 self._verbatim(f"{at}ffn_gate", f"{at}ffn_up"),
                 self._verbatim(f"{at}ffn_down"),
             )
-        norms = [self._checkpoint.vector(at + name) for name in ("attn_norm", "ffn_norm")]
-        query, key, value, output, gate, up, down = (
-            self._checkpoint.values(at + name)
-            for name in ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
-        )
-        qkv, gate_up = np.concatenate([query, key, value]), np.concatenate([gate, up])
-        if self._rotation:
-            rotation, (attn_norm, ffn_norm) = self._rotation, norms
-            value, output = turn_heads(
-                value.astype(np.float64), output.astype(np.float64), self._checkpoint.architecture.head_size
-            )
-            factor = balance(gate * ffn_norm.astype(np.float64), up * ffn_norm.astype(np.float64))
-            qkv = rotation.inputs(np.concatenate([query, key, value]) * attn_norm)
-            output = rotation.outputs(output)
-            gate_up = rotation.inputs(np.concatenate([gate, up / factor[:, None]]) * ffn_norm)
-            down = rotation.outputs(down * factor)
-            norms = [np.ones_like(norm) for norm in norms]
-        return Layer(
-            norms[0], self._operand(qkv), self._operand(output), norms[1], self._operand(gate_up), self._operand(down)
+        names = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+        query, key, value, output, gate, up, down = (self._checkpoint.values(at + name) for name in names)
+        if self._rotation is None:
+            qkv, gate_up = np.concatenate([query, key, value]), np.concatenate([gate, up])
+            return self._layer(attn_norm, qkv, output, ffn_norm, gate_up, down)
+        # The norms' weights move into the matrices that read them: only a norm without weights commutes with a turn.
+        value, output = turn_heads(value, output, self._checkpoint.architecture.head_size)
+        qkv = np.concatenate([query, key, value]) * attn_norm.astype(np.float64)
+        gate, up = gate * ffn_norm.astype(np.float64), up * ffn_norm.astype(np.float64)
+        factor = balance(gate, up)
+        gate_up = np.concatenate([gate, up / factor[:, None]])
+        return self._layer(
+            np.ones_like(attn_norm),
+            self._rotation.inputs(qkv),
+            self._rotation.outputs(output),
+            np.ones_like(ffn_norm),
+            self._rotation.inputs(gate_up),
+            self._rotation.outputs(down * factor),
         )
 
     def output_norm(self) -> NDArray[np.float32]:
@@ -116,6 +116,24 @@ class Weights:
         if self._rotation:
             values = self._rotation.inputs(values * self._checkpoint.vector("output_norm").astype(np.float64))
         return self._operand(values)
+
+    def _layer(
+        self,
+        attn_norm: NDArray[np.float32],
+        qkv: NDArray[np.floating],
+        output: NDArray[np.floating],
+        ffn_norm: NDArray[np.float32],
+        gate_up: NDArray[np.floating],
+        down: NDArray[np.floating],
+    ) -> Layer:
+        return Layer(
+            attn_norm,
+            self._operand(qkv),
+            self._operand(output),
+            ffn_norm,
+            self._operand(gate_up),
+            self._operand(down),
+        )
 
     def _verbatim(self, *names: str) -> Operand:
         """The matrices below each other, in their blocks where all of them have some."""

@@ -57,7 +57,7 @@ def _dct(order: int) -> Matrix:
     return matrix
 
 
-def turn_heads(values: Matrix, outputs: Matrix, head_size: int) -> tuple[Matrix, Matrix]:
+def turn_heads(values: NDArray[np.floating], outputs: NDArray[np.floating], head_size: int) -> tuple[Matrix, Matrix]:
     """The value rows [kv_heads * head_size, hidden] and the columns of the output projection, turned inside each head.
 
     Attention mixes positions, never the channels of a head, so what the values are turned by, the output undoes.
@@ -69,7 +69,7 @@ def turn_heads(values: Matrix, outputs: Matrix, head_size: int) -> tuple[Matrix,
     return turned_values, turned_outputs
 
 
-def balance(gate: Matrix, up: Matrix) -> NDArray[np.float64]:
+def balance(gate: NDArray[np.floating], up: NDArray[np.floating]) -> NDArray[np.float64]:
     """Factors [feed_forward], of geometric mean 1, that even out the channels between the `up` and `down` matrices.
 
     The product of a channel's row norms foretells how large it gets; dividing `up` and multiplying `down` by its square

@@ -56,7 +56,7 @@ def open_model(model: str, precision: str = "", provider: Provider = "cpu") -> t
         return folder, read_manifest(folder)
     precision = precision_for(model, precision, provider)
     folder = folder_of(model, precision)
-    build = f"Build it: desk worker build {model} {precision}"
+    build = f"Build it: desk models build {model} {precision}"
     if not folder.is_dir():
         raise Trouble(f"{model} in precision {precision} is not built yet.", build)
     manifest = read_manifest(folder)

@@ -76,7 +76,7 @@ def test_precisions_are_chosen_by_provider(tiny_catalogue):
 def test_a_torn_or_older_or_missing_model_is_not_ready(tiny_catalogue, tmp_path):
     with pytest.raises(Trouble, match="not built yet") as trouble:
         store.open_model("tiny")
-    assert "desk worker build tiny q8" in trouble.value.remedy
+    assert "desk models build tiny q8" in trouble.value.remedy
     folder = builder.build("tiny", "q8", quietly)
     weights = folder / graph.WEIGHTS_FILE
     content = weights.read_bytes()

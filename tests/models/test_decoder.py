@@ -14,6 +14,9 @@ PLAIN = Precision(name="fp32", words="", form="dense")
 TURNED = Precision(name="fp32-turned", words="", form="dense", rotated=True)
 EXACT = dataclasses.replace(PRECISIONS["q4"], name="exact", accuracy_level=0)
 
+COMPARED = 32
+"""Tokens of each recorded continuation that are generated again: exact activations decode slowly."""
+
 IDS = [1, 40, 41, 42, 43, 200, 259, 258, 7, 7, 7, 90]
 KINDS = [gguf.GGMLQuantizationType[name] for name in ("F32", "F16", "Q8_0", "Q4_0", "Q4_1")]
 
@@ -49,6 +52,11 @@ def test_decoding_step_by_step_gives_what_the_whole_prompt_gives(write_tiny):
 
 
 @pytest.fixture(scope="session")
+def shipped(write_embedded):
+    return write_embedded(PRECISIONS["q8"])
+
+
+@pytest.fixture(scope="session")
 def exact(write_embedded):
     return write_embedded(EXACT)
 
@@ -72,9 +80,9 @@ def test_the_exact_graph_equals_transformers(exact_logits, reference):
 
 @pytest.mark.live
 def test_greedy_continuations_equal_transformers(exact, reference):
-    said, _ = Running(exact).greedy([case["ids"] for case in reference], 64)
+    said, _ = Running(exact).greedy([case["ids"] for case in reference], COMPARED)
     for ours, case in zip(said, reference, strict=True):
-        theirs = case["hf"]["greedy64"]
+        theirs = case["hf"]["greedy64"][:COMPARED]
         end = ours.index(2) if 2 in ours else len(ours)  # the recording went on where the model ends its answer
         assert ours[:end] == theirs[:end]
         assert end > 0
@@ -91,17 +99,17 @@ def test_the_rotated_weights_in_float_equal_transformers(write_embedded, referen
 
 
 @pytest.mark.live
-def test_the_shipped_graph_stays_within_a_hundredth_nat(write_embedded, exact_logits):
-    running = Running(write_embedded(PRECISIONS["q8"]), everywhere=True)
-    shipped = np.concatenate([running.logits(ids) for ids, _ in exact_logits])
+def test_the_shipped_graph_stays_within_a_hundredth_nat(shipped, exact_logits):
+    running = Running(shipped, everywhere=True)
+    ours = np.concatenate([running.logits(ids) for ids, _ in exact_logits])
     exact = np.concatenate([logits for _, logits in exact_logits])
-    assert divergence(exact, shipped) < 0.01
-    assert agreement(exact, shipped) > 0.95
+    assert divergence(exact, ours) < 0.01
+    assert agreement(exact, ours) > 0.95
 
 
 @pytest.mark.live
-def test_rows_of_a_batch_do_not_touch_each_other(write_embedded, reference):
-    running = Running(write_embedded(PRECISIONS["q8"]))
+def test_rows_of_a_batch_do_not_touch_each_other(shipped, reference):
+    running = Running(shipped)
     prompts = [case["ids"] for case in reference]
     together, met = running.greedy(prompts, 24)
     for row, prompt in enumerate(prompts):
