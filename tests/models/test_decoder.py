@@ -4,11 +4,15 @@ import dataclasses
 
 import gguf
 import numpy as np
+import onnx
 import pytest
 import tiny
 from running import Running, agreement, divergence
 
+from desk.models.graph import GRAPH_FILE
+from desk.models.kernels import KernelTable
 from desk.models.precision import PRECISIONS, Precision
+from desk.models.store import RUNS_ON
 
 PLAIN = Precision(name="fp32", words="", form="dense")
 TURNED = Precision(name="fp32-turned", words="", form="dense", rotated=True)
@@ -32,6 +36,13 @@ def test_a_tiny_model_equals_plain_numpy(write_tiny, kind, precision):
 def test_every_shipped_precision_stays_close_on_a_tiny_model(write_tiny, precision):
     folder, weights = write_tiny(precision, kind=gguf.GGMLQuantizationType.Q4_1)
     assert divergence(tiny.logits(weights, IDS), Running(folder, everywhere=True).logits(IDS)) < 1e-3
+
+
+@pytest.mark.parametrize("precision", PRECISIONS.values(), ids=lambda precision: precision.name)
+def test_the_store_offers_a_precision_where_every_node_has_a_kernel(write_tiny, precision):
+    folder, _ = write_tiny(precision, kind=gguf.GGMLQuantizationType.Q4_1)
+    model, table = onnx.load(folder / GRAPH_FILE, load_external_data=False), KernelTable.of_this_version()
+    assert {place for place in ("cpu", "cuda") if not table.lacking(model, place)} == set(RUNS_ON[precision.name])
 
 
 def test_candidates_are_the_64_likeliest_in_order(write_tiny):
