@@ -16,6 +16,7 @@ from desk.engine.scheduler import Stride
 from desk.engine.watch import Watcher
 from desk.facts.happened import (
     EngineOpened,
+    FinishReason,
     LaneDraining,
     LaneFailed,
     LaneLoading,
@@ -95,25 +96,33 @@ class Factory:
         """Work until halted; the exit code of the process: 1 where only a fresh process can go on."""
         with self._turn:
             try:
-                while not self._over:
-                    while self._inbox:
-                        self._obey(self._inbox.popleft())
-                    if self._over:
-                        break
-                    t = now()
-                    for lane in self._lanes.values():
-                        self._tend(lane, t)
-                    lane = None if self._paused_since is not None else self._stride.pick(self._with_work())
-                    if lane is None:
-                        self._turn.wait(self._patience(t))
-                    else:
-                        self._step(lane)
+                while self._turn_once():
+                    pass
             except DeviceLost as lost:
-                self._tell(Troubled(t=now(), where="engine", cause=lost.cause, remedy=lost.remedy))
+                self._trouble(lost.cause, lost.remedy)
                 self._close("error")
                 return 1
+            finally:
+                self._over = True
+                self._loader.close()
             self._close("cancelled")
             return 0
+
+    def _turn_once(self) -> bool:
+        """Obey what has come, then make one run or wait; `False` once the factory is halted."""
+        while self._inbox and not self._over:
+            self._obey(self._inbox.popleft())
+        if self._over:
+            return False
+        t = now()
+        for lane in self._lanes.values():
+            self._tend(lane, t)
+        lane = None if self._paused_since is not None else self._stride.pick(self._with_work())
+        if lane is None:
+            self._turn.wait(self._patience(t))
+        else:
+            self._step(lane)
+        return True
 
     def _with_work(self) -> list[Lane]:
         return [lane for lane in self._lanes.values() if lane.active]
@@ -176,11 +185,12 @@ class Factory:
         self._tell(Worked(t=t, span=t - self._beaten, lanes=tuple(lane.work() for lane in self._lanes.values())))
         self._beaten = t
 
-    def _close(self, reason: str) -> None:
-        for lane in self._lanes.values():
-            lane.cancel_all(now(), "error" if reason == "error" else "cancelled")
-        self._report(now())
+    def _close(self, reason: FinishReason) -> None:
+        """End every request and settle the accounts; no beat may follow."""
         self._over = True
+        for lane in self._lanes.values():
+            lane.cancel_all(now(), reason)
+        self._report(now())
 
     # ---- orders and loads
 

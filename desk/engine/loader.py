@@ -55,7 +55,7 @@ class Loader:
 
     def __init__(self, done: Callable[[Loaded], None]) -> None:
         self._done = done
-        self._jobs: queue.SimpleQueue[Callable[[], Loaded]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], Loaded] | None] = queue.SimpleQueue()
         self._runtime: Runtime | None = None
         threading.Thread(target=self._work, name="loader", daemon=True).start()
 
@@ -67,9 +67,12 @@ class Loader:
         """Load what a lane of that tier needs."""
         self._jobs.put(lambda: self._outfit(tier))
 
+    def close(self) -> None:
+        """End the thread after what it has been asked to do so far."""
+        self._jobs.put(None)
+
     def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
+        while (job := self._jobs.get()) is not None:
             try:
                 result = job()
             except Exception as error:

@@ -1,11 +1,16 @@
 """A prompt as the tokens that go into the graph: in the model's chat template, and short enough for the context."""
 
+import re
+
 from desk.facts.trouble import Trouble
 from desk.models.manifest import Manifest
 from desk.models.text import Text
 from desk.scenario import Prompt
 
 _REMEMBERED = 4096
+
+_PIECES = re.compile(r"\s*\S{1,16}")
+"""Words with the space before them, such as are very long (or written without spaces) in parts."""
 
 
 class Fitter:
@@ -51,18 +56,17 @@ class Fitter:
         ids = self.text.chat(prompt.messages())
         if len(ids) <= room:
             return ids
-        words = prompt.user.split(" ")
+        pieces = _PIECES.findall(prompt.user)
         for system in dict.fromkeys((prompt.system, "")):
-            # The longest beginning that fits, by bisection: more words never make fewer tokens.
-            fits, too_many = 0, len(words)
-            best: list[int] = []
-            while too_many - fits > 1:
-                middle = (fits + too_many) // 2
-                ids = self.text.chat(Prompt(system=system, user=" ".join(words[:middle])).messages())
+            # The longest beginning that fits, by bisection: more text never makes fewer tokens.
+            fits, too_long, best = 0, len(pieces) + 1, []
+            while too_long - fits > 1:
+                middle = (fits + too_long) // 2
+                ids = self.text.chat(Prompt(system=system, user="".join(pieces[:middle])).messages())
                 if len(ids) <= room:
                     fits, best = middle, ids
                 else:
-                    too_many = middle
+                    too_long = middle
             if best:
                 return best
         return self.text.chat(Prompt(user="?").messages())

@@ -31,6 +31,7 @@ _CUDA_LIBRARIES = {
     "linux": ("libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10"),
     "win32": ("cudart64_13.dll", "cublasLt64_13.dll", "cublas64_13.dll"),
 }
+_NOT_ON_CUDA = "fallback to CPU EP has been explicitly disabled"
 _OUT_OF_MEMORY = ("Failed to allocate memory", "Available memory of", "CUDA failure 2:", "ALLOC_FAILED", "bad_alloc")
 
 
@@ -44,20 +45,21 @@ def default_threads() -> int:
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
-class _Pool:
-    """The one thread pool of the process: separate pools of several sessions steal each other's cores."""
+_pool_threads: int | None = None
 
-    threads: int | None = None
 
-    @classmethod
-    def size(cls, threads: int) -> int:
-        """Size the pool before the first session; later calls find it as it is."""
-        if cls.threads is None:
-            ort.set_global_thread_pool_sizes(threads, 1)
-            ort.set_default_logger_severity(3)
-            ort.disable_telemetry_events()
-            cls.threads = threads
-        return cls.threads
+def size_pool(threads: int | None = None) -> int:
+    """Size the one thread pool of the process, before its first session; later calls find it as it is.
+
+    Separate pools would have idle sessions' spinning threads steal the cores: that halves throughput.
+    """
+    global _pool_threads  # onnxruntime has one environment a process, so the size is the process's
+    if _pool_threads is None:
+        _pool_threads = threads or default_threads()
+        ort.set_global_thread_pool_sizes(_pool_threads, 1)
+        ort.set_default_logger_severity(3)
+        ort.disable_telemetry_events()
+    return _pool_threads
 
 
 class Runtime:
@@ -68,7 +70,7 @@ class Runtime:
     """
 
     def __init__(self, wish: Provider = "auto", threads: int | None = None) -> None:
-        self.threads = _Pool.size(threads or default_threads())
+        self.threads = size_pool(threads)
         self.cause = ""
         self.refusal: Trouble | None = None
         self._driver: Driver | None = None
@@ -105,7 +107,7 @@ class Runtime:
         key = (str(folder), manifest.revision, provider)
         network = self._networks.get(key)
         if network is None:
-            network = self._networks[key] = Network(_session(folder / manifest.graph, provider), manifest, provider)
+            network = self._networks[key] = Network(open_session(folder / manifest.graph, provider), manifest, provider)
         return network
 
     def _choose(self, wish: Provider) -> Used:
@@ -270,7 +272,9 @@ class Feed:
 # ---- sessions and the vendor's errors
 
 
-def _session(graph: Path | bytes, used: Used) -> ort.InferenceSession:
+def open_session(graph: Path | bytes, used: Used) -> ort.InferenceSession:
+    """A session that lies wholly on its provider; raises `Trouble` where it does not load or does not land there."""
+    size_pool()
     options = ort.SessionOptions()
     options.use_per_session_threads = False
     options.log_severity_level = 3
@@ -286,11 +290,22 @@ def _session(graph: Path | bytes, used: Used) -> ort.InferenceSession:
             graph if isinstance(graph, bytes) else str(graph), options, providers=[provider], enable_fallback=0
         )
     except Exception as error:
+        if _NOT_ON_CUDA in str(error):
+            raise _not_on_cuda(what) from error
         raise _translated(error, used, f"{what} did not load") from error
     if session.get_providers()[0] != _EP[used]:
-        # With a library missing the runtime creates the session on the CPU and only logs it.
-        raise Trouble(f"{what} did not land on CUDA{_missing_library()}.", _CUDA_REMEDY)
+        raise _not_on_cuda(what)
     return session
+
+
+def _not_on_cuda(what: str) -> Trouble:
+    """The runtime puts nodes on the CPU where CUDA lacks a kernel, and where a library of CUDA is missing."""
+    for name in _CUDA_LIBRARIES.get(sys.platform, ()):
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            return Trouble(f"CUDA does not open: the library {name} is missing or does not load.", _CUDA_REMEDY)
+    return Trouble(f"{what} does not run wholly on CUDA.", "Choose a precision made for CUDA, or the provider cpu.")
 
 
 _CUDA_REMEDY = (
@@ -309,7 +324,7 @@ def _open_cuda(driver: Driver) -> None:
             "Install onnxruntime-gpu in place of onnxruntime, or choose the provider cpu.",
         )
     ort.preload_dlls(cudnn=False)
-    session = _session(_probe_graph(), "cuda")
+    session = open_session(_probe_graph(), "cuda")
     one = ort.OrtValue.ortvalue_from_numpy(np.ones(1, np.float32), "cuda", 0)
     binding = session.io_binding()
     binding.bind_ortvalue_input("x", one)
@@ -333,15 +348,6 @@ def _probe_graph() -> bytes:
     node = part(1, b"x") + part(1, b"x") + part(2, b"y") + part(4, b"Add")
     graph = part(1, node) + part(2, b"probe") + part(11, value(b"x")) + part(12, value(b"y"))
     return b"\x08\x0a" + part(7, graph) + part(8, b"\x10\x15")  # IR version 10, operator set 21
-
-
-def _missing_library() -> str:
-    for name in _CUDA_LIBRARIES.get(sys.platform, ()):
-        try:
-            ctypes.CDLL(name)
-        except OSError:
-            return f": the library {name} is missing or does not load"
-    return ""
 
 
 def _translated(error: Exception, used: Used, what: str) -> Trouble:

@@ -24,14 +24,20 @@ class Chooser:
         """Note tokens of the prompt or the answer, which the repetition penalty then weighs down."""
         self._seen.update(tokens)
 
-    def uniform(self) -> float:
-        """The next random number in [0, 1)."""
-        return self._random.random()
+    def repeated(self, ids: list[int]) -> list[bool]:
+        """Which of the candidates were seen before; none matters where nothing is penalised."""
+        if self.sampling.repetition_penalty == 1.0:
+            return [False] * len(ids)
+        return [token in self._seen for token in ids]
 
-    def repeated(self, ids: np.ndarray) -> np.ndarray:
-        """Which of the candidates `ids` [candidates] were seen before."""
-        seen = self._seen
-        return np.fromiter((token in seen for token in ids.tolist()), bool, len(ids))
+    def draw(self, mass: np.ndarray) -> int:
+        """The index of a candidate, given the running sums of the candidates' weights [candidates]."""
+        last = min(self.sampling.top_k or len(mass), len(mass)) - 1
+        total = mass.item(last)
+        if self.sampling.top_p < 1.0:
+            last = min(int(mass.searchsorted(self.sampling.top_p * total)), last)
+            total = mass.item(last)
+        return min(int(mass.searchsorted(self._random.random() * total, "right")), last)
 
 
 def choose(logits: np.ndarray, ids: np.ndarray, rows: Sequence[Chooser]) -> list[int]:
@@ -44,33 +50,22 @@ def choose(logits: np.ndarray, ids: np.ndarray, rows: Sequence[Chooser]) -> list
     settings = [row.sampling for row in rows]
     if all(s.temperature == 0.0 and s.repetition_penalty == 1.0 for s in settings):
         return ids[:, 0].tolist()
-    count, candidates = logits.shape
-    values = logits.astype(np.float64)
-    for row, (chooser, s) in enumerate(zip(rows, settings, strict=True)):
-        if s.repetition_penalty != 1.0:
-            values[row], ids = _penalised(values[row], ids, row, chooser)
-    greedy = [s.temperature == 0.0 for s in settings]
-    temperature = np.array([1.0 if g else s.temperature for s, g in zip(settings, greedy, strict=True)])
-    kept = np.array([1 if g else (s.top_k or candidates) for s, g in zip(settings, greedy, strict=True)])
-    top_p = np.array([s.top_p for s in settings])
-    chance = np.array([0.0 if g else row.uniform() for row, g in zip(rows, greedy, strict=True)])
-
-    weights = np.exp((values - values[:, :1]) / temperature[:, None])
-    weights[np.arange(candidates) >= kept[:, None]] = 0.0
-    mass = np.cumsum(weights, axis=1)
-    # A candidate stays while the mass before it has not reached top_p: the first one always does.
-    within = (mass - weights < top_p[:, None] * mass[:, -1:]) & (weights > 0.0)
-    total = np.where(within, mass, 0.0).max(axis=1)
-    picked = np.minimum((mass <= (chance * total)[:, None]).sum(axis=1), within.sum(axis=1) - 1)
-    return ids[np.arange(count), picked].tolist()
+    values = logits.astype(np.float32, copy=False)
+    if any(s.repetition_penalty != 1.0 for s in settings):
+        values, ids = _penalised(values, ids, rows)
+    # Few numpy calls: after a run the processor's caches are cold, and a call costs several times its usual.
+    warmth = np.array([[s.temperature or 1.0] for s in settings], np.float32)
+    mass = np.exp((values - values[:, :1]) / warmth).cumsum(axis=1)
+    return [
+        row_ids.item(0 if row.sampling.temperature == 0.0 else row.draw(row_mass))
+        for row, row_ids, row_mass in zip(rows, ids, mass, strict=True)
+    ]
 
 
-def _penalised(values: np.ndarray, ids: np.ndarray, row: int, chooser: Chooser) -> tuple[np.ndarray, np.ndarray]:
-    """The row's values in falling order after the penalty, and the ids with that row reordered alike."""
-    penalty = chooser.sampling.repetition_penalty
-    weighed = np.where(values > 0.0, values / penalty, values * penalty)
-    values = np.where(chooser.repeated(ids[row]), weighed, values)
-    order = np.argsort(-values, kind="stable")
-    ids = ids.copy()
-    ids[row] = ids[row][order]
-    return values[order], ids
+def _penalised(values: np.ndarray, ids: np.ndarray, rows: Sequence[Chooser]) -> tuple[np.ndarray, np.ndarray]:
+    """Values and ids, both in falling order again, after every row's penalty on what it has seen."""
+    seen = np.array([row.repeated(candidates) for row, candidates in zip(rows, ids.tolist(), strict=True)])
+    penalty = np.array([[row.sampling.repetition_penalty] for row in rows], np.float32)
+    values = np.where(seen, np.where(values > 0.0, values / penalty, values * penalty), values)
+    order = np.argsort(-values, axis=1, kind="stable")
+    return np.take_along_axis(values, order, axis=1), np.take_along_axis(ids, order, axis=1)

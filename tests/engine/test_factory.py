@@ -1,0 +1,438 @@
+"""A whole factory on the tiny decoder: accounts, orders, changes while it runs."""
+
+import itertools
+import random
+
+import msgspec
+import pytest
+import tiny_decoder
+
+from desk.engine import factory as factory_module
+from desk.facts.happened import (
+    EngineOpened,
+    Finished,
+    FirstToken,
+    LaneDraining,
+    LaneFailed,
+    LaneLoading,
+    LaneReady,
+    Paused,
+    Resumed,
+    Said,
+    TierChanged,
+    Troubled,
+    Worked,
+)
+from desk.facts.orders import ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
+from desk.facts.tiers import Price, Promise, Sampling
+
+
+def accounts(run):
+    """What the beats add up to, by tier: tokens, prompt tokens, gaps, busy seconds."""
+    sums = {}
+    for worked in run.of(Worked):
+        for lane in worked.lanes:
+            account = sums.setdefault(lane.tier, {"emitted": 0, "prefill": 0, "gaps": 0, "busy": 0.0})
+            account["emitted"] += lane.emitted
+            account["prefill"] += lane.prefill
+            account["gaps"] += sum(lane.gaps.values())
+            account["busy"] += lane.busy
+    return sums
+
+
+def balance(run):
+    """Check a halted run: beats, first tokens and endings tell the same story, and each request has one of each."""
+    finished, firsts = run.of(Finished), run.of(FirstToken)
+    assert len({fact.request for fact in finished}) == len(finished)
+    assert len({fact.request for fact in firsts}) == len(firsts)
+    assert {fact.request for fact in finished if fact.emitted} == {fact.request for fact in firsts}
+    assert {fact.request: fact.first for fact in finished if fact.emitted} == {f.request: f.t for f in firsts}
+    for tier, account in accounts(run).items():
+        emitted = [fact.emitted for fact in finished if fact.tier == tier]
+        assert account["emitted"] == sum(emitted)
+        assert account["gaps"] == sum(count - 1 for count in emitted if count)
+    for fact in finished:
+        assert fact.submitted <= (fact.first if fact.first is not None else fact.t) <= fact.t
+    worked = run.of(Worked)
+    assert all(earlier.t + later.span == pytest.approx(later.t) for earlier, later in itertools.pairwise(worked))
+    assert all(sum(lane.busy for lane in fact.lanes) <= fact.span + 1e-6 for fact in worked)
+    assert not worked[-1].lanes or not any(lane.slots or lane.queue for lane in worked[-1].lanes)
+
+
+def test_every_lane_makes_tokens_and_the_accounts_balance(running, tier):
+    run = running().open(tier("Free"), tier("High", slots=1, users=4), tier("Ultra", slots=2, users=1, mix="brief"))
+    for name in ("Free", "High", "Ultra"):
+        run.until(Finished, 5, lambda fact, name=name: fact.tier == name)
+        run.factory.beat()
+    run.halt()
+    assert run.exit == 0
+    opened = run.until(EngineOpened)
+    assert (opened.provider, opened.device_uuid) == ("cpu", "")
+    assert opened.threads >= 1
+    assert opened.cause
+    ready = run.of(LaneReady)
+    assert [fact.tier for fact in ready] == ["Free", "High", "Ultra"]
+    assert {(fact.provider, fact.precision, fact.context) for fact in ready} == {("cpu", "fp32", 256)}
+    kv = 2 * tiny_decoder.LAYERS * tiny_decoder.KV_HEADS * tiny_decoder.SIZE * 4 * 256
+    assert [fact.kv_bytes for fact in ready] == [3 * kv, kv, 2 * kv]
+    balance(run)
+    reasons = {fact.reason for fact in run.of(Finished)}
+    assert reasons == {"length", "cancelled"}
+    assert all(6 <= fact.emitted <= 12 for fact in run.of(Finished, lambda fact: fact.reason == "length"))
+
+
+def test_prompt_tokens_are_processed_once(running, tier):
+    run = running().open(tier("Free", users=1, think_s=3600.0))
+    run.until(LaneReady)
+    run.halt()
+    assert accounts(run)["Free"] == {"emitted": 0, "prefill": 0, "gaps": 0, "busy": 0.0}
+
+    run = running().open(tier("Free", slots=2, users=2))
+    run.until(Finished, 8)
+    run.halt()
+    whole = sum(fact.prompt for fact in run.of(FirstToken))
+    begun = sum(fact.prompt for fact in run.of(Finished, lambda fact: fact.first is None))
+    assert whole <= accounts(run)["Free"]["prefill"] <= whole + begun
+
+
+def test_the_same_seed_gives_the_same_requests(running, tier):
+    def asked(seed):
+        run = running().open(tier("Free", users=1, slots=1), seed=seed)
+        run.until(Finished, 6)
+        run.halt()
+        return [(fact.prompt, fact.emitted) for fact in run.of(Finished)][:6]
+
+    assert asked(3) == asked(3)
+    assert asked(3) != asked(4)
+
+
+def test_an_answer_ends_at_the_end_mark_which_is_nobodys_token(running, tier, tmp_path):
+    """The prompts are answered by hand to learn what the model says, then it says the same with that as its mark."""
+    plain = running().open(tier("Free", users=1, slots=1, mix="brief", answer_tokens=12)).order(Watch(tier="Free"))
+    words = said(plain, 1)
+    plain.halt()
+    spoken = words.split(" ")[1:]
+    mark = next(
+        (place for place, word in enumerate(spoken) if place and word.startswith("w") and word not in spoken[:place]),
+        None,
+    )
+    assert mark is not None, "the tiny decoder repeats a single word"
+    end = tiny_decoder.WORDS.index(f" {spoken[mark].split('<')[0]}")
+    folder = tiny_decoder.write(tmp_path / "ending", end=end)
+    run = running().open(tier("Free", users=1, slots=1, mix="brief", answer_tokens=12, model=str(folder)))
+    done = run.until(Finished, accept=lambda fact: fact.reason == "eos")
+    run.halt()
+    assert done.emitted <= 12
+    balance(run)
+
+
+def said(run, count):
+    """The text of the `count`-th finished request of a watched tier, by beating until it is over."""
+    finished = 0
+    while finished < count:
+        run.factory.beat()
+        finished = len([fact for fact in run.of(Finished) if run.of(Said, lambda s, f=fact: s.request == f.request)])
+        run.factory_is_alive()
+    request = run.of(Said)[0].request
+    return "".join(fact.text for fact in run.of(Said, lambda fact: fact.request == request))
+
+
+def test_a_context_that_is_full_ends_an_answer(running, tier):
+    run = running().open(tier("Free", context=24, answer_tokens=200, users=2, slots=2))
+    run.until(Finished, 4)
+    run.halt()
+    for fact in run.of(Finished, lambda fact: fact.reason == "length"):
+        assert fact.prompt + fact.emitted == 24
+    balance(run)
+
+
+def test_a_halt_lets_no_further_token_out(running, tier):
+    run = running().open(tier("Free"), tier("High"))
+    run.until(FirstToken, 4)
+    run.order(Halt())
+    emitted = sum(sum(lane.emitted for lane in worked.lanes) for worked in run.of(Worked))
+    run.halt()
+    assert run.exit == 0
+    balance(run)
+    assert sum(fact.emitted for fact in run.of(Finished)) >= emitted
+    assert run.of(Finished)[-1].reason == "cancelled"
+
+
+def test_a_pause_keeps_every_sequence_and_stays_out_of_the_gaps(running, tier):
+    run = running().open(tier("Free", users=2, slots=2, answer_tokens=256))
+    run.until(FirstToken, 2)
+    run.order(Pause(), Pause())
+    paused = run.until(Paused)
+    run.factory.beat()
+    held = run.of(Worked)[-1].lanes[0]
+    assert held.slots
+    run.factory.beat()
+    still = run.of(Worked)[-1].lanes[0]
+    assert (still.busy, still.emitted, still.slots) == (0.0, 0, held.slots)
+    run.order(Resume(), Resume())
+    resumed = run.until(Resumed)
+    going = {slot.request for slot in held.slots}
+    run.until(Finished, len(going), lambda fact: fact.request in going)
+    run.halt()
+    balance(run)
+    assert len(run.of(Paused)) == len(run.of(Resumed)) == 1
+    assert all(fact.reason == "length" for fact in run.of(Finished, lambda fact: fact.request in going))
+    assert resumed.t > paused.t
+
+
+def test_a_pause_is_not_a_gap_between_tokens(running, tier, monkeypatch):
+    """With a clock that leaps an hour during the pause, no gap may be an hour."""
+    from desk.facts import histogram
+
+    leap = [0.0]
+    true_now = factory_module.now
+    monkeypatch.setattr(factory_module, "now", lambda: true_now() + leap[0])
+    run = running().open(tier("Free", users=1, slots=1, answer_tokens=200))
+    run.until(FirstToken)
+    run.order(Pause())
+    run.until(Paused)
+    leap[0] = 3600.0
+    run.order(Resume())
+    run.until(Finished)
+    run.halt()
+    longest = max(bucket for worked in run.of(Worked) for lane in worked.lanes for bucket in lane.gaps)
+    assert histogram.seconds_of(longest) < 60.0
+
+
+def test_prices_and_users_change_at_once(running, tier):
+    before = tier("Free", users=1)
+    run = running().open(before)
+    run.until(FirstToken)
+    after = msgspec.structs.replace(
+        before,
+        users=3,
+        price=Price(output=9.0),
+        share=2.0,
+        promise=Promise(ttft_s=1.0),
+        sampling=Sampling(temperature=1.0),
+    )
+    run.order(ChangeTier(tier=after))
+    assert run.until(TierChanged).tier == after
+    run.until(Worked if run.factory.beat() else FirstToken, 6)
+    run.order(ChangeTier(tier=msgspec.structs.replace(after, users=0)))
+    run.until(TierChanged, 2)
+    while True:
+        run.factory.beat()
+        lane = run.of(Worked)[-1].lanes[0]
+        if not lane.slots and not lane.queue:
+            break
+    finished = len(run.of(Finished))
+    run.factory.beat()
+    run.halt()
+    assert len(run.of(Finished)) == finished
+    assert not run.of(LaneDraining)
+    balance(run)
+
+
+def test_a_lane_drains_and_loads_while_the_other_goes_on(running, tier):
+    before = tier("Free", slots=2)
+    run = running().open(before, tier("High"))
+    run.until(FirstToken, 3)
+    after = msgspec.structs.replace(before, context=128, slots=5, price=Price(output=2.0))
+    run.order(ChangeTier(tier=after))
+    ready = run.until(LaneReady, accept=lambda fact: fact.tier == "Free" and fact.slots == 5)
+    assert ready.context == 128
+    first, second = (run.until(TierChanged, number).tier for number in (1, 2))
+    assert first == msgspec.structs.replace(after, context=before.context, slots=before.slots)
+    assert second == after
+    run.until(Finished, accept=lambda fact: fact.tier == "Free" and fact.t > ready.t)
+    draining = run.until(LaneDraining)
+    run.halt()
+    balance(run)
+    assert run.of(FirstToken, lambda fact: fact.tier == "High" and fact.t > draining.t)
+    order = [type(fact) for fact in run.facts if getattr(fact, "tier", None) in ("Free", first, second)]
+    kinds = [kind for kind in order if kind in (TierChanged, LaneDraining, LaneLoading, LaneReady)]
+    assert kinds == [LaneLoading, LaneReady, TierChanged, LaneDraining, LaneLoading, LaneReady, TierChanged]
+
+
+def test_what_has_not_finished_when_the_time_is_up_goes_on_afterwards(running, tier, monkeypatch):
+    monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
+    before = tier("Free", slots=3, answer_tokens=200)
+    run = running().open(before)
+    run.until(FirstToken, 3)
+    run.factory.beat()
+    held = {slot.request: slot.emitted for slot in run.of(Worked)[-1].lanes[0].slots}
+    run.order(ChangeTier(tier=msgspec.structs.replace(before, slots=2)))
+    run.until(LaneReady, 2)
+    run.until(Finished, len(held), lambda fact: fact.request in held)
+    run.halt()
+    balance(run)
+    for fact in run.of(Finished, lambda fact: fact.request in held):
+        assert fact.reason == "length"
+        assert fact.emitted >= held[fact.request]
+
+
+def test_requeued_answers_continue_as_if_nothing_had_happened(running, tier, monkeypatch):
+    """Greedy on float32: the answers of requests that were moved to a new cache equal those that were not."""
+    monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
+
+    def answer(disturb):
+        before = tier("Free", users=1, slots=1, mix="brief", answer_tokens=60, context=128)
+        run = running().order(Watch(tier="Free")).open(before)
+        run.until(FirstToken)
+        if disturb:
+            run.order(ChangeTier(tier=msgspec.structs.replace(before, slots=2)))
+            run.until(LaneReady, 2)
+        text = said(run, 1)
+        run.halt()
+        balance(run)
+        return text
+
+    assert answer(disturb=True) == answer(disturb=False) != ""
+
+
+def test_another_vocabulary_takes_over_the_words(running, tier, tmp_path, monkeypatch):
+    monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
+    words = [*tiny_decoder.WORDS[:4], *reversed(tiny_decoder.WORDS[4:-1]), tiny_decoder.WORDS[-1]]
+    other = tiny_decoder.write(tmp_path / "other", seed=1, end=-1, words=words)
+    before = tier("Free", slots=2, users=2, answer_tokens=200)
+    run = running().open(before)
+    run.until(FirstToken, 2)
+    run.order(ChangeTier(tier=msgspec.structs.replace(before, model=str(other))))
+    ready = run.until(LaneReady, 2)
+    assert ready.revision == "seed 1"
+    run.until(Finished, 3)
+    run.halt()
+    balance(run)
+
+
+def test_a_refused_change_leaves_the_lane_as_it_was(running, tier, tmp_path):
+    before = tier("Free")
+    run = running().open(before)
+    run.until(FirstToken)
+    run.order(ChangeTier(tier=msgspec.structs.replace(before, model=str(tmp_path / "nothing"), users=2)))
+    failed = run.until(LaneFailed)
+    assert "nothing" in failed.cause
+    assert failed.remedy
+    run.until(LaneReady, 2)
+    in_force = run.until(TierChanged, 2)
+    assert in_force.tier == msgspec.structs.replace(before, users=2)
+    run.until(Finished, accept=lambda fact: fact.t > in_force.t)
+    run.halt()
+    balance(run)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"context": tiny_decoder.CONTEXT + 1},
+        {"model": "no-such-model"},
+        {"mix": "no-such-mix"},
+        {"provider": "cuda"},
+    ],
+)
+def test_a_lane_that_cannot_open_says_why_and_the_others_run(running, tier, settings):
+    run = running().open(tier("Free", **settings), tier("High"))
+    failed = run.until(LaneFailed)
+    assert failed.tier == "Free"
+    assert failed.cause.endswith(".")
+    assert failed.remedy.endswith(".")
+    run.until(Finished, accept=lambda fact: fact.tier == "High")
+    run.order(ChangeTier(tier=tier("Free")))
+    run.until(Finished, accept=lambda fact: fact.tier == "Free")
+    run.halt()
+    balance(run)
+
+
+def test_cuda_asked_for_where_there_is_none_opens_no_lane_on_the_cpu(running, tier):
+    run = running().open(tier("Free"), tier("High", provider="cpu"), provider="cuda")
+    trouble = run.until(Troubled)
+    assert "NVIDIA" in trouble.cause
+    assert run.until(LaneFailed).tier == "Free"
+    assert run.until(LaneReady).tier == "High"
+    opened = run.until(EngineOpened)
+    run.halt()
+    assert opened.provider == "cpu"
+    assert [fact.tier for fact in run.of(LaneReady)] == ["High"]
+
+
+def test_changes_that_come_during_a_change_win(running, tier):
+    before = tier("Free")
+    run = running().open(before)
+    run.until(FirstToken)
+    for slots in (1, 2, 4):
+        run.order(ChangeTier(tier=msgspec.structs.replace(before, slots=slots)))
+    run.until(TierChanged, accept=lambda fact: fact.tier.slots == 4)
+    run.until(Finished, 8)
+    run.halt()
+    balance(run)
+    assert run.of(LaneReady)[-1].slots == 4
+
+
+def test_a_change_taken_back_while_draining_loads_nothing(running, tier):
+    before = tier("Free", answer_tokens=200)
+    run = running().open(before)
+    run.until(FirstToken)
+    run.order(Pause())
+    run.until(Paused)
+    run.order(ChangeTier(tier=msgspec.structs.replace(before, slots=4)), ChangeTier(tier=before), Resume())
+    run.until(Finished, 4)
+    run.halt()
+    balance(run)
+    assert len(run.of(LaneReady)) == 1
+    assert run.of(TierChanged)[-1].tier == before
+
+
+def test_orders_that_make_no_sense_are_answered_with_a_trouble(running, tier):
+    run = running().open(tier("Free"))
+    run.until(LaneReady)
+    run.order(ChangeTier(tier=tier("Ultra")))
+    assert "Ultra" in run.until(Troubled).cause
+    run.order(ChangeTier(tier=tier("Free", mix="no-such-mix")))
+    assert "no-such-mix" in run.until(Troubled, 2).cause
+    assert run.until(TierChanged).tier == tier("Free")
+    run.order(OpenFactory(tiers=()))
+    assert "twice" in run.until(Troubled, 3).cause
+
+
+def test_a_watched_request_says_all_of_its_words(running, tier):
+    run = running().open(tier("Free", users=1, slots=1, mix="brief", answer_tokens=40)).order(Watch(tier="Free"))
+    text = said(run, 1)
+    request = run.of(Said)[0].request
+    emitted = run.of(Finished, lambda fact: fact.request == request)[0].emitted
+    run.order(Watch())
+    assert text.count(" w") + text.count("<") == emitted
+    run.until(Finished, len(run.of(Finished)) + 2)
+    silent = len(run.of(Said))
+    run.factory.beat()
+    run.until(Finished, len(run.of(Finished)) + 2)
+    assert len(run.of(Said)) == silent
+
+
+def test_accounts_balance_whatever_is_asked(running, tier, monkeypatch):
+    """Random orders of every kind on two lanes, from a fixed seed."""
+    monkeypatch.setattr(factory_module, "DRAIN_S", 0.02)
+    chance = random.Random(11)
+    run = running().open(tier("Free", slots=2, users=4), tier("High", slots=3, users=2, think_s=0.01))
+    run.until(FirstToken, 2)
+    for _ in range(40):
+        name = chance.choice(("Free", "High"))
+        changed = tier(
+            name,
+            slots=chance.choice((1, 2, 3)),
+            context=chance.choice((128, 256)),
+            users=chance.randint(0, 5),
+            answer_tokens=chance.choice((1, 5, 40)),
+            share=chance.choice((0.5, 1.0, 4.0)),
+        )
+        run.order(
+            chance.choice((ChangeTier(tier=changed), ChangeTier(tier=changed), Pause(), Resume(), Watch(tier=name)))
+        )
+        run.factory.beat()
+        if chance.random() < 0.4:
+            run.order(Resume())
+            run.until(Worked, len(run.of(Worked)))
+    run.order(Resume(), ChangeTier(tier=tier("Free", users=2)), ChangeTier(tier=tier("High", users=2)))
+    for name in ("Free", "High"):
+        run.until(
+            Finished,
+            len(run.of(Finished, lambda fact, name=name: fact.tier == name)) + 3,
+            lambda fact, name=name: fact.tier == name,
+        )
+    run.halt()
+    balance(run)

@@ -1,0 +1,118 @@
+"""Drawing a token: against a straightforward reference, and reproducibly."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from desk.engine.sampling import Chooser, choose
+from desk.facts.tiers import Sampling
+
+samplings = st.builds(
+    Sampling,
+    temperature=st.sampled_from([0.0, 0.3, 1.0, 2.5]),
+    top_k=st.sampled_from([0, 1, 5, 64]),
+    top_p=st.sampled_from([0.1, 0.5, 0.9, 1.0]),
+    repetition_penalty=st.sampled_from([1.0, 1.3]),
+)
+
+
+def candidates(rows, seed=0):
+    """Random logits in falling order and the ids they belong to."""
+    random = np.random.default_rng(seed)
+    logits = -np.sort(-random.normal(0.0, 3.0, (rows, 64)).astype(np.float32), axis=1)
+    return logits, random.permuted(np.tile(np.arange(100, 164), (rows, 1)), axis=1)
+
+
+def reference(logits, ids, sampling, seen):
+    """The probability of every id, by the book and one step after the other."""
+    scores = {
+        int(token): float(logit / sampling.repetition_penalty if logit > 0 else logit * sampling.repetition_penalty)
+        if token in seen
+        else float(logit)
+        for token, logit in zip(ids, logits, strict=True)
+    }
+    ranked = sorted(scores, key=lambda token: -scores[token])
+    if sampling.temperature == 0.0:
+        return {ranked[0]: 1.0}
+    ranked = ranked[: sampling.top_k or None]
+    weights = np.exp([(scores[token] - scores[ranked[0]]) / sampling.temperature for token in ranked])
+    chances = weights / weights.sum()
+    kept = int(np.searchsorted(np.cumsum(chances), sampling.top_p * (1 - 1e-6))) + 1
+    chances = chances[:kept] / chances[:kept].sum()
+    return dict(zip(ranked[:kept], chances.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(temperature=1.0, top_k=0),
+        Sampling(temperature=0.7, top_k=8),
+        Sampling(temperature=1.5, top_k=0, top_p=0.8),
+        Sampling(temperature=1.0, top_k=20, top_p=0.9, repetition_penalty=1.4),
+    ],
+)
+def test_draws_follow_the_distribution(sampling):
+    logits, ids = candidates(1)
+    seen = set(ids[0, :10].tolist())
+    chooser = Chooser(sampling, seed=1)
+    chooser.saw(seen)
+    draws = 20_000
+    counts = {}
+    for _ in range(draws):
+        (token,) = choose(logits, ids, [chooser])
+        counts[token] = counts.get(token, 0) + 1
+    expected = reference(logits[0], ids[0], sampling, seen)
+    assert counts.keys() <= expected.keys()
+    for token, chance in expected.items():
+        spread = (chance * (1 - chance) / draws) ** 0.5
+        assert abs(counts.get(token, 0) / draws - chance) < 5 * spread + 1e-4
+
+
+@given(st.lists(samplings, min_size=1, max_size=8), st.integers(0, 1000))
+def test_a_row_draws_alone_as_it_does_beside_others(kinds, seed):
+    logits, ids = candidates(len(kinds), seed)
+
+    def choosers():
+        rows = [Chooser(sampling, seed + row) for row, sampling in enumerate(kinds)]
+        for chooser, row in zip(rows, ids, strict=True):
+            chooser.saw(row[:5].tolist())
+        return rows
+
+    together, separate = choosers(), choosers()
+    for _ in range(3):
+        assert choose(logits, ids, together) == [
+            choose(logits[row : row + 1], ids[row : row + 1], [chooser])[0] for row, chooser in enumerate(separate)
+        ]
+
+
+@given(samplings, st.integers(0, 1000))
+def test_every_draw_is_one_that_the_settings_allow(sampling, seed):
+    logits, ids = candidates(1, seed)
+    chooser = Chooser(sampling, seed)
+    allowed = reference(logits[0], ids[0], sampling, set())
+    assert all(choose(logits, ids, [chooser])[0] in allowed for _ in range(20))
+
+
+def test_the_same_seed_draws_the_same_tokens():
+    logits, ids = candidates(1)
+    sampling = Sampling(temperature=1.0)
+
+    def draws(seed):
+        chooser = Chooser(sampling, seed)
+        return [choose(logits, ids, [chooser])[0] for _ in range(30)]
+
+    assert draws(7) == draws(7)
+    assert draws(7) != draws(8)
+
+
+def test_greedy_is_the_largest_whatever_else_is_set():
+    logits, ids = candidates(3)
+    rows = [Chooser(Sampling(temperature=0.0, top_k=5, top_p=0.2), seed=row) for row in range(3)]
+    assert choose(logits, ids, rows) == ids[:, 0].tolist()
+
+
+def test_logits_may_come_in_half_precision():
+    logits, ids = candidates(2)
+    rows = [Chooser(Sampling(temperature=0.8), seed=row) for row in range(2)]
+    assert all(token in ids for token in choose(logits.astype(np.float16), ids, rows))
