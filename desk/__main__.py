@@ -1,6 +1,5 @@
 """The verbs. The children and the bare window start without the libraries that only the other verbs need."""
 
-import os
 import sys
 
 from desk.facts.trouble import Trouble
@@ -32,12 +31,6 @@ def main() -> int:
         if sys.stderr is not None:  # a double-click on Windows has none
             sys.stderr.write(f"{trouble}\n")
         return 1
-    except BrokenPipeError:
-        # Whoever read our output has seen enough: `desk run | head`. What is still buffered goes nowhere.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(nowhere, stream.fileno())
-        return 0
 
 
 def window() -> int:

@@ -115,7 +115,7 @@ def build(model: str, precision: str = "") -> int:
             lines.update(_progress(fact) if isinstance(fact, Progressed) else "")
             ended = fact if isinstance(fact, JobEnded) else ended
     finally:
-        worker.ask()
+        worker.end()
         lines.close()
     if ended is None:
         raise Trouble(f"The worker ended without building {model}: {worker.last_words}", "Try again.")
@@ -187,12 +187,12 @@ class _Shift:
 
     def work(self, seconds: float | None) -> None:
         """Go on until `seconds` after the first token, or until nothing is left that could make one."""
-        next_line = now()
+        next_line = LINE_S
         while not self.stopped and not self.done(seconds):
             time.sleep(BEAT_S)
             self.take()
-            if self.first is not None and now() >= next_line:
-                next_line = max(next_line + LINE_S, now())
+            if self.first is not None and now() - self.first >= next_line:
+                next_line = max(next_line + LINE_S, now() - self.first)
                 self.lines.update(self._line())
             lanes = self.ledger.standing.lanes.values()
             if lanes and all(lane.state == "failed" for lane in lanes):

@@ -4,6 +4,7 @@ Facts come from its stdout and orders go to its stdin, one JSON line each; the e
 outlives its parent only by the moment that it takes to notice. Nothing here ever waits for a child without a limit.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -111,6 +112,14 @@ class Child:
     def kill(self) -> None:
         """End the child without its consent."""
         self._process.kill()
+
+    def end(self, patience: float = 1.0) -> None:
+        """See a child off whom no plant looks after: ask, then terminate, then kill, each for `patience` seconds."""
+        for means in (self.ask, self.terminate, self.kill):
+            means()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
+                return
 
     def forget(self) -> None:
         """Let go of a child that has ended: its threads end with its pipes, and close them."""

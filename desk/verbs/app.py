@@ -1,6 +1,9 @@
 """What `desk VERB` accepts, and which floor does it."""
 
+import contextlib
+import os
 import signal
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -101,7 +104,8 @@ def run(
     plant = chosen.plant(tiers)
     plant.seed = seed
     signal.signal(signal.SIGTERM, _interrupt)
-    raise typer.Exit(headless.run(plant, seconds=seconds, json_out=json, strict=strict, shot=shot))
+    with _quietly():
+        raise typer.Exit(headless.run(plant, seconds=seconds, json_out=json, strict=strict, shot=shot))
 
 
 @app.command()
@@ -117,7 +121,8 @@ def replay(
     if json or table:
         from desk import headless
 
-        raise typer.Exit(headless.replay(recording, json_out=json))
+        with _quietly():
+            raise typer.Exit(headless.replay(recording, json_out=json))
     from desk.panel.app import open_window
     from desk.verbs.display import require_display
 
@@ -181,6 +186,18 @@ def uninstall_desktop_entry() -> None:
 
     for path in desktop_entry.uninstall():
         typer.echo(f"Removed {path}")
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """A reader that has seen enough (`desk replay RUN --json | head`) is no trouble: the rest goes nowhere."""
+    try:
+        yield
+    except BrokenPipeError as gone:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+        raise typer.Exit(0) from gone
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

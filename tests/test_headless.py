@@ -1,0 +1,187 @@
+"""The factory without a window, with scripted children, and once with the real ones."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from desk import headless, journal
+from desk.facts import places
+from desk.facts.happened import FirstToken, RunStopped
+from desk.facts.tiers import Promise, Tier
+from desk.facts.trouble import Trouble
+from desk.headless import Exit
+from desk.plant.plant import Plant
+
+sys.path.insert(0, str(Path(__file__).parent / "plant"))  # its scripted children serve here, too
+
+from scripted_child import write_model
+from scripted_plant import LIMITS, PATIENCE_S, script
+
+PROGRAM = """
+import sys
+sys.path.insert(0, {plant!r})
+from scripted_plant import LIMITS, script
+from desk import headless
+from desk.facts.tiers import Tier
+from desk.plant.plant import Plant
+try:
+    plant = Plant([Tier(name="Free", model={model!r})], argv=script(), limits=LIMITS)
+    sys.exit(headless.run(plant, json_out=True))
+finally:
+    loaded = {{name.partition(".")[0] for name in sys.modules}}
+    assert not loaded & {{"PySide6", "pyqtgraph", "onnxruntime", "tokenizers", "pynvml", "onnx", "gguf", "typer"}}
+"""
+
+
+@pytest.fixture
+def model(tmp_path):
+    write_model(tmp_path / "model")
+    return str(tmp_path / "model")
+
+
+@pytest.fixture
+def plant(model):
+    """`plant(engine="crashes", promise=...)`."""
+
+    def made(promise=None, **behaviours):
+        tiers = [Tier(name=name, model=model, promise=promise or Promise()) for name in ("Free", "Ultra")]
+        return Plant(tiers, argv=script(**behaviours), limits=LIMITS)
+
+    return made
+
+
+@pytest.fixture
+def program(model, home):
+    """A parent process of its own that runs until it is told to stop."""
+    parents = []
+
+    def started(**pipes):
+        text = PROGRAM.format(plant=str(Path(__file__).parent / "plant"), model=model)
+        parent = subprocess.Popen([sys.executable, "-c", text], text=True, env=os.environ, **pipes)
+        parents.append(parent)
+        return parent
+
+    yield started
+    for parent in parents:
+        parent.kill()
+        parent.wait(PATIENCE_S)
+        for pipe in (parent.stdout, parent.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+class TestRun:
+    def test_one_object_and_nothing_else_and_replay_prints_the_same(self, plant, capsys):
+        factory = plant()
+        assert headless.run(factory, seconds=1.0, json_out=True) == Exit.OK
+        printed = capsys.readouterr().out
+        found = json.loads(printed)
+        assert found["run"]["mode"] == "live"
+        assert found["total"]["tokens_out"] > 0
+        assert found["total"]["joules"] > 0
+        assert [tier["name"] for tier in found["tiers"]] == ["Free", "Ultra"]
+        assert headless.replay(factory.recording, json_out=True) == Exit.OK
+        assert capsys.readouterr().out == printed.replace('"mode": "live"', '"mode": "replay"')
+
+    def test_seconds_count_from_the_first_token(self, plant):
+        factory = plant()
+        headless.run(factory, seconds=1.0)
+        facts = list(journal.read(factory.recording))
+        first = next(fact for fact in facts if isinstance(fact, FirstToken))
+        assert isinstance(facts[-1], RunStopped)
+        assert facts[-1].reason == "duration"
+        assert 1.0 <= facts[-1].t - first.t < 2.0
+
+    def test_a_line_a_second_and_a_table_at_the_end(self, plant, capsys):
+        headless.run(plant(), seconds=2.2)
+        shown = capsys.readouterr()
+        lines = [line for line in shown.err.splitlines() if "tok/s" in line]
+        assert len(lines) == 2
+        assert "Free" in lines[-1]
+        assert "30.0 W" in lines[-1] or "29." in lines[-1]
+        assert "Ultra" in shown.out
+        assert "{" not in shown.out
+
+    def test_a_lane_that_does_not_open_is_trouble_with_its_cause(self, plant, capsys):
+        assert headless.run(plant(engine="no lane opens"), seconds=30.0) == Exit.TROUBLE
+        assert "The graph is torn. Build it again." in capsys.readouterr().err
+
+    def test_an_engine_that_is_given_up_is_trouble_and_what_happened_is_summed_up(self, plant, capsys):
+        factory = plant(engine="crashes")
+        assert headless.run(factory, seconds=30.0, json_out=True) == Exit.TROUBLE
+        shown = capsys.readouterr()
+        assert "out of scripted memory" in shown.err
+        assert json.loads(shown.out)["total"]["tokens_out"] > 0
+
+    def test_a_missed_promise_counts_only_where_it_must(self, plant, capsys):
+        impossible = Promise(ttft_s=0.001, tokens_per_second_per_user=1e5)
+        assert headless.run(plant(promise=impossible), seconds=1.0) == Exit.OK
+        assert "missed its promise" in capsys.readouterr().err
+        assert headless.run(plant(promise=impossible), seconds=1.0, strict=True) == Exit.PROMISE_MISSED
+        assert headless.run(plant(promise=Promise(ttft_s=60.0)), seconds=1.0, strict=True) == Exit.OK
+
+    def test_a_recording_that_is_none_is_trouble(self, tmp_path):
+        (tmp_path / "x.jsonl").write_text("hello\n")
+        with pytest.raises(Trouble):
+            headless.replay(tmp_path / "x.jsonl")
+
+
+class TestLeaving:
+    def test_ctrl_c_stops_in_order_and_still_prints(self, program):
+        parent = program(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        _wait_for_tokens()
+        parent.send_signal(signal.SIGINT)
+        out, err = parent.communicate(timeout=PATIENCE_S)
+        assert parent.returncode == Exit.OK, err
+        assert json.loads(out)["total"]["tokens_out"] > 0
+        (recording,) = places.runs_dir().glob("*.jsonl.gz")
+        assert list(journal.read(recording))[-1].reason == "stopped"
+
+
+def _wait_for_tokens():
+    """Until the only run on disk has tokens in it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for path in places.runs_dir().glob("*.jsonl"):
+            if path.read_bytes().count(b'"fact":"worked"') > 5:
+                return
+        time.sleep(0.02)
+    raise AssertionError("the run made no tokens")
+
+
+class TestBuild:
+    def test_a_model_that_is_not_in_the_catalogue_is_trouble_with_what_there_is(self):
+        with pytest.raises(Trouble, match="nosuch"):
+            headless.build("nosuch")
+
+
+@pytest.mark.live
+def test_the_real_factory_from_nothing(home):
+    """An empty home: the model is built, five tiers make tokens, and the replay prints the same object."""
+    desk = [sys.executable, "-m", "desk"]
+    run = subprocess.run(
+        [*desk, "run", "--seconds", "6", "--json", "--provider", "cpu", "--watts", "20,65"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert run.returncode == Exit.OK, run.stderr
+    found = json.loads(run.stdout)
+    assert found["provider"] == "cpu"
+    assert found["run"]["seconds"] >= 6
+    assert [tier["name"] for tier in found["tiers"]] == ["Free", "Medium", "High", "Premium", "Ultra"]
+    assert all(tier["tokens_out"] > 0 for tier in found["tiers"])
+    if found["meter"]["source"] == "declared":
+        assert found["meter"]["quality"] == "estimated"
+    assert found["total"]["joules"] > 0
+    assert "writing the graph" in run.stderr
+    (recording,) = places.runs_dir().glob("*.jsonl.gz")
+    again = subprocess.run([*desk, "replay", str(recording), "--json"], capture_output=True, text=True, timeout=60)
+    assert again.returncode == Exit.OK, again.stderr
+    assert again.stdout == run.stdout.replace('"mode": "live"', '"mode": "replay"')
