@@ -1,6 +1,6 @@
 """Which source of watts is in use: the first of the chain that works, and why the ones before it do not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -107,10 +107,9 @@ class Chain:
             tried=tuple(sorted(tried, key=lambda each: order.index(each.source))),
         )
 
-    def rounds(self) -> Iterator[Round]:
+    def rounds(self) -> list[Round]:
         """What there is to ask, and when."""
-        for source in self._open.values():
-            yield from source.rounds
+        return [each for source in self._open.values() for each in source.rounds]
 
     def take(self) -> tuple[DeviceReading, ...]:
         """What all devices answered since the last time this was asked."""

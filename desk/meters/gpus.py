@@ -51,6 +51,7 @@ class Gpus:
             raise Trouble("the NVIDIA driver sees no GPU")
         for gpu in self._gpus:
             gpu.changed = False
+        self.changed = False
 
     # ---- what it is
 

@@ -294,7 +294,7 @@ class Board:
 
     def _pci(self) -> str:
         told = self._quietly(lambda: ask(pynvml.nvmlDeviceGetPciInfo_v3, self._handle))
-        return pci_address(told.busId.decode(errors="replace")) if told else ""
+        return pci_address(told.busId) if told else ""
 
     def _text(self, symbol: str) -> str:
         return self._quietly(lambda: _text(symbol, self._handle)) or ""

@@ -74,10 +74,12 @@ class Meter:
         end = seen + seconds
         try:
             while (moment := clock.now()) < end:
-                rounds = list(self._chain.rounds())
-                self._notice_gap(moment - seen, rounds)
-                # The beat goes first wherever both are due: it is what the parent judges this process by.
-                following = beat if beat.due <= moment else min((*rounds, beat, again), key=lambda each: each.due)
+                rounds = self._chain.rounds()
+                if moment - seen > UNSEEN_S and moment - seen > 3 * min((each.period for each in rounds), default=0.0):
+                    self._chain.forget()
+                # A late beat goes before all else: it is what the parent judges this process by.
+                late = beat.due < moment - BEAT_S / 2
+                following = beat if late else min((*rounds, beat, again), key=lambda each: each.due)
                 seen = moment
                 if following.due > moment:
                     if clock.wait(following.due - moment):
@@ -91,15 +93,11 @@ class Meter:
             self._chain.close()
 
     def _beat(self) -> None:
-        self._tell(Read(t=self._clock.now(), devices=self._chain.take()))
-
-    def _notice_gap(self, unseen: float, rounds: list[Round]) -> None:
-        """Cut the record where the machine slept, or where this process was kept from running."""
         slept = self._clock.slept()
-        suspended, self._slept = slept - self._slept, slept
-        periods = min((each.period for each in rounds), default=0.0)
-        if suspended > UNSEEN_S or unseen > max(UNSEEN_S, 3 * periods):
+        if abs(slept - self._slept) > UNSEEN_S:
             self._chain.forget()
+        self._slept = slept
+        self._tell(Read(t=self._clock.now(), devices=self._chain.take()))
 
     def _look_again(self) -> None:
         if self._chain.better():

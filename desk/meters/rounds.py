@@ -1,10 +1,14 @@
 """When the meter asks what: rounds of calls that a slow driver can stretch but not pile up."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 
 COST_FACTOR = 20
 """A round is repeated no sooner than this many times what it costs: the driver is kept busy 5 % of the time at most."""
+
+A_HAIR = 1e-6
+"""Of a period: what rounding may put a tick that is just being served in the future."""
 
 
 class Round:
@@ -24,7 +28,6 @@ class Round:
         self._cost = 0.0
         # The cheapest of the last three: one preempted call must not slow the whole round down.
         self._costs: deque[float] = deque(maxlen=3)
-        self._began = 0.0
         self.every = every
         self.due = now() + first
 
@@ -37,7 +40,7 @@ class Round:
         """Make the next call of the round."""
         began = self._now()
         if self._next == 0:
-            self._began, self._cost = self.due, 0.0
+            self._cost = 0.0
         call = self._calls[self._next]
         self._next = (self._next + 1) % len(self._calls)
         try:
@@ -52,7 +55,5 @@ class Round:
                 self.due = ended
 
     def _following(self, now: float) -> float:
-        """The next tick after `now` on the grid of the round."""
-        period = self.period
-        missed = max(0, int((now - self._began) // period))
-        return self._began + (missed + 1) * period
+        """The next multiple of the period, so that rounds fall together and the process wakes as seldom as can be."""
+        return math.floor(now / self.period + 1 + A_HAIR) * self.period
