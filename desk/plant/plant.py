@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -45,8 +45,9 @@ from desk.facts.tiers import Provider, Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.journal import Journal
 from desk.models import store
-from desk.plant import children
+from desk.plant import children, presets
 from desk.plant.machine import this_machine
+from desk.plant.settings import Settings
 from desk.plant.supervision import ENGINE, METER, REMEDIES, WORKER, Limits, Supervisor
 
 Reason = Literal["stopped", "emergency", "duration", "budget", "given up", "closed"]
@@ -121,6 +122,15 @@ class Plant:
         self._meter = Supervisor("meter", limits["meter"], self._inbox, self._record)
         self._worker = Supervisor("worker", limits["worker"], self._inbox, self._record, self._worker_settled)
         self._all = (self._engine, self._meter, self._worker)
+
+    @classmethod
+    def of(cls, settings: Settings, **others: Any) -> Self:
+        """A plant with these settings and the tiers of their preset; raises `Trouble` where there is no such preset."""
+        chosen = presets.preset(settings.preset)
+        plant = cls(chosen.tiers, preset=chosen.name, provider=settings.provider, tariff=settings.tariff, **others)
+        if settings.watts is not None:
+            plant.declare_watts(settings.watts.idle, settings.watts.busy, settings.watts.assumed)
+        return plant
 
     # ---- what the heartbeat calls
 

@@ -4,17 +4,14 @@ import contextlib
 import os
 import tempfile
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from desk.facts import places
-from desk.facts.tiers import Provider, Tariff, Tier
+from desk.facts.tiers import Provider, Tariff
 from desk.facts.trouble import Trouble
-from desk.plant import presets
-from desk.plant.plant import Plant
 
 
 class Watts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,15 +46,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             low = 1.0 if name in ("pue", "wall_factor") else 0.0
             if value is not None and not low <= value <= 1e6:
                 raise ValueError(f"tariff.{name} is {value:g}, but must lie between {low:g} and 1000000")
-
-    def plant(self, tiers: Iterable[Tier] | None = None) -> Plant:
-        """A plant with these settings, of its preset's tiers unless others are given; raises `Trouble`."""
-        if tiers is None:
-            tiers = presets.preset(self.preset).tiers
-        plant = Plant(tiers, preset=self.preset, provider=self.provider, tariff=self.tariff)
-        if self.watts is not None:
-            plant.declare_watts(self.watts.idle, self.watts.busy, self.watts.assumed)
-        return plant
 
 
 def declared(text: str) -> Watts:

@@ -86,23 +86,22 @@ def run(
     import msgspec
 
     from desk import headless
-    from desk.plant import presets, settings
+    from desk.plant import settings
+    from desk.plant.plant import Plant
 
     chosen, trouble = settings.load()
     if trouble is not None:
         typer.echo(trouble, err=True)
     try:
-        if preset is not None:
-            chosen = msgspec.structs.replace(chosen, preset=preset)
-        tiers = presets.preset(chosen.preset).tiers
-        if watts is not None:
-            chosen = msgspec.structs.replace(chosen, watts=settings.declared(watts))
+        given = {
+            "preset": preset,
+            "provider": provider and provider.value,
+            "watts": settings.declared(watts) if watts is not None else None,
+        }
+        given = {name: value for name, value in given.items() if value is not None}
+        plant = Plant.of(msgspec.structs.replace(chosen, **given), seed=seed)
     except Trouble as wrong:
         raise typer.BadParameter(str(wrong)) from wrong
-    if provider is not None:
-        chosen = msgspec.structs.replace(chosen, provider=provider.value)
-    plant = chosen.plant(tiers)
-    plant.seed = seed
     signal.signal(signal.SIGTERM, _interrupt)
     with _quietly():
         raise typer.Exit(headless.run(plant, seconds=seconds, json_out=json, strict=strict, shot=shot))
@@ -123,10 +122,10 @@ def replay(
 
         with _quietly():
             raise typer.Exit(headless.replay(recording, json_out=json))
-    from desk.panel.app import open_window
     from desk.verbs.display import require_display
 
     require_display()
+    from desk.panel.app import open_window
 
     raise typer.Exit(open_window(replay=recording))
 

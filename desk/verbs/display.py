@@ -8,7 +8,7 @@ from desk.facts.trouble import Trouble
 
 def require_display() -> None:
     """Say plainly that there is no screen, where Qt would abort the process."""
-    if sys.platform in ("win32", "darwin") or "QT_QPA_PLATFORM" in os.environ:
+    if sys.platform in ("win32", "darwin") or os.environ.get("QT_QPA_PLATFORM"):
         return
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise Trouble(
