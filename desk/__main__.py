@@ -1,40 +1,54 @@
 """The verbs. The children and the bare window start without the libraries that only the other verbs need."""
 
 import sys
+from collections.abc import Callable
 
 from desk.facts.trouble import Trouble
 
 
 def main() -> int:
-    """Dispatch the command line; gives the exit code."""
+    """Do what the command line asks; gives the exit code."""
+    return _tell(_dispatch)
+
+
+def window() -> int:
+    """Open the panel: the bare `desk`, and `token-desk` on a double-click."""
+    return _tell(_open)
+
+
+def _tell(do: Callable[[], int]) -> int:
+    """Trouble is told in words, with exit code 1; any other exception is a bug and shows where."""
     try:
-        match sys.argv[1:]:
-            case []:
-                return window()
-            case ["engine"]:
-                from desk.engine.process import main as engine
-
-                return engine()
-            case ["meter", *_]:
-                from desk.meters.process import main as meter
-
-                return meter()
-            case ["worker", *arguments]:
-                from desk.models.worker import main as worker
-
-                return worker(arguments)
-            case _:
-                from desk.verbs.app import main as verbs
-
-                return verbs()
+        return do()
     except Trouble as trouble:
         if sys.stderr is not None:  # a double-click on Windows has none
             sys.stderr.write(f"{trouble}\n")
         return 1
 
 
-def window() -> int:
-    """Open the panel: the bare `desk`, and `token-desk` on a double-click."""
+def _dispatch() -> int:
+    match sys.argv[1:]:
+        case []:
+            return _open()
+        case ["engine"]:
+            from desk.engine.process import main as engine
+
+            return engine()
+        case ["meter", *_]:
+            from desk.meters.process import main as meter
+
+            return meter()
+        case ["worker", *arguments]:
+            from desk.models.worker import main as worker
+
+            return worker(arguments)
+        case _:
+            from desk.verbs.app import main as verbs
+
+            return verbs()
+
+
+def _open() -> int:
     from desk.verbs.display import require_display
 
     require_display()

@@ -86,10 +86,14 @@ def test_a_slip_in_the_command_is_usage_and_starts_nothing(wrong, home):
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="these systems always have a screen")
-def test_without_a_screen_the_window_says_so_plainly():
+@pytest.mark.parametrize("entry", ["main", "window"])
+def test_without_a_screen_the_window_says_so_plainly(entry):
     none = ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY")
     surroundings = {key: value for key, value in os.environ.items() if key not in none}
-    shown = subprocess.run([sys.executable, "-m", "desk"], capture_output=True, text=True, timeout=60, env=surroundings)
+    program = f"import sys; sys.argv = ['desk']; from desk.__main__ import {entry}; sys.exit({entry}())"
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env=surroundings
+    )
     assert shown.returncode == 1
     assert "DISPLAY" in shown.stderr
     assert "desk run" in shown.stderr
