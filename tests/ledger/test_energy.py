@@ -32,11 +32,11 @@ from desk.facts.happened import (
 )
 from desk.ledger.energy import Busy, Recent
 
-ALONE = dict(busy=0.125, emitted=5)
+ALONE = {"busy": 0.125, "emitted": 5}
 
 
 def ready(tier="Ultra", at=0.0, **settings):
-    lane = dict(model="m", precision="q8", provider="cuda", context=64, slots=4) | settings
+    lane = {"model": "m", "precision": "q8", "provider": "cuda", "context": 64, "slots": 4} | settings
     return LaneReady(t=T0 + at, tier=tier, weights_bytes=1, kv_bytes=1, load_s=0.1, **lane)
 
 
@@ -108,7 +108,7 @@ def test_a_new_meter_process_starts_a_new_count():
 
 
 def test_energy_of_periods_closed_without_the_meter_comes_with_its_time_and_tokens():
-    lane = dict(Ultra=ALONE)
+    lane = {"Ultra": ALONE}
     facts = [run_started(), opened(), first(0.0), read(0.0, (0.0, 0.0)), *steady(1.0, 80.0, **lane)]
     facts += [ChildStale(t=T0 + 1.0, child="meter", age=0.3)]
     facts += [worked(1.0 + beat / 8, **lane) for beat in range(1, 13)]
@@ -128,7 +128,7 @@ def test_energy_of_periods_closed_without_the_meter_comes_with_its_time_and_toke
 
 
 def test_tokens_of_a_gap_that_stays_unknown_are_left_out_of_the_ratio():
-    lane = dict(Ultra=ALONE)
+    lane = {"Ultra": ALONE}
     facts = [run_started(), opened(), first(0.0), read(0.0, (0.0, 0.0)), *steady(1.0, 80.0, **lane)]
     facts += [ChildStale(t=T0 + 1.0, child="meter", age=0.3)]
     facts += [worked(1.0 + beat / 8, **lane) for beat in range(1, 13)]
@@ -216,7 +216,7 @@ def declared(idle=20.0, busy=100.0, at=0.0, assumed=False):
 
 
 def test_declared_watts_follow_the_busy_share():
-    lanes = dict(Free=dict(busy=0.025), Ultra=dict(busy=0.05))
+    lanes = {"Free": {"busy": 0.025}, "Ultra": {"busy": 0.05}}
     facts = [run_started(), opened(source="none", devices=()), declared()]
     facts += [fact for beat in range(1, 9) for fact in (worked(beat / 8, **lanes), read(beat / 8))]
     ledger, closed = fold(*facts)
@@ -325,8 +325,8 @@ def learning():
     yield opened()
     yield read(0.0, (0.0, 0.0))
     yield from steady(2.0, 40.0)
-    yield from steady(2.0, 100.0, start=2.0, joules=80.0, Free=dict(busy=0.125))
-    yield from steady(2.0, 200.0, start=4.0, joules=280.0, Ultra=dict(busy=0.125))
+    yield from steady(2.0, 100.0, start=2.0, joules=80.0, Free={"busy": 0.125})
+    yield from steady(2.0, 200.0, start=4.0, joules=280.0, Ultra={"busy": 0.125})
 
 
 def test_the_floor_is_learned_while_nothing_runs():
@@ -342,7 +342,7 @@ def test_the_floor_is_learned_while_nothing_runs():
 
 def test_shared_ticks_are_split_by_busy_seconds_and_solo_watts():
     # Both busy by turns: 1/4 of the time Free, 3/4 Ultra, at 60 W and 160 W above the floor of 40 W.
-    lanes = dict(Free=dict(busy=0.03125), Ultra=dict(busy=0.09375))
+    lanes = {"Free": {"busy": 0.03125}, "Ultra": {"busy": 0.09375}}
     _, closed = fold(*learning(), *steady(1.0, 175.0, start=6.0, joules=680.0, **lanes))
     period = closed[-1]
     assert period.joules == pytest.approx(87.5)
@@ -355,7 +355,7 @@ def test_shared_ticks_are_split_by_busy_seconds_and_solo_watts():
 
 
 def test_without_solo_watts_the_split_is_by_time_and_says_so():
-    lanes = dict(Free=dict(busy=0.03125), Ultra=dict(busy=0.09375))
+    lanes = {"Free": {"busy": 0.03125}, "Ultra": {"busy": 0.09375}}
     ledger, closed = fold(run_started(), opened(), read(0.0, (0.0, 0.0)), *steady(1.0, 80.0, **lanes))
     assert closed[0].uncalibrated
     assert ledger.standing.uncalibrated
@@ -365,7 +365,7 @@ def test_without_solo_watts_the_split_is_by_time_and_says_so():
 
 
 def test_solo_watts_are_learned_anew_for_a_changed_lane():
-    lanes = dict(Free=dict(busy=0.0625), Ultra=dict(busy=0.0625))
+    lanes = {"Free": {"busy": 0.0625}, "Ultra": {"busy": 0.0625}}
     shared = list(steady(1.0, 150.0, start=6.0, joules=680.0, **lanes))
     _, closed = fold(ready(), *learning(), ready(at=6.0), *shared)
     assert not closed[-1].uncalibrated
@@ -403,7 +403,7 @@ def test_beside_foreign_programs_no_floor_is_learned():
 
 
 def test_the_energy_of_a_run_begins_at_its_first_token():
-    lanes = dict(Ultra=dict(busy=0.0625, emitted=2))
+    lanes = {"Ultra": {"busy": 0.0625, "emitted": 2}}
     ledger, closed = fold(
         run_started(),
         opened(),

@@ -13,7 +13,7 @@ QUIET = (run_started(), opened(source="none", devices=()))
 
 def test_revenue_is_booked_as_tokens_are_delivered():
     _, closed = fold(
-        *QUIET, first(0.1, prompt=20, cached=5), worked(0.5, Ultra=dict(emitted=3), Free=dict(emitted=9)), read(0.5)
+        *QUIET, first(0.1, prompt=20, cached=5), worked(0.5, Ultra={"emitted": 3}, Free={"emitted": 9}), read(0.5)
     )
     tier = closed[0].tiers["Ultra"]
     assert tier.revenue == pytest.approx((3 * 100 + 15 * 10 + 5 * 1) / 1e6)
@@ -25,9 +25,9 @@ def test_a_new_price_holds_for_what_comes_after_it():
     dearer = msgspec.structs.replace(ULTRA, price=Price(output=200.0))
     _, closed = fold(
         *QUIET,
-        worked(0.25, Ultra=dict(emitted=1)),
+        worked(0.25, Ultra={"emitted": 1}),
         TierChanged(t=T0 + 0.25, tier=dearer),
-        worked(0.5, Ultra=dict(emitted=1)),
+        worked(0.5, Ultra={"emitted": 1}),
         read(0.5),
     )
     assert closed[0].tiers["Ultra"].revenue == pytest.approx(300e-6)
@@ -37,15 +37,15 @@ def test_a_new_price_holds_for_what_comes_after_it():
 @pytest.mark.parametrize(
     ("request_", "on_time"),
     [
-        (dict(), True),
-        (dict(reason="length"), True),
-        (dict(reason="stop"), True),
-        (dict(waited=0.5), True),  # a promise is kept at its limit
-        (dict(waited=0.5625), False),
-        (dict(took=2.0), True),  # 20 gaps in 2 s are 10 tokens/s/user
-        (dict(took=2.0625), False),
-        (dict(emitted=1, took=5.0), True),  # one token has no speed
-        (dict(begun=False, emitted=0), False),
+        ({}, True),
+        ({"reason": "length"}, True),
+        ({"reason": "stop"}, True),
+        ({"waited": 0.5}, True),  # a promise is kept at its limit
+        ({"waited": 0.5625}, False),
+        ({"took": 2.0}, True),  # 20 gaps in 2 s are 10 tokens/s/user
+        ({"took": 2.0625}, False),
+        ({"emitted": 1, "took": 5.0}, True),  # one token has no speed
+        ({"begun": False, "emitted": 0}, False),
     ],
 )
 def test_a_request_on_time_keeps_both_promises(request_, on_time):
@@ -75,7 +75,9 @@ def test_a_request_of_an_unknown_tier_broke_no_promise():
 
 def test_latencies_are_kept_as_histograms():
     gaps = {300: 3, 400: 1}
-    ledger, _ = fold(*QUIET, first(0.1, waited=0.25), worked(0.25, Ultra=dict(emitted=5, gaps=gaps)), run_stopped(0.5))
+    ledger, _ = fold(
+        *QUIET, first(0.1, waited=0.25), worked(0.25, Ultra={"emitted": 5, "gaps": gaps}), run_stopped(0.5)
+    )
     tier = ledger.totals().tiers["Ultra"]
     assert tier.gaps == gaps
     assert tier.ttft(0.95) == pytest.approx(0.25, rel=0.011)
@@ -87,7 +89,7 @@ def test_latencies_are_kept_as_histograms():
 def test_rates_run_from_the_first_token():
     ledger, _ = fold(*QUIET, worked(0.25))
     assert ledger.totals().tokens_per_second() is None
-    for fact in (first(0.5), first(0.75), worked(0.75, Ultra=dict(emitted=6), Free=dict(emitted=2)), run_stopped(2.5)):
+    for fact in (first(0.5), first(0.75), worked(0.75, Ultra={"emitted": 6}, Free={"emitted": 2}), run_stopped(2.5)):
         ledger.post(fact)
     totals = ledger.totals()
     assert totals.seconds == pytest.approx(2.0)
@@ -100,7 +102,7 @@ def test_rates_run_from_the_first_token():
 
 def test_energy_costs_what_the_tariff_in_force_says():
     ledger, (period,) = fold(
-        run_started(), opened(), read(0.0, (0.0, 0.0)), worked(0.5, Ultra=dict(busy=0.1)), read(0.5, (0.5, 50.0))
+        run_started(), opened(), read(0.0, (0.0, 0.0)), worked(0.5, Ultra={"busy": 0.1}), read(0.5, (0.5, 50.0))
     )
     assert period.energy_cost == pytest.approx(50 * 0.36 / 3.6e6 * 1.5 * 2.0)
     assert period.tiers["Ultra"].energy_cost == pytest.approx(period.energy_cost * period.tiers["Ultra"].joules / 50)
@@ -123,7 +125,7 @@ def test_the_disclosed_day_of_a_real_factory():
         run_started(tiers=(tier,)),
         opened(source="none", devices=()),
         first(0.1, tier="Free", prompt=608_000 * million, cached=int(0.563 * 608_000 * million)),
-        worked(0.25, Free=dict(emitted=168_000 * million)),
+        worked(0.25, Free={"emitted": 168_000 * million}),
         run_stopped(0.5),
     )
     assert ledger.totals().revenue == pytest.approx(562_027, rel=0.005)

@@ -1,7 +1,7 @@
 """When periods close, and what counts in which."""
 
 import pytest
-from story import FREE, TARIFF, T0, ULTRA, first, fold, opened, read, run_started, run_stopped, slots, steady, worked
+from story import FREE, T0, TARIFF, ULTRA, first, fold, opened, read, run_started, run_stopped, slots, steady, worked
 
 from desk.facts.happened import (
     ChildAnswered,
@@ -47,7 +47,7 @@ def test_a_stale_child_is_not_waited_for_until_it_answers():
     assert period.late == ("engine",)
     assert period.worked == pytest.approx(0.1)
     ledger.post(ChildAnswered(t=T0 + 0.7, child="engine"))
-    ledger.post(worked(0.75, span=0.65, Ultra=dict(emitted=7)))
+    ledger.post(worked(0.75, span=0.65, Ultra={"emitted": 7}))
     (late,) = ledger.post(read(1.1)) + ledger.post(worked(1.1))
     assert late.tiers["Ultra"].emitted == 7  # what came late counts in the open period
     assert late.worked == pytest.approx(0.65 + 0.25 * 0.125 / 0.35, abs=0.1)
@@ -67,7 +67,7 @@ def test_an_engine_that_is_gone_is_known_to_make_nothing():
 def test_last_words_of_a_child_that_has_ended_hold_nothing_up():
     ledger, _ = fold(run_started(), opened(source="none", devices=()), worked(0.1), read(0.1))
     ledger.post(ChildEnded(t=T0 + 0.2, child="engine", exit=0))
-    ledger.post(worked(0.15, Ultra=dict(emitted=1)))
+    ledger.post(worked(0.15, Ultra={"emitted": 1}))
     assert len(ledger.post(read(5.0))) == 10
 
 
@@ -95,7 +95,7 @@ def test_without_children_the_plants_own_facts_move_time_on():
 
 
 def test_work_across_the_end_of_a_period_is_divided_and_stays_whole():
-    lane = dict(busy=0.2, emitted=7, steps=3, prefill=5, queue=2, slots=slots(3), gaps={7: 6})
+    lane = {"busy": 0.2, "emitted": 7, "steps": 3, "prefill": 5, "queue": 2, "slots": slots(3), "gaps": {7: 6}}
     _, closed = fold(
         run_started(), opened(source="none", devices=()), worked(0.75, span=0.5, Ultra=lane), read(1.0), worked(1.0)
     )
@@ -110,7 +110,7 @@ def test_work_across_the_end_of_a_period_is_divided_and_stays_whole():
 
 def test_a_beat_belongs_to_the_period_that_it_ends():
     _, closed = fold(
-        run_started(), opened(source="none", devices=()), worked(0.5, Free=dict(emitted=2, gaps={1: 2})), read(0.5)
+        run_started(), opened(source="none", devices=()), worked(0.5, Free={"emitted": 2, "gaps": {1: 2}}), read(0.5)
     )
     assert closed[0].tiers["Free"].emitted == 2
     assert closed[0].tiers["Free"].gaps == {1: 2}
@@ -121,7 +121,7 @@ def test_a_silent_period_repeats_queue_and_slots():
         run_started(),
         opened(source="none", devices=()),
         read(0.1),
-        worked(0.5, Ultra=dict(queue=4, slots=slots(2))),
+        worked(0.5, Ultra={"queue": 4, "slots": slots(2)}),
         ChildStale(t=T0 + 0.6, child="engine", age=0.3),
         read(1.1),
     )
@@ -130,7 +130,7 @@ def test_a_silent_period_repeats_queue_and_slots():
 
 def test_the_end_of_a_run_closes_what_is_open_and_the_grid_goes_on():
     ledger, closed = fold(
-        run_started(), opened(), *steady(0.75, 80.0, Ultra=dict(emitted=1)), first(0.7), run_stopped(0.875)
+        run_started(), opened(), *steady(0.75, 80.0, Ultra={"emitted": 1}), first(0.7), run_stopped(0.875)
     )
     assert [(p.start, p.end) for p in closed] == [(0.0, 0.5), (0.5, 0.875)]
     totals = ledger.totals()
@@ -151,7 +151,7 @@ def test_a_run_that_ends_at_a_periods_end_has_no_empty_rest():
 
 
 def test_a_new_run_starts_afresh():
-    story = [run_started(), opened(), *steady(2.0, 90.0, Ultra=dict(busy=0.1, emitted=3)), first(1.0)]
+    story = [run_started(), opened(), *steady(2.0, 90.0, Ultra={"busy": 0.1, "emitted": 3}), first(1.0)]
     ledger, closed = fold(Noted(t=1.0, text="before"), *story)
     again, fresh = fold(*story)
     assert closed[-len(fresh) :] == fresh
@@ -173,7 +173,7 @@ def test_facts_from_before_the_run_count_from_its_start():
         run_started(),
         opened(),
         read(0.0, (-0.5, 0.0)),
-        worked(0.25, span=0.5, Free=dict(emitted=4)),
+        worked(0.25, span=0.5, Free={"emitted": 4}),
         worked(0.5),
         read(0.5, (0.5, 100.0)),
     )
@@ -187,7 +187,7 @@ def test_work_of_a_lane_without_a_tier_is_counted_and_worth_nothing():
         run_started(),
         opened(source="none", devices=()),
         first(0.2, tier="Odd"),
-        worked(0.5, Odd=dict(emitted=3)),
+        worked(0.5, Odd={"emitted": 3}),
         read(0.5),
     )
     assert closed[0].tiers["Odd"].emitted == 3

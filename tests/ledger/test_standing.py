@@ -69,7 +69,7 @@ def test_a_lane_goes_through_its_states():
 def test_an_ended_engine_closes_its_lanes_but_keeps_why_one_failed():
     standing, marks = seen(
         run_started(),
-        worked(0.1, Ultra=dict(queue=3, slots=slots(2)), Free=dict(queue=1)),
+        worked(0.1, Ultra={"queue": 3, "slots": slots(2)}, Free={"queue": 1}),
         LaneFailed(t=T0, tier="Free", cause="No room.", remedy="Fewer slots."),
         ChildEnded(t=T0, child="engine", exit=0),
     )
