@@ -130,7 +130,8 @@ class Child:
     def _hear(self, pipe: IO[bytes]) -> None:
         with pipe:
             for line in iter(lambda: pipe.readline(LONGEST_LINE), b""):
-                self._inbox.put((self, line))
+                if line.endswith(b"\n"):  # else it is torn: its writer died over it
+                    self._inbox.put((self, line))
         self._inbox.put((self, None))
 
     def _listen(self, pipe: IO[bytes]) -> None:

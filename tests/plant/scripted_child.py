@@ -83,6 +83,8 @@ class Engine:
                 case Pause():
                     self.paused = True
                     say(Paused(t=now()))
+                    if behaviour == "crashes once paused" and once(verb):
+                        os._exit(5)
                 case Resume():
                     self.paused = False
                     say(Resumed(t=now()))
@@ -160,8 +162,15 @@ def misbehave():
             os._exit(3)
         case "crashes once" if once(verb):
             os.kill(os.getpid(), signal.SIGKILL)
-        case "hangs once" if once(verb):
+        case "crashes hard":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "dies over a line":
+            out.write(b'{"fact":"worked","t":1.0,"sp')
+            os._exit(5)
+        case "hangs":
             os.kill(os.getpid(), signal.SIGSTOP)  # silent, and deaf to everything but a kill
+        case "hangs once" if once(verb):
+            os.kill(os.getpid(), signal.SIGSTOP)
         case "will not leave":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             while True:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from scripted_plant import LIMITS, PATIENCE_S
+from scripted_plant import LIMITS, PATIENCE_S, Watched, script
 
 from desk import journal
 from desk.facts import places
@@ -120,6 +120,13 @@ class TestRun:
         assert cause in ended.cause
         assert ended.remedy
         assert not watched.of(ChildStarted, child="engine")
+
+    def test_stop_at_once_ends_the_run_before_anything_was_started(self, open_plant):
+        watched = open_plant()
+        watched.plant.start()
+        watched.plant.stop()
+        assert watched.until_kind(RunStopped).reason == "stopped"
+        a_run(watched)
 
     def test_stop_while_building_ends_the_run(self, open_plant, tmp_path):
         watched = open_plant(worker="hangs once")
@@ -234,6 +241,44 @@ class TestSupervision:
         watched.until_kind(Read)
         assert not watched.of(ChildStale)
         assert not watched.of(ChildEnded)
+
+    def test_an_engine_that_crashed_while_paused_comes_back_paused(self, open_plant):
+        watched = open_plant(engine="crashes once paused")
+        watched.plant.start()
+        watched.until_kind(LaneReady)
+        watched.plant.pause()
+        watched.until_kind(ChildEnded, child="engine")
+        watched.until_kind(ChildStarted, child="engine")
+        watched.until_kind(Paused)
+        assert watched.until_kind(Worked).lanes[0].emitted == 0
+
+    def test_a_meter_that_keeps_crashing_is_started_more_carefully(self, tiers):
+        lines = []
+
+        def argv(verb, *arguments):
+            lines.append([verb, *arguments])
+            return script(meter="crashes hard")(verb)
+
+        with Plant(tiers, argv=argv, limits=LIMITS) as plant:
+            Watched(plant).until_kind(ChildGivenUp, child="meter")
+        assert lines == [["meter"], ["meter"], ["meter", "--bare"]]
+
+    def test_a_meter_that_keeps_hanging_is_started_without_its_source(self, tiers):
+        lines = []
+
+        def argv(verb, *arguments):
+            lines.append([verb, *arguments])
+            return script(meter="hangs")(verb)
+
+        with Plant(tiers, argv=argv, limits=LIMITS) as plant:
+            Watched(plant).until_kind(ChildGivenUp, child="meter")
+        assert lines == [["meter"], ["meter"], ["meter", "--without", "rapl"]]
+
+    def test_a_line_that_its_writer_died_over_is_left_out(self, open_plant):
+        watched = open_plant(engine="dies over a line")
+        watched.plant.start()
+        watched.until_kind(ChildEnded, child="engine")
+        assert not watched.of(Troubled)
 
     def test_a_meter_given_up_leaves_the_run_going_and_can_be_tried_again(self, open_plant):
         watched = open_plant(meter="crashes")
