@@ -1,7 +1,6 @@
 """The way in: a window painted first, everything that takes time to import afterwards."""
 
 import importlib
-import os
 import signal
 import sys
 import threading
@@ -19,10 +18,10 @@ LATE = "desk.panel.heartbeat"
 
 
 def open_window(replay: Path | None = None) -> int:
-    """Open the panel on this machine's factory, or on a recording, and return the exit code when it is closed."""
-    if why := _no_display():
-        print(why, file=sys.stderr)  # noqa: T201 the window's only way to speak without a screen
-        return 1
+    """Open the panel on this machine's factory, or on a recording; gives the exit code when it is closed.
+
+    There must be a screen: Qt aborts the process where there is none.
+    """
     application = dressed_application()
     settings, trouble = load()
     window = Window("live" if replay is None else "replay", Theme(settings.theme))
@@ -33,7 +32,7 @@ def open_window(replay: Path | None = None) -> int:
         lambda module: window.ordered(lambda: module.furnish(window, replay, settings, trouble)),
         Qt.ConnectionType.QueuedConnection,
     )
-    late.failed.connect(_raise)
+    late.failed.connect(lambda error: _die(application, error), Qt.ConnectionType.QueuedConnection)
     window.painted.connect(late.start)
     window.show()
     code = application.exec()
@@ -51,15 +50,6 @@ def dressed_application() -> QApplication:
     application.setDesktopFileName("token-desk")
     prepare(application)
     return application
-
-
-def _no_display() -> str:
-    """Why no window can be shown, as one sentence; empty where one can. Without this, Qt would abort the process."""
-    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
-        return ""
-    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        return ""
-    return "There is no display to open a window on. Use `desk run` for a run without a screen, or `desk shot`."
 
 
 class _LateImport(QObject):
@@ -89,8 +79,10 @@ class _LateImport(QObject):
             self.done.emit(module)
 
 
-def _raise(error: BaseException) -> None:
-    raise error
+def _die(application: QApplication, error: BaseException) -> None:
+    """A part of the program cannot be loaded: that is a bug, so show where, and do not leave an empty window."""
+    sys.excepthook(type(error), error, error.__traceback__)
+    application.exit(1)
 
 
 def _close_on_signals(window: Window) -> None:

@@ -171,7 +171,7 @@ class Footer(QWidget):
         self.follow.setChecked(True)
         self.follow.setToolTip("Charts follow the present  F")
         self.follow.toggled.connect(self.follow_chosen)
-        self._totals = QLabel()
+        self._totals = Label(theme)
         self._totals.setTextFormat(Qt.TextFormat.RichText)
         self._totals.setAccessibleName("Run so far")
         row = QHBoxLayout(self)
@@ -223,8 +223,8 @@ class Footer(QWidget):
         body = "&nbsp;&nbsp;&nbsp;&nbsp;".join(f"<b>{part}</b>" for part in parts)
         tail = ""
         if shown.recording_bytes is not None:
-            sign = "●" if shown.mode == "live" and shown.state in ("running", "paused", "opening") else "○"
-            word = "recording" if shown.mode == "live" else "recorded"
+            writing = shown.mode == "live" and shown.state in ("opening", "running", "paused")
+            sign, word = ("●", "recording") if writing else ("○", "recorded")
             tail = f"&nbsp;&nbsp;&nbsp;&nbsp;{sign} <b>{word} {numbers.bytes(shown.recording_bytes)}</b>"
         elif shown.state == "idle":
             body, head = f'<span style="color:{tokens.mut}">not recording: no run</span>', ""

@@ -146,7 +146,9 @@ def _provider(standing: Standing) -> str:
         return ""
     if engine.provider == "cuda":
         return f"CUDA ✓  {engine.runtime}".strip()
-    return f"CPU ({engine.cause})" if engine.cause else "CPU"
+    # The cause is a sentence; here its first clause will do, the rest stands in the tool tip of the machine.
+    cause = engine.cause.split(",")[0].rstrip(".")
+    return f"CPU ({cause[:1].lower()}{cause[1:]})" if cause else "CPU"
 
 
 def _device(standing: Standing, numbers: Numbers) -> str:
@@ -181,7 +183,7 @@ def meter_in_words(standing: Standing) -> str:
 
 def _values(books: Books, numbers: Numbers, window_s: float) -> tuple[Value, ...]:
     standing, board = books.ledger.standing, books.board
-    running = standing.run is not None
+    state = _state(standing)
     quality = _quality(standing)
     rate = board.value("tokens_per_second", None, HEADLINE_S)
     watts = board.value("watts", None, HEADLINE_S)
@@ -190,7 +192,7 @@ def _values(books: Books, numbers: Numbers, window_s: float) -> tuple[Value, ...
     money = board.value("revenue_per_hour", None, HEADLINE_S)
     on_time_money = board.value("on_time_revenue_per_hour", None, window_s)
     on_time = board.value("on_time_share", None, window_s)
-    no_watts = "no source of watts; declare them on the card of power"
+    no_watts = "needs a source of watts"
     tariff = standing.tariff
     price = f"{tariff.dollars_per_kwh:g} $/kWh" if tariff else "no price of energy"
     hourly = None if watts is None or tariff is None else watts / 1000 * tariff.dollars_per_kwh
@@ -203,7 +205,7 @@ def _values(books: Books, numbers: Numbers, window_s: float) -> tuple[Value, ...
             "tok/s",
             rate,
             _known(rate, "measured"),
-            "all tiers, 10 s" if rate is not None else "no token yet" if running else "no run yet",
+            "all tiers, 10 s" if rate is not None else _NO_RATE[state],
             _spark(board, "tokens_per_second"),
         ),
         Value(
@@ -241,7 +243,7 @@ def _values(books: Books, numbers: Numbers, window_s: float) -> tuple[Value, ...
             "$/h",
             money,
             _known(money, "assumed"),
-            _revenue_note(money, on_time_money, numbers) if money is not None else "needs tokens; prices are set",
+            _revenue_note(money, on_time_money, numbers) if money is not None else _NO_RATE[state],
             _spark(board, "revenue_per_hour"),
         ),
         Value(
@@ -254,6 +256,15 @@ def _values(books: Books, numbers: Numbers, window_s: float) -> tuple[Value, ...
             _spark(board, "on_time_share"),
         ),
     )
+
+
+_NO_RATE = {
+    "idle": "no run yet; prices are set",
+    "opening": "no token yet",
+    "running": "no token in the last seconds",
+    "paused": "paused",
+    "stopped": "the run has ended",
+}
 
 
 def _known(value: float | None, provenance: Provenance) -> Provenance:
@@ -316,14 +327,16 @@ def _tiers(books: Books, window_s: float) -> tuple[TierLine, ...]:
     for name, tier in standing.tiers.items():
         lane = standing.lanes.get(name)
         word = {"loading": "loading", "draining": "draining", "failed": "failed"}.get(lane.state if lane else "", "")
+        rate = board.value("tokens_per_second", name, HEADLINE_S)
+        # Percentiles last longer than rates: what no longer makes tokens is neither quick nor late.
         lines.append(
             TierLine(
                 tier,
                 word,
-                board.value("tokens_per_second", name, HEADLINE_S),
-                board.value("tokens_per_second_per_user", name, HEADLINE_S),
-                board.value("ttft_p95", name, window_s),
-                lane.queue if lane and standing.running else None,
+                rate,
+                None if rate is None else board.value("tokens_per_second_per_user", name, HEADLINE_S),
+                None if rate is None else board.value("ttft_p95", name, window_s),
+                lane.queue if lane and standing.run else None,
                 board.value("revenue_per_hour", name, HEADLINE_S),
                 board.value("on_time_share", name, window_s),
                 board.value("tokens_per_joule", name, HEADLINE_S),
@@ -436,8 +449,7 @@ def _notices(books: Books, window_s: float, numbers: Numbers) -> tuple[Notice, .
     for name, lane in standing.lanes.items():
         if lane.state == "failed":
             notices.append(Notice(f"{name} does not run: {lane.cause}", lane.remedy, severe=True, tier=name))
-    if standing.running:
-        notices.extend(_misses(books, window_s, numbers))
+    notices.extend(_misses(books, window_s, numbers))
     if standing.troubles:
         last = standing.troubles[-1]
         notices.append(Notice(last.cause, last.remedy))
@@ -454,6 +466,7 @@ def _misses(books: Books, window_s: float, numbers: Numbers) -> list[Notice]:
             cause = f"{line.tier.name} gives its first token later than {promise.ttft_s:g} s"
         else:
             continue
-        waiting = f"{numbers.count(line.queue)} requests wait. " if line.queue else ""
-        notices.append(Notice(cause, f"{waiting}Lower its load or raise its share.", tier=line.tier.name))
+        waiting = f"{numbers.count(line.queue)} {'request waits' if line.queue == 1 else 'requests wait'}. "
+        remedy = f"{waiting if line.queue else ''}Lower its load or raise its share."
+        notices.append(Notice(cause, remedy, tier=line.tier.name))
     return notices

@@ -81,6 +81,8 @@ class RunBar(QWidget):
         self._speed.setAccessibleName("Speed of the replay")
         self._speed.addItems([f"{speed} ×" for speed in SPEEDS])
         self._speed.activated.connect(lambda index: self.pace.emit(float(SPEEDS[index])))
+        self._theme.changed.connect(self._dress_slider)
+        self._dress_slider()
         row.addWidget(self._slider)
         row.addWidget(self._speed)
 
@@ -100,6 +102,16 @@ class RunBar(QWidget):
         if not self._slider.isSliderDown():
             self._slider.setValue(round(player.position * 10))
         self._dress()
+
+    def _dress_slider(self) -> None:
+        tokens = self._theme.palette
+        self._slider.setStyleSheet(
+            f"QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {tokens.track}; }}"
+            f"QSlider::sub-page:horizontal {{ height: 4px; border-radius: 2px; background: {tokens.soft}; }}"
+            f"QSlider::handle:horizontal {{ width: 14px; margin: -5px 0; border-radius: 7px;"
+            f" background: {tokens.text}; }}"
+            f"QSlider::handle:horizontal:focus {{ border: 2px solid {tokens.mut}; width: 10px; }}"
+        )
 
     def _dress(self) -> None:
         state = self._shown.state

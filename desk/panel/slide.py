@@ -1,5 +1,6 @@
 """The slide: one moment of a run composed for a 16:9 picture, every figure with its provenance in its own box."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -13,13 +14,18 @@ from desk.panel.look import Books, setting_of
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Provenance, Shown, Value
 from desk.panel.statusline import badge_words, date_of
-from desk.panel.strips import FLOOR, StripChart
+from desk.panel.strips import StripChart, StripSpec
 from desk.panel.theme import Theme, font
 
 SIZE = (960, 540)
 EDGE = 40
 KEYS = ("tokens_per_second", "watts", "tokens_per_joule", "revenue_per_hour")
-CHARTS = tuple(spec for spec in FLOOR if spec.figure in ("tokens_per_second", "revenue_per_hour"))
+CHARTS = (
+    StripSpec("tokens_per_second", "Tokens per second", "tok/s", "", 184, stacked=True),
+    StripSpec("revenue_per_hour", "Implied revenue", "$/h", "", 184, stacked=True),
+)
+NOTES = {"tokens_per_joule": "same as tok/s per W", "revenue_per_hour": "list price; nothing was sold"}
+"""Shorter words than on the Floor: boxes are narrower, and half sentences do not belong on slides."""
 BADGES: dict[Provenance, str] = {"measured": "solid", "derived": "outlined"}
 COUNTS = ("no tiers", "one tier", "two tiers", "three tiers", "four tiers", "five tiers", "six tiers", "seven tiers")
 
@@ -34,7 +40,7 @@ class Slide(QWidget):
         self.setFixedSize(*SIZE)
         self.setFont(font(12))
         half = (SIZE[0] - 2 * EDGE - 24) // 2
-        setting = setting_of(books, shown, window_s, 3.0)
+        setting = replace(setting_of(books, shown, window_s, 3.0), notes={spec.figure: "" for spec in CHARTS})
         for place, spec in enumerate(CHARTS):
             chart = StripChart(theme, numbers, (spec,), self)
             chart.setGeometry(EDGE + place * (half + 24), 202, half, 240)
@@ -81,7 +87,8 @@ class Slide(QWidget):
         self._say(painter, left - 1, box.top() + 55, text, big, "mut" if text == DASH else "text")
         if text != DASH:
             self._say(painter, left + _width(big, text) + 6, box.top() + 55, value.unit, font(14), "mut")
-        self._say(painter, left, box.top() + 75, value.note, font(11), "mut", box.width() - 26)
+        note = value.note if value.value is None else NOTES.get(value.key, value.note)
+        self._say(painter, left, box.top() + 75, note, font(11), "mut", box.width() - 26)
 
     def _paint_foot(self, painter: QPainter) -> None:
         theme, shown = self._theme, self._shown

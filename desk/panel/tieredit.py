@@ -62,7 +62,7 @@ FIELDS = (
     Field("price.cached", "Cached input", "$/Mtok"),
     Field("price.output", "Output price", "$/Mtok"),
     Field("users", "Users", whole=True),
-    Field("share", "Share", "of 1"),
+    Field("share", "Share", "weight"),
     Field("promise.tokens_per_second_per_user", "Speed ≥", "tok/s", optional=True),
     Field("promise.ttft_s", "First token ≤", "s", optional=True),
     Field("context", "Context", "tokens", whole=True, drains=True),
@@ -141,6 +141,7 @@ class TierEdit(Card):
             f"QLabel {{ color: {tokens.soft}; }}"
             f'QLabel[refused="true"] {{ color: {tokens.text}; font-weight: 600; }}'
             f'QLineEdit[refused="true"] {{ border-color: {tokens.warn}; background: {tokens.warnbg}; }}'
+            "QComboBox { padding: 0 2px 0 8px; }"
             f'QLineEdit[waiting="true"], QComboBox[waiting="true"] {{ color: {tokens.mut}; font-style: italic; }}'
         )
 

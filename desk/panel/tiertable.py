@@ -149,11 +149,11 @@ class _Page:
         self._wide = width >= 540
         self.money = right
         self.queue = right - 46
-        self.ttft = self.queue - 42
-        self.speed = self.ttft - (96 if self._wide else 82)
-        self.rate = self.speed - (88 if self._wide else 70)
+        self.ttft = self.queue - (50 if self._wide else 42)
+        self.speed = self.ttft - (96 if self._wide else 84)
+        self.rate = self.speed - (96 if self._wide else 84)
         self.joule = self.rate - 56 if self._wide else None
-        self.bar = (PAD + 94, (self.joule or self.rate) - (60 if self._wide else 46))
+        self.bar = (PAD + 94, (self.joule or self.rate) - (60 if self._wide else 42))
 
     def head(self, note: str) -> None:
         self._say(PAD, 26, "Tiers", font(14, 600), "text", left=True)
@@ -223,7 +223,7 @@ class _Page:
     # ---- parts
 
     def _on_time(self, top: float, share: float | None, *, warn: bool) -> None:
-        left, right = self.bar[0], self.bar[1] - 28
+        left, right = self.bar[0], self.bar[1] - 34
         track = QRectF(left, top + 16, max(right - left, 8), TRACK)
         paint_fill(self._painter, self._theme, track, share, tick=ON_TIME, token="warn" if warn else "mut")
         text = DASH if share is None else self._numbers.fixed(100 * share)
@@ -233,7 +233,9 @@ class _Page:
         self, edge: float, base: float, value: str, sign: str, promised: float | None, bad: bool, *, whole: bool = False
     ) -> None:
         """A value and, smaller beside it, its promise, which keeps its own column so that values align."""
-        text = "" if promised is None else f"{sign} {promised:g}" if whole else f"{sign} {promised:.2f}"
+        text = (
+            "" if promised is None else f"{sign} {promised:g}" if whole or promised >= 10 else f"{sign} {promised:.2f}"
+        )
         self._say(edge, base, text, font(11), "soft")
         self._say(edge - 38, base, value, font(13, 600), "warn" if bad else "text")
 

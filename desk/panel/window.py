@@ -79,6 +79,8 @@ class Window(QWidget):
 
     def _dress(self) -> None:
         self.theme.dress(self)
+        # Dialogs and lists open in windows of their own, which ask the application.
+        QApplication.setPalette(self.palette())
         self.update()
 
     # ---- keys
