@@ -219,7 +219,8 @@ class Ledger:
             if stop is None and not self._over(end):
                 return closed
             if stop is not None and stop < end:
-                if stop > self._start:
+                self._gather()
+                if stop > self._start or self._cell in self._cells:
                     closed.append(self._settle(stop))
                 return closed
             closed.append(self._settle(end))
@@ -231,6 +232,16 @@ class Ledger:
         if "meter" not in self._heard or self._read_until > end + PATIENCE_S:
             return True
         return self._energy.known_until(self.standing.counted) >= end
+
+    def _gather(self) -> None:
+        """The end of the run takes in all that was recorded before it, whatever its stamp."""
+        for cell in sorted(cell for cell in self._cells if cell > self._cell):
+            later, period = self._cells.pop(cell), self._at(self._cell)
+            for name, tier in later.tiers.items():
+                self._tier(period, name).add(tier)
+            period.worked += later.worked
+            period.events += later.events
+            period.devices |= later.devices
 
     def _settle(self, end: float) -> Period:
         period = self._at(self._cell)

@@ -417,7 +417,7 @@ def test_the_energy_of_a_run_begins_at_its_first_token():
     assert totals.joules == pytest.approx(1.875 * 80.0)
     assert totals.tiers["Ultra"].joules == pytest.approx(1.875 * 80.0)
     assert totals.covered == pytest.approx(1.875)
-    assert sum(p.joules for p in closed) == pytest.approx(240.0)
+    assert sum(p.joules or 0.0 for p in closed) == pytest.approx(240.0)
     assert totals.energy_cost == pytest.approx(150.0 * 3e-7)
     assert totals.tiers["Ultra"].energy_cost == pytest.approx(150.0 * 3e-7)
     assert ULTRA.name in totals.tiers

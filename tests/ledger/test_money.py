@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from story import FREE, T0, ULTRA, finished, first, fold, opened, read, run_started, run_stopped, worked
+from story import FREE, T0, ULTRA, finished, first, fold, opened, read, run_started, run_stopped, steady, worked
 
 from desk.facts.happened import TariffChanged, TierChanged
 from desk.facts.tiers import Price, Promise, Tariff
@@ -129,3 +129,11 @@ def test_the_disclosed_day_of_a_real_factory():
         run_stopped(0.5),
     )
     assert ledger.totals().revenue == pytest.approx(562_027, rel=0.005)
+
+
+def test_energy_without_a_tariff_costs_nobody_knows_what():
+    ledger, _ = fold(opened(), first(0.0), read(0.0, (0.0, 0.0)), *steady(1.0, 80.0, Ultra={"busy": 0.1}))
+    totals = ledger.totals()
+    assert totals.joules == pytest.approx(80.0)
+    assert totals.energy_cost is None
+    assert totals.tiers["Ultra"].energy_cost is None

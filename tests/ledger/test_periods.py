@@ -150,6 +150,34 @@ def test_a_run_that_ends_at_a_periods_end_has_no_empty_rest():
     assert closed[-1].events[0].text == "Run ended: stopped"
 
 
+def test_the_end_of_a_run_takes_in_all_that_was_recorded_before_it():
+    ledger, closed = fold(
+        run_started(),
+        opened(source="none", devices=()),
+        worked(1.0, Ultra={"emitted": 4}),
+        read(1.25),
+        first(1.0),  # its period has closed
+        worked(2.25, span=1.0, Ultra={"emitted": 8, "gaps": {5: 8}, "queue": 3}, Odd={"emitted": 1}),
+        Noted(t=T0 + 1.75, text="here"),
+        run_stopped(1.25),  # stamped before, written after
+    )
+    assert [(p.start, p.end) for p in closed] == [(0.0, 0.5), (0.5, 1.0), (1.0, 1.25)]
+    totals = ledger.totals()
+    assert (totals.tokens_in, totals.tokens_out) == (20, 13)
+    assert totals.tiers["Ultra"].gaps == {5: 8}
+    assert closed[-1].tiers["Ultra"].queue == 3
+    assert [event.text for event in closed[-1].events] == ["Run ended: stopped", "here"]
+    assert set(closed[-1].devices) == {"gpu0"}
+
+
+def test_facts_that_come_after_their_period_still_count_at_the_very_end():
+    ledger, closed = fold(
+        run_started(), opened(source="none", devices=()), worked(0.5), read(0.5), first(0.5), run_stopped(0.5)
+    )
+    assert [(p.start, p.end) for p in closed] == [(0.0, 0.5), (0.5, 0.5)]
+    assert ledger.totals().tokens_in == 20
+
+
 def test_a_new_run_starts_afresh():
     story = [run_started(), opened(), *steady(2.0, 90.0, Ultra={"busy": 0.1, "emitted": 3}), first(1.0)]
     ledger, closed = fold(Noted(t=1.0, text="before"), *story)
