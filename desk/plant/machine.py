@@ -1,5 +1,6 @@
 """What the computer is, for the first line of a recording: nothing that names its owner."""
 
+import functools
 import os
 import platform
 import subprocess
@@ -11,6 +12,7 @@ import psutil
 from desk.facts.happened import Machine
 
 
+@functools.cache
 def this_machine() -> Machine:
     """The machine as it stands in `RunStarted`. `cores` are the logical ones this program may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

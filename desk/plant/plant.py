@@ -1,14 +1,13 @@
 """The plant: starts and watches the children, merges their facts, and holds the pen.
 
-One thread, the pen, does everything: it takes lines and wishes in the order in which they arrive, so that the file, the
-standing facts and what `drain` gives can never disagree. Every public method returns at once.
+One thread does everything: it takes the children's lines and the user's wishes in the order in which they arrive and
+writes them down with one pen, so that the file, what stands and what `drain` gives can never disagree.
 """
 
 import contextlib
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -16,21 +15,13 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import msgspec
-
 from desk import __version__
-from desk.facts import places
-from desk.facts.codec import decode_fact, encode
+from desk.facts.codec import decode_fact
 from desk.facts.happened import (
     AnyFact,
-    ChildGivenUp,
     ChildStale,
-    ChildStarted,
     JobEnded,
-    MeterOpened,
     Noted,
-    Paused,
-    Resumed,
     RunStarted,
     RunStopped,
     TariffChanged,
@@ -43,10 +34,10 @@ from desk.facts.happened import Child as Role
 from desk.facts.orders import AnyOrder, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
 from desk.facts.tiers import Provider, Tariff, Tier
 from desk.facts.trouble import Trouble
-from desk.journal import Journal
 from desk.models import store
 from desk.plant import children, presets
 from desk.plant.machine import this_machine
+from desk.plant.pen import Pen
 from desk.plant.settings import Settings
 from desk.plant.supervision import ENGINE, METER, REMEDIES, WORKER, Limits, Supervisor
 
@@ -90,14 +81,8 @@ class Plant:
         self.provider: Provider = provider
         self.scenario = scenario
         self.seed = seed
-        self._recording: Path | None = None
         self._argv = argv
-        self._tiers = {tier.name: tier for tier in tiers}
-        self._tariff = tariff or Tariff()
-        self._watts: WattsDeclared | None = None
-        self._meter_opened: MeterOpened | None = None
-        self._meter_given_up: ChildGivenUp | None = None
-        self._paused = False
+        self._pen = Pen(tiers, tariff or Tariff())
         self._watched = Watch()
 
         self._running = False
@@ -107,20 +92,18 @@ class Plant:
         self._job_ended = False
         self._preparing = False
         self._started = 0.0
-        self._journal: Journal | None = None
-        self._compressing: list[threading.Thread] = []
 
         self._inbox: SimpleQueue = SimpleQueue()
-        self._outbox: deque[AnyFact] = deque()
         self._garbled: set[int] = set()
         self._closing = False
-        self._pen = threading.Thread(target=self._write_on, name="pen", daemon=True)
+        self._bug: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="pen", daemon=True)
         limits = {"engine": ENGINE, "meter": METER, "worker": WORKER} | (limits or {})
         self._engine = Supervisor(
-            "engine", limits["engine"], self._inbox, self._record, self._engine_settled, self._greet_engine
+            "engine", limits["engine"], self._inbox, self._pen.write, self._engine_settled, self._greet_engine
         )
-        self._meter = Supervisor("meter", limits["meter"], self._inbox, self._record)
-        self._worker = Supervisor("worker", limits["worker"], self._inbox, self._record, self._worker_settled)
+        self._meter = Supervisor("meter", limits["meter"], self._inbox, self._pen.write)
+        self._worker = Supervisor("worker", limits["worker"], self._inbox, self._pen.write, self._worker_settled)
         self._all = (self._engine, self._meter, self._worker)
 
     @classmethod
@@ -136,25 +119,21 @@ class Plant:
 
     def drain(self) -> list[AnyFact]:
         """The facts since the last call, in journal order."""
-        facts = []
-        while self._outbox:
-            facts.append(self._outbox.popleft())
-        return facts
+        if self._bug is not None:
+            raise RuntimeError("the plant broke") from self._bug
+        return self._pen.drain()
 
     @property
     def recording(self) -> Path | None:
         """The file of the last run, compressed where that has been done; `None` before the first."""
-        if self._recording is None:
-            return None
-        compressed = self._recording.with_suffix(".jsonl.gz")
-        return compressed if compressed.is_file() else self._recording
+        return self._pen.recording
 
-    # ---- controls: each puts a wish before the pen and returns at once
+    # ---- controls: each puts a wish into the inbox and returns at once
 
     def open(self) -> None:
-        """Start the pen and the meter; tiers, tariff and declared watts follow as facts."""
+        """Start work and the meter; tiers, tariff and declared watts follow as facts."""
         self._wish(self._open)
-        self._pen.start()
+        self._thread.start()
 
     def start(self) -> None:
         """Begin a run: build what is missing, then start the engine."""
@@ -183,14 +162,14 @@ class Plant:
         self._wish(partial(self._equip, tuple(tiers), preset))
 
     def retariff(self, tariff: Tariff) -> None:
-        self._wish(lambda: self._record(TariffChanged(t=now(), tariff=tariff)))
+        self._wish(lambda: self._pen.write(TariffChanged(t=now(), tariff=tariff)))
 
     def declare_watts(self, idle: float, busy: float, assumed: bool = False) -> None:
-        self._wish(lambda: self._record(WattsDeclared(t=now(), idle=idle, busy=busy, assumed=assumed)))
+        self._wish(lambda: self._pen.write(WattsDeclared(t=now(), idle=idle, busy=busy, assumed=assumed)))
 
     def note(self, text: str) -> None:
         """Set a mark on the event lane."""
-        self._wish(lambda: self._record(Noted(t=now(), text=text)))
+        self._wish(lambda: self._pen.write(Noted(t=now(), text=text)))
 
     def watch(self, tier: str | None, request: int | None = None) -> None:
         """Have the text of one request of a tier written, or of none."""
@@ -202,13 +181,12 @@ class Plant:
 
     def close(self) -> None:
         """End the run and all children; returns within two seconds, whatever they do."""
-        if not self._pen.is_alive():
+        if not self._thread.is_alive():
             return
         deadline = now() + CLOSE_S
         self._wish(self._close)
-        self._pen.join(CLOSE_S)
-        for thread in self._compressing:
-            thread.join(max(0.0, deadline - now()))
+        self._thread.join(CLOSE_S)
+        self._pen.wait_until_put_away(deadline)
 
     def __enter__(self) -> Self:
         self.open()
@@ -219,27 +197,37 @@ class Plant:
     ) -> None:
         self.close()
 
-    # ---- the pen
+    # ---- the thread
 
     def _wish(self, wish: Callable[[], None]) -> None:
         self._inbox.put(wish)
 
-    def _write_on(self) -> None:
-        awake = now()
-        while not (self._closing and all(supervisor.gone for supervisor in self._all)):
-            with contextlib.suppress(Empty):
-                self._take(self._inbox.get(timeout=TICK_S))
-            # Everything that arrived is heard before anyone is judged by silence.
-            for _ in range(self._inbox.qsize()):
-                self._take(self._inbox.get())
-            moment = now()
+    def _work(self) -> None:
+        try:
+            awake = now()
+            while not (self._closing and all(supervisor.gone for supervisor in self._all)):
+                awake = self._turn(awake)
+        except BaseException as bug:
+            self._bug = bug  # shown by whoever drains
             for supervisor in self._all:
-                if moment - awake > 4 * TICK_S:
-                    supervisor.excuse(moment)
-                supervisor.watch(moment)
-            if self._preparing and (self._meter_opened or self._meter_given_up or moment > self._started + METER_S):
-                self._prepare()
-            awake = moment
+                if supervisor.child is not None:
+                    supervisor.child.ask()
+
+    def _turn(self, awake: float) -> float:
+        """Take what arrived, then judge who is silent since; gives the moment of that, to be told the next time."""
+        with contextlib.suppress(Empty):
+            self._take(self._inbox.get(timeout=TICK_S))
+        # Everything that arrived is heard before anyone is judged by silence.
+        for _ in range(self._inbox.qsize()):
+            self._take(self._inbox.get())
+        moment = now()
+        for supervisor in self._all:
+            if moment - awake > 4 * TICK_S:
+                supervisor.excuse(moment)
+            supervisor.watch(moment)
+        if self._preparing and (self._pen.meter_known or moment > self._started + METER_S):
+            self._prepare()
+        return moment
 
     def _take(self, item: Callable[[], None] | tuple[children.Child, bytes | None]) -> None:
         if not isinstance(item, tuple):
@@ -257,36 +245,11 @@ class Plant:
         except Trouble as trouble:
             if child.pid not in self._garbled:
                 self._garbled.add(child.pid)
-                self._record(Troubled(t=now(), where=supervisor.role, cause=trouble.cause))
+                self._pen.write(Troubled(t=now(), where=supervisor.role, cause=trouble.cause))
             return
         supervisor.hear(fact, now())
-        self._write(fact, line)
-
-    def _record(self, fact: AnyFact) -> None:
-        self._write(fact, encode(fact))
-
-    def _write(self, fact: AnyFact, line: bytes) -> None:
-        match fact:
-            case TierChanged(tier=tier):
-                self._tiers[tier.name] = tier
-            case TariffChanged(tariff=tariff):
-                self._tariff = tariff
-            case WattsDeclared():
-                self._watts = fact
-            case MeterOpened():
-                self._meter_opened, self._meter_given_up = fact, None
-            case ChildGivenUp(child="meter"):
-                self._meter_given_up = fact
-            case Paused() | Resumed():
-                self._paused = isinstance(fact, Paused)
-            case JobEnded():
-                self._job_ended = True
-        if self._journal is not None:
-            try:
-                self._journal.write(line)
-            except Trouble as trouble:
-                self._lose_journal(trouble)
-        self._outbox.append(fact)
+        self._job_ended = self._job_ended or isinstance(fact, JobEnded)
+        self._pen.write(fact, line)
 
     # ---- a run
 
@@ -294,60 +257,40 @@ class Plant:
         """The meter's command line: after two crashes without optional calls, after two hangs without the source."""
         careful = ["--bare"] if self._meter.crashes >= 2 else []
         if self._meter.hangs >= 2:
-            careful += ["--without", self._meter_opened.source if self._meter_opened else "nvml-counter"]
+            careful += ["--without", self._pen.meter.source if self._pen.meter else "nvml-counter"]
         return self._argv("meter", *careful)
 
     def _open(self) -> None:
-        for tier in self._tiers.values():
-            self._record(TierChanged(t=now(), tier=tier))
-        self._record(TariffChanged(t=now(), tariff=self._tariff))
+        for tier in self._pen.tiers.values():
+            self._pen.write(TierChanged(t=now(), tier=tier))
+        self._pen.write(TariffChanged(t=now(), tariff=self._pen.tariff))
         self._meter.start(self._meter_line, now())
 
     def _start(self) -> None:
         if self._running or self._closing:
             return
-        self._running, self._reason, self._built, self._paused = True, None, set(), False
-        run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-        trouble: OSError | Trouble | None = None
-        try:
-            self._recording = places.runs_dir() / f"{run}.jsonl"
-            self._journal = Journal(self._recording)
-        except (OSError, Trouble) as error:
-            trouble = error
-        self._started = moment = now()
-        self._record(
-            RunStarted(
-                t=moment,
-                run=run,
-                wall=time.time(),
-                desk=__version__,
-                machine=this_machine(),
-                tiers=tuple(self._tiers.values()),
-                tariff=self._tariff,
-                preset=self.preset,
-                scenario=self.scenario,
-                seed=self.seed,
-            )
+        self._running, self._preparing, self._reason, self._built = True, True, None, set()
+        self._started = now()
+        started = RunStarted(
+            t=self._started,
+            run=f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}",
+            wall=time.time(),
+            desk=__version__,
+            machine=this_machine(),
+            tiers=tuple(self._pen.tiers.values()),
+            tariff=self._pen.tariff,
+            preset=self.preset,
+            scenario=self.scenario,
+            seed=self.seed,
         )
-        self._restate(moment)
-        if trouble is not None:
-            self._lose_journal(trouble)
-        self._preparing = True
-
-    def _restate(self, moment: float) -> None:
-        """Say again what stands, so that the run's file tells it without what came before."""
-        if self._meter.child is not None:
-            self._record(ChildStarted(t=moment, child="meter", pid=self._meter.child.pid))
-        for standing in (self._meter_opened, self._meter_given_up, self._watts):
-            if standing is not None:
-                self._record(msgspec.structs.replace(standing, t=moment))
+        self._pen.begin(started, self._meter.child.pid if self._meter.child else None)
         if self._meter.stale:
-            self._record(ChildStale(t=moment, child="meter", age=0.0))
+            self._pen.write(ChildStale(t=self._started, child="meter", age=0.0))
 
     def _prepare(self) -> None:
         """Build the models that are missing, one after the other, then start the engine."""
         self._preparing = False
-        wanted = dict.fromkeys(self._file_of(tier) for tier in self._tiers.values())
+        wanted = dict.fromkeys(self._file_of(tier) for tier in self._pen.tiers.values())
         missing = [
             (model, precision) for model, precision, provider in wanted if not store.ready(model, precision, provider)
         ]
@@ -374,7 +317,7 @@ class Plant:
 
     @property
     def _nvidia(self) -> bool:
-        devices = self._meter_opened.devices if self._meter_opened else ()
+        devices = self._pen.meter.devices if self._pen.meter else ()
         return any(device.kind == "gpu" and device.uuid.startswith("GPU-") for device in devices)
 
     def _worker_settled(self) -> None:
@@ -384,7 +327,7 @@ class Plant:
         if not self._job_ended:
             model = self._building[0]
             cause = self._worker.cause or f"The worker ended without finishing {model}."
-            self._record(JobEnded(t=now(), job="build", model=model, cause=cause, remedy=REMEDIES["worker"]))
+            self._pen.write(JobEnded(t=now(), job="build", model=model, cause=cause, remedy=REMEDIES["worker"]))
         self._prepare()
 
     def _engine_settled(self) -> None:
@@ -394,10 +337,10 @@ class Plant:
         """What a fresh engine must know: the tiers in force, and what was asked of the one before it."""
         orders: list[AnyOrder] = [
             OpenFactory(
-                tiers=tuple(self._tiers.values()), provider=self.provider, scenario=self.scenario, seed=self.seed
+                tiers=tuple(self._pen.tiers.values()), provider=self.provider, scenario=self.scenario, seed=self.seed
             )
         ]
-        if self._paused:
+        if self._pen.paused:
             orders.append(Pause())
         if self._watched.tier is not None:
             orders.append(self._watched)
@@ -421,26 +364,9 @@ class Plant:
     def _finish(self, reason: Reason) -> None:
         if not self._running:
             return
-        self._record(RunStopped(t=now(), reason=reason))
+        self._pen.write(RunStopped(t=now(), reason=reason))
         self._running = False
-        self._put_away()
-
-    def _lose_journal(self, error: OSError | Trouble) -> None:
-        """The disk is full or the folder not writable: say it once; the factory goes on unrecorded."""
-        self._put_away()
-        if isinstance(error, OSError):
-            remedy = "Make room, or set TOKEN_DESK_HOME to a folder that can be written; the run goes on unrecorded."
-            error = Trouble(f"The folder of recordings cannot be made: {error.strerror or error}.", remedy)
-        self._record(Troubled(t=now(), where="journal", cause=error.cause, remedy=error.remedy))
-
-    def _put_away(self) -> None:
-        """Close and compress the recording, beside everything else."""
-        journal, self._journal = self._journal, None
-        if journal is None:
-            return
-        thread = threading.Thread(target=_close_journal, args=(journal,), name="compress", daemon=True)
-        self._compressing = [other for other in self._compressing if other.is_alive()] + [thread]
-        thread.start()
+        self._pen.put_away()
 
     # ---- orders
 
@@ -449,13 +375,13 @@ class Plant:
 
     def _change(self, tier: Tier) -> None:
         if not self._engine.order(ChangeTier(tier=tier)):
-            self._record(TierChanged(t=now(), tier=tier))
+            self._pen.write(TierChanged(t=now(), tier=tier))
 
     def _equip(self, tiers: tuple[Tier, ...], preset: str) -> None:
         if not self._running:
-            self._tiers, self.preset = {}, preset
+            self._pen.tiers, self.preset = {}, preset
         for tier in tiers:
-            if not self._running or tier.name in self._tiers:
+            if not self._running or tier.name in self._pen.tiers:
                 self._change(tier)
 
     def _watch_request(self, watch: Watch) -> None:
@@ -466,9 +392,3 @@ class Plant:
         self._closing = True
         self._stop("closed", ask=0.6)
         self._meter.stop(now(), ask=0.6)
-
-
-def _close_journal(journal: Journal) -> None:
-    # A recording that cannot be compressed stays as it is, and is read all the same.
-    with contextlib.suppress(Trouble):
-        journal.close()

@@ -378,6 +378,20 @@ class TestLeaving:
         assert files <= held[1]
 
 
+class TestBug:
+    def test_a_bug_in_the_plant_is_shown_to_whoever_drains_and_the_children_leave(self, open_plant):
+        watched = open_plant()
+        pid = watched.until_kind(ChildStarted, child="meter").pid
+        watched.plant._wish(lambda: 1 / 0)
+        with pytest.raises(RuntimeError) as caught:
+            watched.until_kind(RunStarted)
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
+        deadline = time.monotonic() + PATIENCE_S
+        while _lives(pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not _lives(pid)
+
+
 class TestDisk:
     def test_a_run_goes_on_unrecorded_where_the_folder_cannot_be_made(self, open_plant, home):
         (home / "runs").write_text("a file stands where the folder should be")

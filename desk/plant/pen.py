@@ -1,0 +1,140 @@
+"""The pen: the one place where facts are written down, and what stands by them."""
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from desk.facts import places
+from desk.facts.codec import encode
+from desk.facts.happened import (
+    AnyFact,
+    ChildGivenUp,
+    ChildStarted,
+    MeterOpened,
+    Paused,
+    Resumed,
+    RunStarted,
+    TariffChanged,
+    TierChanged,
+    Troubled,
+    WattsDeclared,
+    now,
+)
+from desk.facts.tiers import Tariff, Tier
+from desk.facts.trouble import Trouble
+from desk.journal import Journal
+
+
+class Pen:
+    """Writes each fact into the queue for `drain`, and while a run is on into its recording: same facts, same order.
+
+    What stands is kept here because it is read off the facts: `tiers`, `tariff` and whether the run is `paused`.
+    One thread writes; `drain` and `recording` may be asked from any other.
+    """
+
+    def __init__(self, tiers: Iterable[Tier], tariff: Tariff) -> None:
+        self.tiers = {tier.name: tier for tier in tiers}
+        self.tariff = tariff
+        self.meter: MeterOpened | None = None
+        self.paused = False
+        self._meter_given_up: ChildGivenUp | None = None
+        self._watts: WattsDeclared | None = None
+        self._journal: Journal | None = None
+        self._path: Path | None = None
+        self._compressing: list[threading.Thread] = []
+        self._queue: deque[AnyFact] = deque()
+
+    def drain(self) -> list[AnyFact]:
+        """The facts since the last call."""
+        facts = []
+        while self._queue:
+            facts.append(self._queue.popleft())
+        return facts
+
+    @property
+    def recording(self) -> Path | None:
+        """The file of the last run, compressed where that has been done; `None` before the first."""
+        if self._path is None:
+            return None
+        compressed = self._path.with_suffix(".jsonl.gz")
+        return compressed if compressed.is_file() else self._path
+
+    @property
+    def meter_known(self) -> bool:
+        """Whether the meter has said what it can read, or will not."""
+        return self.meter is not None or self._meter_given_up is not None
+
+    def write(self, fact: AnyFact, line: bytes | None = None) -> None:
+        """Write a fact down, as the bytes in which it came where it came from a child."""
+        match fact:
+            case TierChanged(tier=tier):
+                self.tiers[tier.name] = tier
+            case TariffChanged(tariff=tariff):
+                self.tariff = tariff
+            case WattsDeclared():
+                self._watts = fact
+            case MeterOpened():
+                self.meter = fact
+            case ChildGivenUp(child="meter"):
+                self._meter_given_up = fact
+            case ChildStarted(child="meter"):
+                self._meter_given_up = None
+            case Paused() | Resumed():
+                self.paused = isinstance(fact, Paused)
+        if self._journal is not None:
+            try:
+                self._journal.write(encode(fact) if line is None else line)
+            except Trouble as trouble:
+                self._lose(trouble)
+        self._queue.append(fact)
+
+    def begin(self, started: RunStarted, meter_pid: int | None) -> None:
+        """Begin a recording with the start of a run, and say again what stands: the file needs nothing from before."""
+        trouble: OSError | Trouble | None = None
+        try:
+            self._path = places.runs_dir() / f"{started.run}.jsonl"
+            self._journal = Journal(self._path)
+        except (OSError, Trouble) as error:
+            trouble = error
+        self.paused = False
+        self.write(started)
+        given_up = self._meter_given_up
+        if meter_pid is not None:
+            self.write(ChildStarted(t=started.t, child="meter", pid=meter_pid))
+        for standing in (self.meter, given_up, self._watts):
+            if standing is not None:
+                self.write(msgspec.structs.replace(standing, t=started.t))
+        if trouble is not None:
+            self._lose(trouble)
+
+    def put_away(self) -> None:
+        """Close the recording and compress it, beside everything else."""
+        journal, self._journal = self._journal, None
+        if journal is None:
+            return
+        thread = threading.Thread(target=_close, args=(journal,), name="compress", daemon=True)
+        self._compressing = [other for other in self._compressing if other.is_alive()] + [thread]
+        thread.start()
+
+    def wait_until_put_away(self, deadline: float) -> None:
+        """Let a compression that is on finish until `deadline`; what is cut off leaves the plain file whole."""
+        for thread in self._compressing:
+            thread.join(max(0.0, deadline - now()))
+
+    def _lose(self, error: OSError | Trouble) -> None:
+        """The disk is full or the folder not writable: say it once; the factory goes on unrecorded."""
+        self.put_away()
+        if isinstance(error, OSError):
+            remedy = "Make room, or set TOKEN_DESK_HOME to a folder that can be written; the run goes on unrecorded."
+            error = Trouble(f"The folder of recordings cannot be made: {error.strerror or error}.", remedy)
+        self.write(Troubled(t=now(), where="journal", cause=error.cause, remedy=error.remedy))
+
+
+def _close(journal: Journal) -> None:
+    # A recording that cannot be compressed stays as it is, and is read all the same.
+    with contextlib.suppress(Trouble):
+        journal.close()
