@@ -4,9 +4,11 @@ No clock, no files, no threads: what it gives depends on the facts and their ord
 and the command line cannot disagree. Inside, times are seconds since the run started.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import ceil, inf
 from typing import Any
+
+from msgspec.structs import replace
 
 from desk.facts.happened import (
     AnyFact,
@@ -20,6 +22,7 @@ from desk.facts.happened import (
     FirstToken,
     LaneLoading,
     LaneReady,
+    LaneWork,
     MeterOpened,
     Read,
     RunStarted,
@@ -148,29 +151,36 @@ class Ledger:
 
     def _worked(self, fact: Worked, moment: float) -> None:
         self._hear("engine", moment)
-        start = moment - fact.span
-        first, last = self._cell_of(start), self._cell_of(moment)
         busy = {work.tier: work.busy for work in fact.lanes if work.busy > 0}
         if busy:
-            self._energy.busy.add(start, moment, busy)
-        # Work across the end of a period is divided there: a beat that falls now before, now after it would ripple.
-        before = 0.0
-        for cell in range(first, last + 1):
-            share = 1.0 if cell == last else ((cell + 1) * PERIOD_S - start) / fact.span
+            self._energy.busy.add(moment - fact.span, moment, busy)
+        for cell, seconds, lanes in self._by_period(fact, moment):
             period = self._at(cell)
-            period.worked += fact.span * (share - before)
-            for work in fact.lanes:
+            period.worked += seconds
+            for work in lanes:
                 tier = self._tier(period, work.tier)
-                emitted = round(work.emitted * share) - round(work.emitted * before)
-                tier.busy += work.busy * (share - before)
-                tier.steps += round(work.steps * share) - round(work.steps * before)
-                tier.prefill += round(work.prefill * share) - round(work.prefill * before)
-                tier.emitted += emitted
-                tier.revenue += emitted * self._price(work.tier).output * PER_TOKEN
+                tier.busy += work.busy
+                tier.steps += work.steps
+                tier.prefill += work.prefill
+                tier.emitted += work.emitted
+                tier.revenue += work.emitted * self._price(work.tier).output * PER_TOKEN
                 tier.queue, tier.slots_used = work.queue, len(work.slots)
-                if cell == last:
-                    count_into(tier.gaps, work.gaps)
+                count_into(tier.gaps, work.gaps)
+
+    def _by_period(self, fact: Worked, moment: float) -> Iterator[tuple[int, float, tuple[LaneWork, ...]]]:
+        """The work by the periods that it counts in, with the seconds in each.
+
+        Work across the end of a period is divided there: a beat that fell now before and now after it would ripple.
+        """
+        start = moment - fact.span
+        first, last = self._cell_of(start), self._cell_of(moment)
+        before = 0.0
+        for cell in range(first, last):
+            share = ((cell + 1) * PERIOD_S - start) / fact.span
+            yield cell, fact.span * (share - before), tuple(_part(work, before, share) for work in fact.lanes)
             before = share
+        lanes = fact.lanes if first == last else tuple(_part(work, before, 1.0) for work in fact.lanes)
+        yield last, fact.span * (1.0 - before), lanes
 
     def _first(self, fact: FirstToken, moment: float) -> None:
         if self._first_token is None:
@@ -365,6 +375,15 @@ def kept(fact: Finished, promise: Promise) -> bool:
         return False
     speed = promise.tokens_per_second_per_user
     return speed is None or fact.emitted - 1 >= speed * (fact.t - fact.first) or fact.emitted < 2
+
+
+def _part(work: LaneWork, start: float, stop: float) -> LaneWork:
+    """The part of a lane's work between two fractions of its span; whole counts stay whole, and their sum the same."""
+    emitted, prefill, steps = (
+        round(count * stop) - round(count * start) for count in (work.emitted, work.prefill, work.steps)
+    )
+    busy, gaps = work.busy * (stop - start), work.gaps if stop == 1.0 else {}
+    return replace(work, busy=busy, emitted=emitted, prefill=prefill, steps=steps, gaps=gaps)
 
 
 _FREE = Price()
