@@ -53,6 +53,8 @@ class Floor(QWidget):
         self.welcome = Welcome(theme)
         self._watts = WattsForm(theme, self)
         self._skeleton: QWidget | None = Skeleton(theme)
+        self._charts: QWidget | None = None
+        self._first: QWidget | None = None
         self._right = QWidget()
         self._arrange()
         self.editor.hide()
@@ -101,14 +103,28 @@ class Floor(QWidget):
         self._right.setFixedWidth(640 if wide else 496)
         self.cards[-1].setVisible(wide and len(self._shown.values) >= CARDS)
 
-    def furnish(self, charts: QWidget) -> None:
-        """Put the charts where the skeleton stands."""
-        if self._skeleton is not None:
-            self._left.replaceWidget(self._skeleton, charts)
-            self._skeleton.hide()
-            self._skeleton.deleteLater()
-            self._skeleton = None
-            self._left.setStretchFactor(charts, 1)
+    def furnish(self, charts: QWidget, first: QWidget | None = None) -> None:
+        """Put the charts where the skeleton stands; `first` stands there instead until the first run."""
+        if self._skeleton is None:
+            return
+        self._left.replaceWidget(self._skeleton, charts)
+        self._left.setStretchFactor(charts, 1)
+        self._skeleton.hide()
+        self._skeleton.deleteLater()
+        self._skeleton = None
+        self._charts, self._first = charts, first
+        if first is not None:
+            self._left.addWidget(first, 1)
+        self._turn_page()
+
+    def _turn_page(self) -> None:
+        """Before the first run, the welcome and a chart of the machine at rest; from then on, all charts."""
+        resting = self._shown.mode == "live" and self._shown.state == "idle"
+        self.welcome.setVisible(resting)
+        if self._charts is not None:
+            self._charts.setVisible(not (resting and self._first is not None))
+        if self._first is not None:
+            self._first.setVisible(resting)
 
     # ---- mirroring
 
@@ -124,7 +140,7 @@ class Floor(QWidget):
         self.table.show_tiers(shown.tiers, f"“{shown.preset}” prices" if shown.preset else "")
         self.machine.show_machine(shown.machine)
         self.notices.show_notices(shown.notices)
-        self.welcome.setVisible(shown.mode == "live" and shown.state == "idle")
+        self._turn_page()
         self.welcome.show_place(shown.provider, shown.model)
         edited = next((line for line in shown.tiers if line.tier.name == self.editor.tier), None)
         if edited is not None and self.editor.isVisible():

@@ -15,7 +15,7 @@ from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue
 from desk.panel.look import Books, look, setting_of
-from desk.panel.strips import StripChart
+from desk.panel.strips import FLOOR, StripChart
 from desk.panel.window import Window
 from desk.plant import settings as stored
 from desk.plant.plant import Plant
@@ -47,8 +47,10 @@ class Heartbeat(QObject):
         self._pending: deque[AnyFact] = deque()
         self._interval = round(1000 / rate_hz)
         self._each = max(1, rate_hz // NUMBERS_HZ)
-        window.floor.furnish(self.chart)
-        self.chart.follow(self.books.board)
+        self.resting = StripChart(window.theme, window.numbers, tuple(spec for spec in FLOOR if spec.figure == "watts"))
+        window.floor.furnish(self.chart, self.resting)
+        for chart in (self.chart, self.resting):
+            chart.follow(self.books.board)
         self._connect()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.beat)
@@ -78,7 +80,7 @@ class Heartbeat(QObject):
         if self.beats % self._each == 0:
             self.refresh()
         elif self.window.footer.follow.isChecked():
-            self.chart.refresh_next()
+            (self.chart if self.chart.isVisible() else self.resting).refresh_next()
 
     def refresh(self) -> None:
         """Show the numbers as they are now."""
@@ -93,7 +95,9 @@ class Heartbeat(QObject):
         if isinstance(self.source, Replay):
             self.window.runbar.show_player(self.source)
         if self.window.footer.follow.isChecked():
-            self.chart.show_setting(setting_of(self.books, shown, self.window_s, self.smooth_s))
+            setting = setting_of(self.books, shown, self.window_s, self.smooth_s)
+            for chart in (self.chart, self.resting):
+                chart.show_setting(setting)
 
     def _take_in(self) -> None:
         fresh = self.source.drain()

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import numpy as np
 
 from desk.board import Board
-from desk.facts.happened import AnyFact, Device, DeviceReading, Progressed, RunStarted
+from desk.facts.happened import AnyFact, Device, DeviceReading, Progressed, RunStarted, Tried
 from desk.ledger.ledger import Ledger
+from desk.ledger.period import PERIOD_S
 from desk.ledger.standing import Standing
 from desk.panel.numbers import Numbers
 from desk.panel.shown import Job, Machine, Mode, Notice, Pointer, Provenance, Shown, State, TierLine, Totals, Value
@@ -20,6 +21,8 @@ from desk.panel.strips import Event, Reference, Setting
 HEADLINE_S = 10.0
 """Headline figures and rates are means over so many seconds."""
 SPARK_S, SPARK_POINTS = 300.0, 60
+LATE_S = 20.0
+"""A promise missed for less is a hiccup: amber in the table, but no notice."""
 
 SOURCES = {
     "nvml-counter": "NVML energy counter",
@@ -33,14 +36,37 @@ SOURCES = {
 
 @dataclass
 class Books:
-    """Ledger and board of one stream of facts; a new run begins both afresh."""
+    """Ledger and board of one stream of facts, and which tiers have been missing their promises since when.
+
+    `late` holds the marks of tiers that missed one for `LATE_S`, `missing` the seconds at which each began to.
+    """
 
     ledger: Ledger = field(default_factory=Ledger)
     board: Board = field(default_factory=Board)
+    missing: dict[str, float] = field(default_factory=dict)
+    late: list[Event] = field(default_factory=list)
 
     def post(self, fact: AnyFact) -> None:
+        if isinstance(fact, RunStarted):
+            self.missing, self.late = {}, []
         for period in self.ledger.post(fact):
             self.board.add(period)
+            self._judge(period.end)
+
+    def is_late(self, tier: str) -> bool:
+        """Whether the tier has been missing a promise for so long that it deserves a notice."""
+        since = self.missing.get(tier)
+        return since is not None and self.board.end - since >= LATE_S
+
+    def _judge(self, end: float) -> None:
+        for line in _tiers(self):
+            name = line.tier.name
+            if not line.misses:
+                self.missing.pop(name, None)
+                continue
+            since = self.missing.setdefault(name, end)
+            if since + LATE_S <= end < since + LATE_S + PERIOD_S:
+                self.late.append(Event(end, f"{name} late", late=True))
 
 
 def look(
@@ -72,7 +98,7 @@ def look(
         tiers=_tiers(books, window_s),
         machine=_machine(books, numbers),
         job=_job(standing),
-        notices=_notices(books, window_s, numbers),
+        notices=_notices(books, numbers),
         totals=Totals(totals.seconds or 0.0, totals.tokens_out, totals.joules, totals.revenue if run else None),
         recording_bytes=recording_bytes,
         watts_wanted=mode == "live" and standing.meter is not None and standing.source == "none",
@@ -117,7 +143,7 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
         tiers=tuple(standing.tiers),
         window_s=window_s,
         smooth_s=smooth_s,
-        events=tuple(Event(event.at, event.text) for event in books.board.events),
+        events=(*(Event(event.at, event.text) for event in books.board.events), *books.late),
         notes={
             "tokens_per_second": f"stacked, {mean}",
             "watts": covers,
@@ -321,7 +347,7 @@ def _spark(board: Board, figure: str) -> tuple[float | None, ...]:
 # ---- tiers
 
 
-def _tiers(books: Books, window_s: float) -> tuple[TierLine, ...]:
+def _tiers(books: Books, window_s: float = HEADLINE_S) -> tuple[TierLine, ...]:
     standing, board = books.ledger.standing, books.board
     lines = []
     for name, tier in standing.tiers.items():
@@ -351,9 +377,10 @@ def _tiers(books: Books, window_s: float) -> tuple[TierLine, ...]:
 def _machine(books: Books, numbers: Numbers) -> Machine:
     standing = books.ledger.standing
     device = _main_device(standing)
+    unmeasured = standing.source in ("none", "declared") and standing.meter is not None
+    tried = tuple(one for one in standing.meter.tried if one.cause) if unmeasured and standing.meter else ()
     if device is None:
-        tried = standing.meter.tried if standing.meter else ()
-        return Machine(tried=tuple(one for one in tried if one.cause))
+        return _bare_machine(books, numbers, tried)
     reading = standing.readings.get(device.id) or DeviceReading(device=device.id)
     words = []
     if device.kind == "gpu":
@@ -366,10 +393,28 @@ def _machine(books: Books, numbers: Numbers) -> Machine:
         share = numbers.fixed(100 * totals.standby_joules / totals.joules)
         spent, all_of_it = (numbers.figure(j / 3600, "Wh") for j in (totals.standby_joules, totals.joules))
         words.append(("Idle tax", f"{share} %   {spent} of {all_of_it} Wh made no token"))
-    unmeasured = standing.source in ("none", "declared") and standing.meter is not None
-    tried = tuple(one for one in standing.meter.tried if one.cause) if unmeasured and standing.meter else ()
     title = "GPU 0" if device.kind == "gpu" else "CPU" if device.kind == "cpu" else "This machine"
     return Machine(title, _pointers(device, reading, numbers), tuple(words), tried)
+
+
+def _bare_machine(books: Books, numbers: Numbers, tried: tuple[Tried, ...]) -> Machine:
+    """A machine whose meter knows no device: what the engine says of itself, on the machine that the run names."""
+    standing = books.ledger.standing
+    machine = standing.run.machine if standing.run else None
+    words = [("Processor", f"{machine.processor}, {machine.cores} cores")] if machine else []
+    pointers = []
+    busy = books.board.value("busy_share", None, HEADLINE_S)
+    if busy is not None:
+        pointers.append(_pointer("Busy", numbers.fixed(100 * busy), "% stepping", busy, 1.0, None, (0.6, 1.0)))
+    lanes = [lane.opened for lane in standing.lanes.values() if lane.opened]
+    if lanes and machine:
+        # Lanes of one model share its weights.
+        weights = {(lane.model, lane.precision): lane.weights_bytes for lane in lanes}
+        held = sum(weights.values()) + sum(lane.kv_bytes for lane in lanes)
+        total = machine.memory_bytes
+        note = f"of {numbers.bytes(total)}, ours"
+        pointers.append(_pointer("Memory", numbers.fixed(held / 1e9, 1), note, held, total, total))
+    return Machine("This machine", tuple(pointers), tuple(words), tried)
 
 
 def _pointers(device: Device, reading: DeviceReading, numbers: Numbers) -> tuple[Pointer, ...]:
@@ -438,7 +483,7 @@ def _job(standing: Standing) -> Job | None:
 _DOING = {"build": "Building", "fetch": "Fetching", "verify": "Verifying", "import": "Importing"}
 
 
-def _notices(books: Books, window_s: float, numbers: Numbers) -> tuple[Notice, ...]:
+def _notices(books: Books, numbers: Numbers) -> tuple[Notice, ...]:
     standing = books.ledger.standing
     notices = []
     for child, state in standing.children.items():
@@ -449,17 +494,19 @@ def _notices(books: Books, window_s: float, numbers: Numbers) -> tuple[Notice, .
     for name, lane in standing.lanes.items():
         if lane.state == "failed":
             notices.append(Notice(f"{name} does not run: {lane.cause}", lane.remedy, severe=True, tier=name))
-    notices.extend(_misses(books, window_s, numbers))
+    notices.extend(_misses(books, numbers))
     if standing.troubles:
         last = standing.troubles[-1]
         notices.append(Notice(last.cause, last.remedy))
     return tuple(notices)
 
 
-def _misses(books: Books, window_s: float, numbers: Numbers) -> list[Notice]:
+def _misses(books: Books, numbers: Numbers) -> list[Notice]:
     notices = []
-    for line in _tiers(books, window_s):
+    for line in _tiers(books):
         promise = line.tier.promise
+        if not books.is_late(line.tier.name):
+            continue
         if line.slow:
             cause = f"{line.tier.name} is under {promise.tokens_per_second_per_user:g} tok/s/user"
         elif line.late:

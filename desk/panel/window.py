@@ -60,6 +60,7 @@ class Window(QWidget):
         self._dress()
         self.resize(*size)
         self.show_all(self.shown)
+        self.floor.welcome.button.setFocus()
 
     def _arrange(self) -> None:
         page = QVBoxLayout()

@@ -1,0 +1,84 @@
+"""Windows on scripted factories: a recording, or a real plant whose children follow a script."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from scripted import facts
+
+from desk.facts.codec import encode
+from desk.facts.tiers import Price, Promise, Tier
+
+PLANT = Path(__file__).resolve().parents[1] / "plant"
+
+
+@pytest.fixture
+def application(qapp):
+    from desk.panel.app import dressed_application
+
+    return dressed_application()
+
+
+@pytest.fixture(scope="session")
+def record(tmp_path_factory):
+    """Writes a scripted run to a file; the same run is written once."""
+    folder = tmp_path_factory.mktemp("recordings")
+    made = {}
+
+    def recorded(**script):
+        key = repr(sorted(script.items()))
+        if key not in made:
+            path = folder / f"{len(made)}.jsonl"
+            path.write_bytes(b"".join(encode(fact) for fact in facts(**script)))
+            made[key] = path
+        return made[key]
+
+    return recorded
+
+
+@pytest.fixture
+def books():
+    """Folds a scripted run."""
+    from desk.panel.look import Books
+
+    def folded(**script):
+        made = Books()
+        for fact in facts(**script):
+            made.post(fact)
+        return made
+
+    return folded
+
+
+@pytest.fixture
+def factory(application, home):
+    """A window on a real plant with scripted children: (window, heartbeat)."""
+    from desk.panel.heartbeat import Heartbeat
+    from desk.panel.theme import Theme
+    from desk.panel.window import Window
+    from desk.plant.plant import Plant
+
+    sys.path.insert(0, str(PLANT))
+    from scripted_child import write_model
+
+    sys.path.remove(str(PLANT))
+    write_model(home / "model")
+    tiers = tuple(
+        Tier(
+            name=name, model=str(home / "model"), slots=1, users=1, price=Price(output=2.0), promise=Promise(ttft_s=1.0)
+        )
+        for name in ("Free", "Ultra")
+    )
+
+    def argv(verb, *arguments):
+        return [sys.executable, str(PLANT / "scripted_child.py"), "behaves", verb, *arguments]
+
+    plant = Plant(tiers, preset="scripted", argv=argv)
+    plant.open()
+    window = Window("live", Theme("dark"))
+    heartbeat = Heartbeat(window, plant)
+    heartbeat.start()
+    window.show()
+    yield window, heartbeat
+    window.close()
+    window.deleteLater()
