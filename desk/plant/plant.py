@@ -211,7 +211,7 @@ class Plant:
             self._bug = bug  # shown by whoever drains
             for supervisor in self._all:
                 if supervisor.child is not None:
-                    supervisor.child.ask()
+                    supervisor.child.end()
 
     def _turn(self, awake: float) -> float:
         """Take what arrived, then judge who is silent since; gives the moment of that, to be told the next time."""
