@@ -2,8 +2,10 @@
 
 import queue
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from desk.engine.batch import Batch
 from desk.engine.lane import Outfit
@@ -57,6 +59,8 @@ class Loader:
         self._done = done
         self._jobs: queue.SimpleQueue[Callable[[], Loaded] | None] = queue.SimpleQueue()
         self._runtime: Runtime | None = None
+        # Reading a tokenizer holds the interpreter for a tenth of a second, so lanes of one model share it, too.
+        self._texts: weakref.WeakValueDictionary[tuple[Path, str], Text] = weakref.WeakValueDictionary()
         threading.Thread(target=self._work, name="loader", daemon=True).start()
 
     def open(self, provider: Provider) -> None:
@@ -98,7 +102,9 @@ class Loader:
                     f"Choose a context of at most {manifest.context} tokens.",
                 )
             prompts(tier.mix)
-            fitter = Fitter(Text(folder, manifest), manifest, tier.context)
+            key = (folder, manifest.revision)
+            text = self._texts.get(key) or self._texts.setdefault(key, Text(folder, manifest))
+            fitter = Fitter(text, manifest, tier.context)
             network = self._runtime.load(folder, manifest, provider)
             check_rows(network)
             batch = Batch(network, tier.slots, tier.context)

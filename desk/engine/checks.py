@@ -1,0 +1,405 @@
+"""The checks of the doctor that need the engine: each drives the code that serves requests, and says what it found."""
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from desk.engine.batch import Batch, Row
+from desk.engine.runtime import VERSION, DeviceLost, Network, Runtime, Used
+from desk.engine.sampling import Chooser
+from desk.engine.selftest import check_rows
+from desk.engine.toy import CONTEXT, EIGHT_BIT, HALF, PLAIN, Toy
+from desk.facts.happened import now
+from desk.facts.tiers import Sampling
+from desk.facts.trouble import Trouble
+from desk.models.precision import Precision
+from desk.models.store import open_model
+
+Status = Literal["ok", "warn", "fail", "skipped"]
+
+LIBRARIES: dict[str, dict[str, str]] = {
+    "linux": {
+        "libcudart.so.13": "nvidia-cuda-runtime",
+        "libcublasLt.so.13": "nvidia-cublas",
+        "libcublas.so.13": "nvidia-cublas",
+        "libcurand.so.10": "nvidia-curand",
+    },
+    "win32": {
+        "cudart64_13.dll": "nvidia-cuda-runtime",
+        "cublasLt64_13.dll": "nvidia-cublas",
+        "cublas64_13.dll": "nvidia-cublas",
+    },
+}
+"""What the CUDA provider links against, in the order to load it, and the distribution that brings each."""
+
+RECORDED = {
+    "smollm2-135m": (
+        (
+            [6403, 1980, 253, 655, 28, 281, 253, 1165, 6560, 411, 260, 3426, 28],
+            [665, 436, 253, 9357, 1573, 267, 19341, 3365, 17644, 793, 30, 909, 4161, 281, 253, 11637],
+        ),
+        (
+            [12615, 36411, 418, 216, 33, 32, 32, 5027, 975],
+            [357, 314, 253, 3468, 17346, 30, 198, 198, 504, 6714, 282, 260, 4981, 282, 253, 17346],
+        ),
+    )
+}
+"""Prompts and their greedy continuations, as transformers gives them in 32-bit floats on the same weights."""
+
+SPEED_ROWS, SPEED_STEPS = (1, 4, 8), 12
+
+DRILL_BYTES = 128 << 10
+"""Room beside the weights in which a decode step of the tiny decoder fits, and a chunk of a prompt does not."""
+
+TOYS = (Toy(3), Toy(4))
+"""Three heads to one as in the embedded model, and four to one, which cards have an attention kernel of their own for."""
+
+DISTRUST: dict[Used, str] = {
+    "cpu": "Do not trust its answers here; install onnxruntime again, and report the processor with this text.",
+    "cuda": "Choose the provider cpu until the driver is updated, and report the card with this text.",
+}
+
+
+@dataclass
+class Finding:
+    """How a check went, in words for people."""
+
+    status: Status
+    cause: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """`error` is the largest difference of a logit, as a part of the largest logit; `agreement` the least part of
+    positions at which the likeliest token must be the same."""
+
+    error: float
+    agreement: float
+
+
+TOLERANCES = {"fp32": Tolerance(1e-4, 0.99), "fp16": Tolerance(2e-2, 0.98), "q8": Tolerance(0.1, 0.85)}
+"""Measured on a processor: 2e-6 and 1.0; 2.4e-3 and 0.997; 5e-2 and 0.94. Random weights have many near ties, so 8-bit
+activations change the likeliest token of one position in twenty."""
+
+TIE = 0.5
+"""Logits of a real model closer than this are a tie, which rounding may break either way."""
+
+
+@dataclass
+class Bench:
+    """What the checks of one process share. `scratch` is a folder to write into; `model` is empty where none is ready."""
+
+    provider: Used
+    scratch: Path
+    model: str = ""
+    precision: str = ""
+    _runtime: Runtime | None = None
+    _toys: dict[tuple[int, str], Network] = field(default_factory=dict)
+    _network: Network | None = None
+
+    @property
+    def runtime(self) -> Runtime:
+        """The runtime, strictly on the provider; raises `Trouble`."""
+        if self._runtime is None:
+            self._runtime = Runtime(self.provider)
+        if self._runtime.refusal is not None:
+            raise self._runtime.refusal
+        return self._runtime
+
+    def toy(self, toy: Toy, precision: Precision) -> Network:
+        key = toy.heads, precision.name
+        if key not in self._toys:
+            folder = Path(tempfile.mkdtemp(dir=self.scratch))
+            manifest = toy.write(folder, precision)
+            self._toys[key] = self.runtime.load(folder, manifest, self.provider)
+        return self._toys[key]
+
+    @property
+    def network(self) -> Network:
+        """The configured model, loaded once."""
+        if self._network is None:
+            folder, manifest = open_model(self.model, self.precision, self.provider)
+            self._network = self.runtime.load(folder, manifest, self.provider)
+        return self._network
+
+
+# ---- the checks
+
+
+def opens(bench: Bench) -> Finding:
+    """The runtime starts; on a card a strict session lands there and computes."""
+    try:
+        runtime = bench.runtime
+    except Trouble as trouble:
+        if "no kernel image" not in trouble.cause:
+            raise
+        cause = f"onnxruntime {VERSION} has no machine code for the generation of this card."
+        return Finding(
+            "fail", cause, "Choose the provider cpu, or use a card of compute capability 7.5 to 9.0 or 12.0."
+        )
+    device, _ = runtime.device(bench.provider)
+    threads = "" if bench.provider == "cuda" else f" with {_count(runtime.threads, 'thread')}"
+    return Finding("ok", f"onnxruntime {VERSION} computes on {device}{threads}.")
+
+
+def libraries(bench: Bench) -> Finding:
+    """Every library that the CUDA provider links against loads."""
+    provider = {"win32": "onnxruntime_providers_cuda.dll"}.get(sys.platform, "libonnxruntime_providers_cuda.so")
+    package = importlib.util.find_spec("onnxruntime")
+    if package is None or package.origin is None or not (Path(package.origin).parent / "capi" / provider).is_file():
+        cause = f"The installed onnxruntime {VERSION} was built without CUDA."
+        return Finding("fail", cause, "Install onnxruntime-gpu in place of onnxruntime.")
+    with contextlib.suppress(Trouble):  # why CUDA does not open is for the next check to say
+        _ = bench.runtime  # opening also looks for libraries that came as Python distributions
+    missing: dict[str, str] = {}
+    wanted = LIBRARIES.get(sys.platform, {})
+    for library, distribution in wanted.items():
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            missing[library] = distribution
+    if missing:
+        how = "is missing or does" if len(missing) == 1 else "are missing or do"
+        remedy = f'Run pip install "token-desk[cuda]": it brings {" and ".join(dict.fromkeys(missing.values()))}.'
+        return Finding("fail", f"{' and '.join(missing)} {how} not load.", remedy)
+    return Finding("ok", f"All {len(wanted)} libraries of CUDA 13 load.")
+
+
+def placement(bench: Bench) -> Finding:
+    """A whole decoder lies on the card: sessions here refuse a graph of which one node does not.
+
+    This check wants a process of its own: the runtime goes on naming its attention kernels, which takes time.
+    """
+    os.environ["ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO"] = "1"
+    with _overheard() as said:
+        for toy in TOYS:
+            for _ in _forced(Batch(bench.toy(toy, HALF), 2, CONTEXT), _texts(toy, answer=2)):
+                pass
+    kernels = sorted(set(re.findall(r"SdpaKernel=(\w+)", said())))
+    attention = f" Attention kernels: {', '.join(kernels)}." if kernels else ""
+    return Finding("ok", f"Every node of a decoder lies on the card.{attention}")
+
+
+def numerics(bench: Bench) -> Finding:
+    """A tiny decoder gives the numbers that numpy gives: prompts in chunks, ragged decode, slots used again."""
+    told = []
+    for precision in (HALF,) if bench.provider == "cuda" else (PLAIN, EIGHT_BIT):
+        allowed = TOLERANCES[precision.name]
+        for toy in TOYS:
+            error, same, positions = _compared(bench.toy(toy, precision), toy)
+            words = f"{precision.words} off by at most {error:.1g} of the largest logit, {same} of {positions} guesses the same"
+            if not error <= allowed.error or same < allowed.agreement * positions:  # a NaN is not below anything
+                cause = f"A tiny decoder of {toy.heads} heads computes other numbers than it must ({words})."
+                return Finding("fail", cause, DISTRUST[bench.provider])
+        told.append(words)
+    return Finding("ok", f"A tiny decoder computes what numpy does. In {'; in '.join(told)}.")
+
+
+def tokens(bench: Bench) -> Finding:
+    """The configured model gives the tokens that are recorded of it, in a batch of rows of different lengths."""
+    network = bench.network
+    title = f"{network.manifest.title} in {network.manifest.precision}"
+    check_rows(network)
+    recorded = RECORDED.get(network.manifest.name)
+    if recorded is None:
+        return Finding("ok", f"{title} loads, and its rows leave each other alone; no tokens of it are recorded.")
+    texts = [Text([*prompt, *answer], len(prompt)) for prompt, answer in recorded]
+    same = total = 0
+    for guess in _forced(Batch(network, len(texts), CONTEXT), texts):
+        wanted = guess.text.ids[guess.position]
+        behind = guess.logits[0] - guess.logits[guess.ids == wanted]  # empty where it is not even a candidate
+        if not (behind.size and behind[0] <= TIE):
+            cause = f"{title} answers with token {guess.ids[0]} where {wanted} is recorded."
+            return Finding("fail", cause, DISTRUST[bench.provider])
+        same += int(guess.ids[0] == wanted)
+        total += 1
+    close = "" if same == total else ", the others by a hair"
+    return Finding("ok", f"{title} gives {same} of {total} recorded tokens{close}.")
+
+
+def speed(bench: Bench) -> Finding:
+    """Decode steps of several batch sizes; on a card also what a step costs that has next to nothing to compute."""
+    network, toy = bench.network, TOYS[0]
+    took = {rows: _step_seconds(network, rows) for rows in SPEED_ROWS}
+    told = ", ".join(f"{rows / s:,.0f} tok/s with {_count(rows, 'row')} ({1e3 * s:.3g} ms)" for rows, s in took.items())
+    if bench.provider == "cuda":
+        launching = _step_seconds(bench.toy(toy, HALF), 1)
+        told += f"; launching a step of {toy.architecture.layers} layers takes {1e3 * launching:.2g} ms"
+    told = f"{network.manifest.title} in {network.manifest.precision}: {told}."
+    if took[max(took)] / max(took) > took[min(took)] / min(took):
+        return Finding(
+            "warn", f"A batch is slower than its rows one by one. {told}", "Close what else computes, and ask again."
+        )
+    return Finding("ok", told)
+
+
+def out_of_memory(bench: Bench) -> Finding:
+    """A cache no card holds, and a run in a session with too little room, are refused; smaller runs go on."""
+    toy = TOYS[0]
+    network = bench.toy(toy, HALF)
+    small, large = Text([1, 2, 3], 1), Text([*range(1, 100)], 97)
+    if _refusal(lambda: network.cache(1 << 12, 1 << 20)) is None:
+        return Finding("fail", "A cache of 2 TiB was granted.", DISTRUST["cuda"])
+    _run(network, large)
+    session = network.session
+    name = session.get_providers()[0]
+    before = session.get_provider_options()[name]
+    room = network.manifest.weights_bytes + DRILL_BYTES
+    # A fresh session, so that what the arena already holds does not count.
+    session.set_providers([name], [before | {"gpu_mem_limit": str(room)}])
+    try:
+        _run(network, small)
+        if _refusal(lambda: _run(network, large)) is None:
+            cause = "A session with a limit on its memory went beyond it, so limits cannot be relied on."
+            return Finding("warn", cause, "Leave room on the card: choose fewer slots or a shorter context.")
+        _run(network, small)
+    finally:
+        session.set_providers([name], [before])
+    _run(network, large)
+    return Finding("ok", "A cache and a run that do not fit are refused, and the session computes on.")
+
+
+CHECKS: dict[str, Callable[[Bench], Finding]] = {
+    "opens": opens,
+    "libraries": libraries,
+    "placement": placement,
+    "numerics": numerics,
+    "tokens": tokens,
+    "speed": speed,
+    "oom": out_of_memory,
+}
+
+
+# ---- what checks share
+
+
+class Text(NamedTuple):
+    """Token ids, of which the first `prompt` are given and the others are to be guessed."""
+
+    ids: list[int]
+    prompt: int
+
+
+class Guess(NamedTuple):
+    """The candidates for the token at `position` of a text, best first."""
+
+    text: Text
+    position: int
+    logits: np.ndarray
+    ids: np.ndarray
+
+
+def _forced(batch: Batch, texts: Sequence[Text]) -> Iterator[Guess]:
+    """Run the texts through the engine's own batch, as many side by side as it has slots.
+
+    Whatever is guessed, the text goes on as it stands: a wrong token is one wrong token, not the end of the comparison.
+    """
+    waiting, live = list(texts), {}
+    while waiting or live:
+        while waiting and not batch.full:
+            text = waiting.pop(0)
+            row = Row(text.ids[: text.prompt], Chooser(Sampling(), seed=0))
+            batch.join(row)
+            live[row] = text
+        run = batch.next_run()
+        assert run is not None
+        run.feed.run()
+        for row, _ in batch.settle(run).tokens:
+            text, index, position = live[row], run.rows.index(row), len(row.known)
+            yield Guess(text, position, run.feed.top_v[index], run.feed.top_i[index])
+            if position + 1 < len(text.ids):
+                row.take(text.ids[position])
+            else:
+                batch.leave(row)
+                del live[row]
+
+
+def _texts(toy: Toy, answer: int) -> list[Text]:
+    """Random texts: prompts of several chunks, of one, and of a single token."""
+    random = np.random.default_rng(toy.heads)
+    lengths = (150, 9, 70, 1, 30)
+    return [Text(random.integers(0, toy.architecture.vocabulary, n + answer).tolist(), n) for n in lengths]
+
+
+def _compared(network: Network, toy: Toy) -> tuple[float, int, int]:
+    """The largest difference of a candidate's logit to numpy's, as a part of the largest logit; at how many positions
+    the likeliest token is the same; and at how many it was asked."""
+    texts = _texts(toy, answer=64)
+    expected = {id(text): toy.logits(text.ids) for text in texts}
+    errors, same = [], 0
+    for guess in _forced(Batch(network, 3, CONTEXT), texts):
+        logits = expected[id(guess.text)][guess.position - 1]
+        best = np.sort(logits)[::-1][: len(guess.logits)]
+        off = max(np.abs(guess.logits - best).max(), np.abs(guess.logits - logits[guess.ids]).max())
+        errors.append(off / np.abs(logits).max())
+        same += int(guess.ids[0] == logits.argmax())
+    return float(np.max(errors)), same, len(errors)  # np.max, unlike max, keeps a NaN
+
+
+def _step_seconds(network: Network, rows: int) -> float:
+    """The median time of a decode step of that many rows."""
+    batch, vocabulary = Batch(network, rows, CONTEXT), network.manifest.vocabulary
+    for row in range(rows):
+        batch.join(Row([1 + (31 * row + 7 * k) % (vocabulary - 1) for k in range(16)], Chooser(Sampling(), seed=0)))
+    steps: list[float] = []
+    while len(steps) <= SPEED_STEPS:
+        run = batch.next_run()
+        assert run is not None
+        start = now()
+        run.feed.run()
+        seconds = now() - start
+        drawn = batch.settle(run).tokens
+        for row, token in drawn:
+            row.take(token)
+        if run.tokens == 1 and len(drawn) == rows:
+            steps.append(seconds)
+    return float(np.median(steps[1:]))  # the first one makes room
+
+
+def _run(network: Network, text: Text) -> None:
+    for _ in _forced(Batch(network, 1, CONTEXT), [text]):
+        pass
+
+
+def _refusal(action: Callable[[], object]) -> Trouble | None:
+    """What `action` is refused with, `None` where it goes well. A lost device is no refusal."""
+    try:
+        action()
+    except DeviceLost:
+        raise
+    except Trouble as trouble:
+        return trouble
+    return None
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+@contextlib.contextmanager
+def _overheard() -> Generator[Callable[[], str]]:
+    """What native code prints meanwhile, on either stream."""
+    with tempfile.TemporaryFile() as file:
+        streams = {stream: os.dup(stream) for stream in (1, 2)}
+        for stream in streams:
+            os.dup2(file.fileno(), stream)
+        said = ""
+        try:
+            yield lambda: said
+        finally:
+            for stream, copy in streams.items():
+                os.dup2(copy, stream)
+                os.close(copy)
+            file.seek(0)
+            said = file.read().decode(errors="replace")
