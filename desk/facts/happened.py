@@ -59,7 +59,7 @@ class RunStarted(Fact):
     machine: Machine
     tiers: tuple[Tier, ...]
     tariff: Tariff
-    format: int = FORMAT
+    format: int = 1  # what a line without the field means, whatever FORMAT is; the writer always passes FORMAT
     preset: str = ""
     scenario: str = "steady"
     seed: int = 0
