@@ -58,11 +58,11 @@ RECORDED = {
 
 SPEED_ROWS, SPEED_STEPS = (1, 4, 8), 12
 
-DRILL_BYTES = 128 << 10
-"""Room beside the weights in which a decode step of the tiny decoder fits, and a chunk of a prompt does not."""
+ROOMS = tuple(1 << exponent for exponent in range(16, 22))
+"""Bytes beside the weights to try: the first in which a token can be decoded is too little for a chunk of a prompt."""
 
 TOYS = (Toy(3), Toy(4))
-"""Three heads to one as in the embedded model, and four to one, which cards have an attention kernel of their own for."""
+"""Three heads to one as in the embedded model, and four to one, which has an attention kernel of its own on cards."""
 
 DISTRUST: dict[Used, str] = {
     "cpu": "Do not trust its answers here; install onnxruntime again, and report the processor with this text.",
@@ -98,7 +98,7 @@ TIE = 0.5
 
 @dataclass
 class Bench:
-    """What the checks of one process share. `scratch` is a folder to write into; `model` is empty where none is ready."""
+    """What the checks of one process share. `scratch` is a folder to write into; `model` is empty without one."""
 
     provider: Used
     scratch: Path
@@ -198,7 +198,9 @@ def numerics(bench: Bench) -> Finding:
         allowed = TOLERANCES[precision.name]
         for toy in TOYS:
             error, same, positions = _compared(bench.toy(toy, precision), toy)
-            words = f"{precision.words} off by at most {error:.1g} of the largest logit, {same} of {positions} guesses the same"
+            words = (
+                f"{precision.words} off by {error:.1g} of the largest logit at most, {same} of {positions} guesses same"
+            )
             if not error <= allowed.error or same < allowed.agreement * positions:  # a NaN is not below anything
                 cause = f"A tiny decoder of {toy.heads} heads computes other numbers than it must ({words})."
                 return Finding("fail", cause, DISTRUST[bench.provider])
@@ -248,20 +250,22 @@ def out_of_memory(bench: Bench) -> Finding:
     """A cache no card holds, and a run in a session with too little room, are refused; smaller runs go on."""
     toy = TOYS[0]
     network = bench.toy(toy, HALF)
-    small, large = Text([1, 2, 3], 1), Text([*range(1, 100)], 97)
     if _refusal(lambda: network.cache(1 << 12, 1 << 20)) is None:
         return Finding("fail", "A cache of 2 TiB was granted.", DISTRUST["cuda"])
+    small, large = Text([1, 2, 3], 1), Text([*range(1, 100)], 97)
     _run(network, large)
     session = network.session
     name = session.get_providers()[0]
     before = session.get_provider_options()[name]
-    room = network.manifest.weights_bytes + DRILL_BYTES
-    # A fresh session, so that what the arena already holds does not count.
-    session.set_providers([name], [before | {"gpu_mem_limit": str(room)}])
     try:
-        _run(network, small)
+        for room in ROOMS:
+            # Setting a limit makes a fresh session, so that what the arena already holds does not count.
+            limit = network.manifest.weights_bytes + room
+            session.set_providers([name], [before | {"gpu_mem_limit": str(limit)}])
+            if _refusal(lambda: _run(network, small)) is None:
+                break
         if _refusal(lambda: _run(network, large)) is None:
-            cause = "A session with a limit on its memory went beyond it, so limits cannot be relied on."
+            cause = "A session with a limit on its memory went beyond it, so a limit does not protect other programs."
             return Finding("warn", cause, "Leave room on the card: choose fewer slots or a shorter context.")
         _run(network, small)
     finally:

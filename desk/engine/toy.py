@@ -103,7 +103,7 @@ class Toy:
         return manifest
 
     def logits(self, ids: list[int]) -> NDArray[np.float64]:
-        """The logits of every position [tokens, vocabulary] of a llama decoder (Touvron et al. 2023), in plain steps."""
+        """The logits of every position [tokens, vocabulary] of a llama decoder (Touvron et al. 2023), step by step."""
         a = self.architecture
         w = {name: matrix.astype(np.float64) for name, matrix in self.weights().items()}
         x = w["embedding"][ids]
