@@ -9,6 +9,9 @@ BELIEVED_OVER_LIMIT = 1.5
 JUDGED_S = 1.0
 """Seconds over which that is judged: a whole step of a slow counter may land between two looks."""
 
+STEPPING = 0.9
+"""A counter that has changed at fewer of the looks than this moves in steps longer than the time between two looks."""
+
 Surprise = Literal["", "reset", "jump"]
 
 
@@ -18,6 +21,9 @@ class Counter:
     `unit` is the joules of one count, `span` the count at which the counter starts over (`None`: it does not, or
     nobody knows), `limit` the watts that the device may draw. `joules` counts from the opening of the meter and never
     falls; where something passed that cannot be known (a reset, a jump, a gap) a new `epoch` begins with nothing added.
+
+    An edge is stamped with the moment at which the counter changed. Where it moves in steps longer than the time
+    between two looks that moment lies between them, and their middle halves the error; else it is the look itself.
     """
 
     def __init__(self, unit: float, limit: float, span: int | None = None) -> None:
@@ -29,6 +35,8 @@ class Counter:
         self.still_since: float | None = None
         self.still_looks = 0
         self._raw: int | None = None
+        self._began = self._looked = 0.0
+        self._looks = self._changes = 0
         # The last second or so of edges, and one before; the first is where the epoch was first looked at.
         self._recent: deque[tuple[float, float]] = deque()
         self._edges: deque[tuple[int, list[tuple[float, float]]]] = deque()
@@ -39,6 +47,8 @@ class Counter:
             self._begin(t, raw)
             return ""
         counts = raw - self._raw
+        looked, self._looked = self._looked, t
+        self._looks += 1
         if counts == 0:
             self.still_looks += 1
             return ""
@@ -52,12 +62,14 @@ class Counter:
             return self._restart(t, raw, "jump")
         self._raw, self.joules = raw, joules
         self.still_since, self.still_looks = t, 0
-        self._recent.append((t, joules))
+        self._changes += 1
+        stamp = self._stamp(looked, t)
+        self._recent.append((stamp, joules))
         while len(self._recent) > 2 and self._recent[1][0] <= t - JUDGED_S:
             self._recent.popleft()
         if not self._edges or self._edges[-1][0] != self.epoch:
             self._edges.append((self.epoch, []))
-        self._edges[-1][1].append((t, round(joules, 6)))
+        self._edges[-1][1].append((stamp, round(joules, 6)))
         return ""
 
     def forget(self) -> None:
@@ -81,6 +93,13 @@ class Counter:
         (since, before), (t, joules) = self._recent[0], self._recent[-1]
         return (joules - before) / (t - since) if t > since else None
 
+    def _stamp(self, looked: float, t: float) -> float:
+        """When the counter changed, seen unchanged at `looked` and changed at `t`."""
+        if self._changes >= STEPPING * self._looks:
+            return t
+        step = (t - self._began) / self._changes
+        return t - min(t - looked, step) / 2
+
     def _restart(self, t: float, raw: int, why: Surprise) -> Surprise:
         self.epoch += 1
         self._begin(t, raw)
@@ -88,6 +107,8 @@ class Counter:
 
     def _begin(self, t: float, raw: int) -> None:
         self._raw = raw
+        self._began = self._looked = t
+        self._looks = self._changes = 0
         self.still_since, self.still_looks = t, 0
         self._recent.clear()
         self._recent.append((t, self.joules))

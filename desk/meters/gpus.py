@@ -44,16 +44,22 @@ class Gpus:
         self._sleepless = False
         self._look = Round([self._look_around], LOOK_S, clock.now, first=LOOK_S)
         self.driver = ""
-        self.changed = False
         self._open()
         if not self._gpus:
             self.close()
             raise Trouble("the NVIDIA driver sees no GPU")
-        for gpu in self._gpus:
-            gpu.changed = False
         self.changed = False
 
     # ---- what it is
+
+    @property
+    def changed(self) -> bool:
+        return any(gpu.changed for gpu in self._gpus)
+
+    @changed.setter
+    def changed(self, value: bool) -> None:
+        for gpu in self._gpus:
+            gpu.changed = value
 
     @property
     def source(self) -> Source | None:
@@ -93,9 +99,6 @@ class Gpus:
         return tuple(gpu.device() for gpu in self._gpus)
 
     def take(self) -> tuple[DeviceReading, ...]:
-        for gpu in self._gpus:
-            self.changed |= gpu.changed
-            gpu.changed = False
         return tuple(gpu.take() for gpu in self._gpus)
 
     def forget(self) -> None:
@@ -143,8 +146,6 @@ class Gpus:
             if gpu not in found:
                 gpu.detach("lost", LOST_SEARCH_S)
                 found.append(gpu)
-        if found != self._gpus:
-            self.changed = True
         self._gpus = sorted(found, key=lambda gpu: gpu.pci)
         _tell_apart(self._gpus)
 
@@ -172,7 +173,6 @@ class Gpus:
             self._open()
         except Trouble as trouble:
             raise Renewal(f"The NVIDIA driver went away: {trouble.cause}.") from trouble
-        self.changed = True
 
     # ---- sleep
 

@@ -24,6 +24,7 @@ static double monotonic(void) {
 }
 
 double standin_now(void) {
+    scenario();
     return current.is_virtual ? virtual_now : monotonic() - current.origin;
 }
 
@@ -72,7 +73,7 @@ static double mean(const Series *series, double from, double to) {
 
 double joules_counted(const Gpu *gpu, double t) {
     if (t >= gpu->stuck_at) t = gpu->stuck_at;
-    double tick = gpu->step > 0 ? floor(t / gpu->step + 1e-9) * gpu->step : t;
+    double tick = gpu->step > 0 ? gpu->phase + floor((t - gpu->phase) / gpu->step + 1e-9) * gpu->step : t;
     double joules = integral(&gpu->power, tick) + 5000; /* the driver has been loaded for a while */
     if (t >= gpu->reset_at) joules = integral(&gpu->power, tick) - integral(&gpu->power, fmin(gpu->reset_at, tick));
     return joules * gpu->scale + (t >= gpu->jump_at ? gpu->jump_joules : 0);
@@ -95,9 +96,8 @@ static int matches(const char *pattern, const char *symbol) {
 }
 
 static void hang(void) {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    const int asking[] = {SIGHUP, SIGINT, SIGTERM};
+    for (int i = 0; i < 3; i++) signal(asking[i], SIG_IGN);
     for (;;) pause();
 }
 
@@ -199,7 +199,10 @@ static void read_gpu(Scenario *into, char *words) {
     if (!strcmp(what, "limit")) gpu->limit = atof(rest);
     if (!strcmp(what, "slowdown")) gpu->slowdown = atof(rest);
     if (!strcmp(what, "clockmax")) gpu->clock_max = atof(rest);
-    if (!strcmp(what, "step")) gpu->step = atof(rest) / 1e3;
+    if (!strcmp(what, "step") && sscanf(rest, "%lf %lf", &gpu->step, &gpu->phase) >= 1) {
+        gpu->step /= 1e3;
+        gpu->phase /= 1e3;
+    }
     if (!strcmp(what, "reset")) gpu->reset_at = atof(rest);
     if (!strcmp(what, "stuck")) gpu->stuck_at = atof(rest);
     if (!strcmp(what, "scale")) gpu->scale = atof(rest);

@@ -13,7 +13,7 @@
  *   gpu N limit WATTS | slowdown CELSIUS | clockmax MHZ
  *   gpu N process PID MIB                  MIB -1: not available, as on Windows desktops
  *   gpu N power|utilization|temperature|clock|reasons SERIES
- *   gpu N step MS                          the energy counter moves at multiples of this (default 100)
+ *   gpu N step MS [PHASE]                  the energy counter moves at multiples of this, plus PHASE ms (default 100)
  *   gpu N sensor WINDOW UPDATE             ms: instant power is the mean of the last WINDOW of each UPDATE (default 0 0)
  *   gpu N reset SECONDS | stuck SECONDS    the counter starts over, or stands still, from then on
  *   gpu N jump SECONDS JOULES | scale FACTOR   the counter leaps, or counts wrongly by a factor
@@ -32,7 +32,7 @@
 #ifndef SCENARIO_H
 #define SCENARIO_H
 
-enum { MOST_GPUS = 16, MOST_POINTS = 1024, MOST_RULES = 64, MOST_PROCESSES = 16 };
+enum { MOST_GPUS = 16, MOST_POINTS = 2048, MOST_RULES = 64, MOST_PROCESSES = 16 };
 
 typedef struct {
     int count;
@@ -51,7 +51,7 @@ typedef struct {
     int major, minor, mig, module;
     double total_mib, used_mib, reserved_mib;
     double limit, slowdown, clock_max; /* watts, celsius, MHz; below 0: not supported */
-    double step, window, update;       /* seconds */
+    double step, phase, window, update; /* seconds */
     double reset_at, stuck_at, jump_at, jump_joules, scale;
     int processes;
     Process process[MOST_PROCESSES];
