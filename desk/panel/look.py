@@ -9,29 +9,30 @@ from datetime import UTC, datetime
 import numpy as np
 
 from desk.board import Board
-from desk.facts.happened import AnyFact, Device, DeviceReading, Progressed, RunStarted, Tried
+from desk.facts.happened import AnyFact, Progressed, RunStarted
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import PERIOD_S
 from desk.ledger.standing import Standing
+from desk.panel.machine import (
+    HEADLINE_S,
+    device_in_words,
+    machine,
+    main_device,
+    meter_in_words,
+    model_in_words,
+    power_limit,
+    provider_in_words,
+)
 from desk.panel.numbers import Numbers
-from desk.panel.shown import Job, Machine, Mode, Notice, Pointer, Provenance, Shown, State, TierLine, Totals, Value
+from desk.panel.shown import Job, Mode, Notice, Provenance, Shown, State, TierLine, Totals, Value
 from desk.panel.statusline import badge_words
 from desk.panel.strips import Event, Reference, Setting
 
-HEADLINE_S = 10.0
-"""Headline figures and rates are means over so many seconds."""
 SPARK_S, SPARK_POINTS = 300.0, 60
+JUDGED_EACH = 4
+"""Promises are judged at every fourth period: two seconds are soon enough, and an hour of recording opens quickly."""
 LATE_S = 20.0
 """A promise missed for less is a hiccup: amber in the table, but no notice."""
-
-SOURCES = {
-    "nvml-counter": "NVML energy counter",
-    "nvml-power": "NVML power, integrated",
-    "amd": "AMD energy counter",
-    "rapl": "RAPL package counter",
-    "battery": "battery discharge",
-    "none": "no source of watts",
-}
 
 
 @dataclass
@@ -51,7 +52,8 @@ class Books:
             self.missing, self.late = {}, []
         for period in self.ledger.post(fact):
             self.board.add(period)
-            self._judge(period.end)
+            if period.index % JUDGED_EACH == 0:
+                self._judge(period.end)
 
     def is_late(self, tier: str) -> bool:
         """Whether the tier has been missing a promise for so long that it deserves a notice."""
@@ -65,7 +67,7 @@ class Books:
                 self.missing.pop(name, None)
                 continue
             since = self.missing.setdefault(name, end)
-            if since + LATE_S <= end < since + LATE_S + PERIOD_S:
+            if since + LATE_S <= end < since + LATE_S + JUDGED_EACH * PERIOD_S:
                 self.late.append(Event(end, f"{name} late", late=True))
 
 
@@ -87,16 +89,16 @@ def look(
         run=run.run if run else "",
         wall=run.wall if run else None,
         clock=_clock(run, board.end, mode),
-        model=_model(standing),
-        provider=_provider(standing),
-        device=_device(standing, numbers),
+        model=model_in_words(standing),
+        provider=provider_in_words(standing),
+        device=device_in_words(standing, numbers),
         meter=meter_in_words(standing),
         scenario=run.scenario if run else "steady",
         preset=run.preset if run else "",
         users=sum(tier.users for tier in standing.tiers.values()),
         values=_values(books, numbers, window_s),
         tiers=_tiers(books, window_s),
-        machine=_machine(books, numbers),
+        machine=machine(standing, board, totals, numbers),
         job=_job(standing),
         notices=_notices(books, numbers),
         totals=Totals(totals.seconds or 0.0, totals.tokens_out, totals.joules, totals.revenue if run else None),
@@ -132,7 +134,7 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
     mean = f"{smooth_s:g} s mean" if smooth_s else "no smoothing"
     covers = _power_note(standing).removesuffix(", 10 s") if standing.source != "none" else ""
     levels = []
-    if (limit := _power_limit(standing)) is not None:
+    if (limit := power_limit(standing)) is not None:
         levels.append(Reference(limit, "limit", solid=True))
     if standing.floor_watts is not None and standing.quality != "unavailable":
         levels.append(Reference(standing.floor_watts, "idle base"))
@@ -156,54 +158,6 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
     )
 
 
-# ---- words for the status line
-
-
-def _model(standing: Standing) -> str:
-    opened = [lane.opened for lane in standing.lanes.values() if lane.opened]
-    names = {f"{lane.model} {lane.precision}".strip() for lane in opened}
-    names = names or {tier.model for tier in standing.tiers.values()}
-    return names.pop() if len(names) == 1 else f"{len(names)} models" if names else ""
-
-
-def _provider(standing: Standing) -> str:
-    engine = standing.engine
-    if engine is None:
-        return ""
-    if engine.provider == "cuda":
-        return f"CUDA ✓  {engine.runtime}".strip()
-    # The cause is a sentence; here its first clause will do, the rest stands in the tool tip of the machine.
-    cause = engine.cause.split(",")[0].rstrip(".")
-    return f"CPU ({cause[:1].lower()}{cause[1:]})" if cause else "CPU"
-
-
-def _device(standing: Standing, numbers: Numbers) -> str:
-    device = _main_device(standing)
-    engine = standing.engine
-    name = engine.device if engine else device.name if device else ""
-    if device and device.kind == "gpu":
-        return f"{name} {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else name
-    return f"{name}, {engine.threads} threads" if engine and engine.threads else name
-
-
-def _main_device(standing: Standing) -> Device | None:
-    """The device that the machine card shows: the one whose energy counts, else the first that fits the engine."""
-    devices = standing.meter.devices if standing.meter else ()
-    counted = [device for device in devices if device.id in standing.counted]
-    unlike = "gpu" if standing.engine and standing.engine.provider == "cpu" else ""
-    fitting = [device for device in devices if device.kind != unlike]
-    return next(iter(counted or fitting or devices), None)
-
-
-def meter_in_words(standing: Standing) -> str:
-    """Where the watts come from."""
-    if standing.source == "declared" and standing.declared:
-        watts = standing.declared
-        word = "assumed" if watts.assumed else "declared"
-        return f"{word} {watts.idle:g} W idle, {watts.busy:g} W busy"
-    return "" if standing.meter is None else SOURCES.get(standing.source, standing.source)
-
-
 # ---- headline figures
 
 
@@ -223,7 +177,7 @@ def _values(books: Books, numbers: Numbers, window_s: float) -> tuple[Value, ...
     price = f"{tariff.dollars_per_kwh:g} $/kWh" if tariff else "no price of energy"
     hourly = None if watts is None or tariff is None else watts / 1000 * tariff.dollars_per_kwh
     covers = meter_in_words(standing)
-    limit = _power_limit(standing)
+    limit = power_limit(standing)
     return (
         Value(
             "tokens_per_second",
@@ -308,7 +262,7 @@ def _lacks(standing: Standing, no_watts: str) -> str:
 
 
 def _power_title(standing: Standing) -> str:
-    device = _main_device(standing)
+    device = main_device(standing)
     if standing.source in ("none", "declared") or device is None:
         return "Power"
     return {"gpu": "Board power", "cpu": "CPU power"}.get(device.kind, "Machine power")
@@ -326,15 +280,6 @@ def _power_note(standing: Standing) -> str:
 def _revenue_note(money: float, on_time: float | None, numbers: Numbers) -> str:
     tail = "at list price; nothing sold"
     return tail if on_time is None else f"{numbers.fixed(min(on_time, money), 2)} on time, {tail}"
-
-
-def _power_limit(standing: Standing) -> float | None:
-    limits = [
-        reading.power_limit
-        for name, reading in standing.readings.items()
-        if name in standing.counted and reading.power_limit is not None
-    ]
-    return sum(limits) if limits else None
 
 
 def _spark(board: Board, figure: str) -> tuple[float | None, ...]:
@@ -369,94 +314,6 @@ def _tiers(books: Books, window_s: float = HEADLINE_S) -> tuple[TierLine, ...]:
             )
         )
     return tuple(lines)
-
-
-# ---- the machine
-
-
-def _machine(books: Books, numbers: Numbers) -> Machine:
-    standing = books.ledger.standing
-    device = _main_device(standing)
-    unmeasured = standing.source in ("none", "declared") and standing.meter is not None
-    tried = tuple(one for one in standing.meter.tried if one.cause) if unmeasured and standing.meter else ()
-    if device is None:
-        return _bare_machine(books, numbers, tried)
-    reading = standing.readings.get(device.id) or DeviceReading(device=device.id)
-    words = []
-    if device.kind == "gpu":
-        words.append(("Limiter", reading.limiter or "none"))
-        if reading.memory_foreign is not None:
-            foreign = numbers.bytes(reading.memory_foreign) if reading.memory_foreign else "none"
-            words.append(("Other processes", foreign))
-    totals = books.ledger.totals()
-    if totals.joules and totals.standby_joules is not None:
-        share = numbers.fixed(100 * totals.standby_joules / totals.joules)
-        spent, all_of_it = (numbers.figure(j / 3600, "Wh") for j in (totals.standby_joules, totals.joules))
-        words.append(("Idle tax", f"{share} %   {spent} of {all_of_it} Wh made no token"))
-    title = "GPU 0" if device.kind == "gpu" else "CPU" if device.kind == "cpu" else "This machine"
-    return Machine(title, _pointers(device, reading, numbers), tuple(words), tried)
-
-
-def _bare_machine(books: Books, numbers: Numbers, tried: tuple[Tried, ...]) -> Machine:
-    """A machine whose meter knows no device: what the engine says of itself, on the machine that the run names."""
-    standing = books.ledger.standing
-    machine = standing.run.machine if standing.run else None
-    words = [("Processor", f"{machine.processor}, {machine.cores} cores")] if machine else []
-    pointers = []
-    busy = books.board.value("busy_share", None, HEADLINE_S)
-    if busy is not None:
-        pointers.append(_pointer("Busy", numbers.fixed(100 * busy), "% stepping", busy, 1.0, None, (0.6, 1.0)))
-    lanes = [lane.opened for lane in standing.lanes.values() if lane.opened]
-    if lanes and machine:
-        # Lanes of one model share its weights.
-        weights = {(lane.model, lane.precision): lane.weights_bytes for lane in lanes}
-        held = sum(weights.values()) + sum(lane.kv_bytes for lane in lanes)
-        total = machine.memory_bytes
-        note = f"of {numbers.bytes(total)}, ours"
-        pointers.append(_pointer("Memory", numbers.fixed(held / 1e9, 1), note, held, total, total))
-    return Machine("This machine", tuple(pointers), tuple(words), tried)
-
-
-def _pointers(device: Device, reading: DeviceReading, numbers: Numbers) -> tuple[Pointer, ...]:
-    pointers = []
-    limit = reading.power_limit or device.power_limit
-    if reading.watts is not None or limit is not None:
-        scale = (limit or 1.15 * (reading.watts or 1.0)) * 1.15
-        note = f"of {numbers.figure(limit, 'W')} W limit" if limit else "W"
-        pointers.append(_pointer("Power", numbers.figure(reading.watts, "W"), note, reading.watts, scale, limit))
-    if reading.celsius is not None:
-        slow = device.slowdown_celsius
-        note = f"°C, slows at {slow:.0f}" if slow else "°C"
-        normal = (0.25, 0.7)
-        text = numbers.fixed(reading.celsius)
-        pointers.append(_pointer("Temp", text, note, reading.celsius, (slow or 90.0) * 1.18, slow, normal))
-    if reading.memory_used is not None:
-        total = device.memory_bytes
-        used = numbers.fixed(reading.memory_used / 1e9, 1)
-        note = f"of {numbers.bytes(total)}" if total else "GB"
-        pointers.append(_pointer("Memory", used, note, reading.memory_used, total or reading.memory_used, total))
-    if reading.utilization is not None:
-        text = numbers.fixed(100 * reading.utilization)
-        pointers.append(_pointer("Busy", text, "%", reading.utilization, 1.0, None, (0.6, 1.0)))
-    if reading.clock_hz is not None:
-        top = reading.clock_max_hz
-        note = f"of {numbers.fixed(top / 1e6)} MHz" if top else "MHz"
-        text = numbers.fixed(reading.clock_hz / 1e6)
-        pointers.append(_pointer("Clock", text, note, reading.clock_hz, (top or reading.clock_hz) * 1.05, top))
-    return tuple(pointers)
-
-
-def _pointer(
-    label: str,
-    value: str,
-    note: str,
-    at: float | None,
-    scale: float,
-    limit: float | None = None,
-    normal: tuple[float, float] | None = None,
-) -> Pointer:
-    share = None if at is None else min(1.0, at / scale)
-    return Pointer(label, value, note, share, None if limit is None else min(1.0, limit / scale), normal)
 
 
 # ---- what is under way, and what is wrong
