@@ -21,6 +21,8 @@ from desk.panel.furniture import Label, NoticeStrip
 from desk.panel.icons import paint_icon
 from desk.panel.numbers import Numbers
 from desk.panel.shown import Machine, Shown
+from desk.panel.slotfloor import SlotFloor
+from desk.panel.statusline import badge_words
 from desk.panel.theme import GUTTER, Theme, font
 from desk.panel.tieredit import TierEdit
 from desk.panel.tiertable import TierTable
@@ -31,7 +33,7 @@ ASSUME = f"Assume {ASSUMED_WATTS[0]:.0f} W idle, {ASSUMED_WATTS[1]:.0f} W busy"
 DECLARE = "Declare watts…"
 CARDS = 6
 WIDE = 1640
-"""From this width of the page on, the Floor has a sixth card and a wider right side."""
+"""From this width of the page on, the Floor has a sixth card and the slot floor between charts and table."""
 
 
 class Floor(QWidget):
@@ -47,6 +49,8 @@ class Floor(QWidget):
         self._shown = Shown()
         self.cards = [ValueCard(theme, numbers) for _ in range(CARDS)]
         self.table = TierTable(theme, numbers)
+        self.slots = SlotFloor(theme, numbers)
+        self.slots.setFixedWidth(512)
         self.machine = MachineCard(theme)
         self.editor = TierEdit(theme)
         self.notices = NoticeStrip(theme)
@@ -86,6 +90,7 @@ class Floor(QWidget):
         body = QHBoxLayout()
         body.setSpacing(GUTTER)
         body.addLayout(self._left, 1)
+        body.addWidget(self.slots)
         body.addWidget(self._right)
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
@@ -100,7 +105,8 @@ class Floor(QWidget):
 
     def _fit(self) -> None:
         wide = self.width() >= WIDE
-        self._right.setFixedWidth(640 if wide else 496)
+        self._right.setFixedWidth(552 if wide else 496)
+        self.slots.setVisible(wide)
         self.cards[-1].setVisible(wide and len(self._shown.values) >= CARDS)
 
     def furnish(self, charts: QWidget, first: QWidget | None = None) -> None:
@@ -138,6 +144,7 @@ class Floor(QWidget):
             card.hide()
         self._fit()
         self.table.show_tiers(shown.tiers, f"“{shown.preset}” prices" if shown.preset else "")
+        self.slots.show_lanes(shown.tiers, badge_words(shown))
         self.machine.show_machine(shown.machine)
         self.notices.show_notices(shown.notices)
         self._turn_page()

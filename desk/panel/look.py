@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from desk.board import Board
-from desk.facts.happened import AnyFact, Progressed, RunStarted
+from desk.facts.happened import AnyFact, Progressed, RunStarted, Slot
+from desk.facts.tiers import Tier
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import PERIOD_S
 from desk.ledger.standing import Standing
@@ -24,7 +25,7 @@ from desk.panel.machine import (
     provider_in_words,
 )
 from desk.panel.numbers import Numbers
-from desk.panel.shown import Job, Mode, Notice, Provenance, Shown, State, TierLine, Totals, Value
+from desk.panel.shown import Cell, Job, Mode, Notice, Provenance, Shown, State, TierLine, Totals, Value
 from desk.panel.statusline import badge_words
 from desk.panel.strips import Event, Reference, Setting
 
@@ -311,9 +312,14 @@ def _tiers(books: Books, window_s: float = HEADLINE_S) -> tuple[TierLine, ...]:
                 board.value("revenue_per_hour", name, HEADLINE_S),
                 board.value("on_time_share", name, window_s),
                 board.value("tokens_per_joule", name, HEADLINE_S),
+                tuple(_cell(slot, tier) for slot in lane.slots) if lane else (),
             )
         )
     return tuple(lines)
+
+
+def _cell(slot: Slot, tier: Tier) -> Cell:
+    return Cell(slot.emitted / tier.answer_tokens, prefill=slot.prefilled < slot.prompt)
 
 
 # ---- what is under way, and what is wrong

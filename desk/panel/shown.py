@@ -41,8 +41,19 @@ EMPTY = (
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """One slot in use: the part of its answer's limit that is out, or that it is still at its prompt."""
+
+    filled: float
+    prefill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TierLine:
-    """One tier in the table. Rates are per second, `on_time` is a fraction of the finished tokens in the window."""
+    """One tier in the table. Rates are per second, `on_time` is a fraction of the finished tokens in the window.
+
+    `cells` are the slots in use.
+    """
 
     tier: Tier
     state: str = ""
@@ -53,6 +64,7 @@ class TierLine:
     dollars_per_hour: float | None = None
     on_time: float | None = None
     tokens_per_joule: float | None = None
+    cells: tuple[Cell, ...] = ()
 
     @property
     def slow(self) -> bool:

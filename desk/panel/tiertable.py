@@ -145,15 +145,14 @@ class _Page:
         self._numbers = numbers
         self._width = width
         right = width - PAD
-        # A wide card has room for what a narrow one leaves out.
-        self._wide = width >= 540
         self.money = right
         self.queue = right - 46
-        self.ttft = self.queue - (50 if self._wide else 42)
-        self.speed = self.ttft - (96 if self._wide else 84)
-        self.rate = self.speed - (96 if self._wide else 84)
-        self.joule = self.rate - 56 if self._wide else None
-        self.bar = (PAD + 94, (self.joule or self.rate) - (60 if self._wide else 42))
+        self.ttft = self.queue - 42
+        self.speed = self.ttft - 84
+        self.rate = self.speed - 84
+        # A wide card has room for a figure that a narrow one leaves to the charts.
+        self.joule = self.rate - 48 if width >= 540 else None
+        self.bar = (PAD + 94, (self.joule or self.rate) - 42)
 
     def head(self, note: str) -> None:
         self._say(PAD, 26, "Tiers", font(14, 600), "text", left=True)

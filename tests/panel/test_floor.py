@@ -194,6 +194,17 @@ def test_the_sixth_card_needs_a_wide_window(window, shown, application):
     assert window.floor.cards[5].width() == 296
 
 
+def test_the_slot_floor_shows_each_sequence(window, shown, application):
+    seen = shown(seconds=10.0, stopped=False)
+    window.resize(1920, 1080)
+    window.show_all(seen)
+    application.processEvents()
+    assert window.floor.slots.isVisible()
+    assert "Ultra 1 of 1 slots in use" in window.floor.slots.accessibleDescription()
+    assert [len(line.cells) for line in seen.tiers] == [8, 4, 4, 2, 1]
+    assert all(0 <= cell.filled <= 1 and not cell.prefill for line in seen.tiers for cell in line.cells)
+
+
 def test_the_measures_of_the_floor(window, shown, application):
     window.show_all(shown(seconds=10.0, source="nvml-counter", stopped=False))
     application.processEvents()
