@@ -2,12 +2,14 @@
 
 import itertools
 import random
+import threading
 
 import msgspec
 import pytest
 import tiny_decoder
 
 from desk.engine import factory as factory_module
+from desk.engine import runtime
 from desk.facts.happened import (
     EngineOpened,
     Finished,
@@ -146,15 +148,40 @@ def test_a_context_that_is_full_ends_an_answer(running, tier):
     balance(run)
 
 
-def test_a_halt_lets_no_further_token_out(running, tier):
+@pytest.fixture
+def gate(monkeypatch):
+    """Holds the next run of a model once it is `armed`: `inside` says that it is under way, `go` lets it end."""
+
+    class Gate:
+        armed, inside, go = threading.Event(), threading.Event(), threading.Event()
+
+    true_run = runtime.Feed.run
+
+    def gated(feed):
+        if Gate.armed.is_set():
+            Gate.inside.set()
+            assert Gate.go.wait(20.0)
+        true_run(feed)
+
+    monkeypatch.setattr(runtime.Feed, "run", gated)
+    return Gate
+
+
+def test_a_halt_lets_no_further_token_out_and_a_beat_counts_the_run_under_way(running, tier, gate):
     run = running().open(tier("Free"), tier("High"))
     run.until(FirstToken, 4)
+    gate.armed.set()
+    assert gate.inside.wait(20.0)
+    run.factory.beat()
+    run.factory.beat()
+    assert sum(lane.busy for lane in run.of(Worked)[-1].lanes) == pytest.approx(run.of(Worked)[-1].span)
+    emitted = sum(account["emitted"] for account in accounts(run).values())
     run.order(Halt())
-    emitted = sum(sum(lane.emitted for lane in worked.lanes) for worked in run.of(Worked))
+    gate.go.set()
     run.halt()
     assert run.exit == 0
     balance(run)
-    assert sum(fact.emitted for fact in run.of(Finished)) >= emitted
+    assert sum(fact.emitted for fact in run.of(Finished)) == emitted
     assert run.of(Finished)[-1].reason == "cancelled"
 
 
@@ -242,9 +269,9 @@ def test_a_lane_drains_and_loads_while_the_other_goes_on(running, tier):
     assert second == after
     run.until(Finished, accept=lambda fact: fact.tier == "Free" and fact.t > ready.t)
     draining = run.until(LaneDraining)
+    run.until(FirstToken, accept=lambda fact: fact.tier == "High" and fact.t > draining.t)
     run.halt()
     balance(run)
-    assert run.of(FirstToken, lambda fact: fact.tier == "High" and fact.t > draining.t)
     order = [type(fact) for fact in run.facts if getattr(fact, "tier", None) in ("Free", first, second)]
     kinds = [kind for kind in order if kind in (TierChanged, LaneDraining, LaneLoading, LaneReady)]
     assert kinds == [LaneLoading, LaneReady, TierChanged, LaneDraining, LaneLoading, LaneReady, TierChanged]
@@ -268,22 +295,70 @@ def test_what_has_not_finished_when_the_time_is_up_goes_on_afterwards(running, t
 
 
 def test_requeued_answers_continue_as_if_nothing_had_happened(running, tier, monkeypatch):
-    """Greedy on float32: the answers of requests that were moved to a new cache equal those that were not."""
+    """Greedy on float32, one prompt: every answer begins the same, also where it was moved to a new cache half-way."""
     monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
 
     def answer(disturb):
-        before = tier("Free", users=1, slots=1, mix="brief", answer_tokens=60, context=128)
+        before = tier("Free", users=1, slots=1, mix="brief", answer_tokens=400, context=512)
         run = running().order(Watch(tier="Free")).open(before)
         run.until(FirstToken)
+        run.order(Pause())
+        run.until(Paused)
+        run.factory.beat()
+        (held,) = run.of(Worked)[-1].lanes[0].slots
+        assert held.emitted > 0
         if disturb:
             run.order(ChangeTier(tier=msgspec.structs.replace(before, slots=2)))
             run.until(LaneReady, 2)
+        run.order(Resume())
         text = said(run, 1)
         run.halt()
         balance(run)
-        return text
+        return text, held.emitted
 
-    assert answer(disturb=True) == answer(disturb=False) != ""
+    moved, moved_at = answer(disturb=True)
+    whole, _ = answer(disturb=False)
+    both = min(len(moved), len(whole))
+    assert both > 3 * moved_at
+    assert moved[:both] == whole[:both]
+
+
+def test_requeued_requests_keep_their_order(running, tier, monkeypatch):
+    """With one slot left, who was admitted first is answered first; users who leave withdraw what waits."""
+    monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
+    before = tier("Free", users=6, slots=3, mix="brief", answer_tokens=200)
+    run = running().open(before)
+    run.until(FirstToken, 3)
+    run.order(Pause())
+    run.until(Paused)
+    run.factory.beat()
+    held = [slot.request for slot in run.of(Worked)[-1].lanes[0].slots]
+    run.order(ChangeTier(tier=msgspec.structs.replace(before, slots=1)))
+    run.until(LaneReady, 2)
+    done = len(run.of(Finished))
+    run.order(Resume())
+    run.until(Finished, done + len(held))
+    order = [fact.request for fact in run.of(Finished)][done : done + len(held)]
+    assert order == held
+    assert run.of(Worked)[-1].lanes[0].queue == 3
+
+
+def test_users_who_leave_withdraw_what_waits(running, tier):
+    before = tier("Free", users=6, slots=2, answer_tokens=200)
+    run = running().open(before)
+    run.until(FirstToken, 2)
+    run.order(Pause())
+    run.until(Paused)
+    run.order(ChangeTier(tier=msgspec.structs.replace(before, users=2)))
+    run.until(TierChanged)
+    run.factory.beat()
+    lane = run.of(Worked)[-1].lanes[0]
+    withdrawn = run.of(Finished, lambda fact: fact.reason == "cancelled")
+    assert withdrawn
+    assert all((fact.first, fact.emitted) == (None, 0) for fact in withdrawn)
+    assert len(lane.slots) + lane.queue <= 4  # users 0 and 1, and whoever of the others is being answered
+    run.halt()
+    balance(run)
 
 
 def test_another_vocabulary_takes_over_the_words(running, tier, tmp_path, monkeypatch):
