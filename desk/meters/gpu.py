@@ -55,8 +55,8 @@ class Gpu:
     def __init__(self, pci: str, clock: Clock, tell: Tell) -> None:
         self.pci = pci
         self.uuid = ""
-        self.id = f"gpu-{pci}"
-        self.name = f"NVIDIA GPU ({pci})"
+        self.id = f"gpu-{pci.replace(' ', '-')}"
+        self.model = self.name = f"NVIDIA GPU ({pci})"
         self.state: State = "asleep"
         self.changed = True
         self.counter = Counter(MILLIJOULE, MOST_WATTS)
@@ -86,12 +86,11 @@ class Gpu:
 
     def attach(self, board: Board, *, fields: bool) -> None:
         """Metering of this GPU starts, or starts again, at `board`."""
-        returned = self.board is not None or self._counted_before
         self.board, self.uuid, self.pci = board, board.uuid, board.pci
         self.id = f"gpu-{board.uuid.removeprefix('GPU-')[:8]}" if board.uuid else f"gpu-{board.pci}"
-        self.name = board.name
-        self.changed = self.changed or self.state != "ok" or not returned
+        self.model = self.name = board.name
         if self.state != "ok":
+            self.changed = True
             self.counter.forget()
             self.power.forget()
         self.state = "ok" if board.has_energy or board.has_power else self._wattless(board)
@@ -121,6 +120,16 @@ class Gpu:
         if search is not None:
             self._search_s = min(max(search, 2 * self._search_s), LAST_SEARCH_S)
             self.search_at = self._clock.now() + self._search_s
+
+    def lose(self, code: int | None) -> None:
+        """The GPU does not answer, by the driver's return code; `None`: the driver does not know it any more."""
+        if code is None or code in nvml.LOST:
+            why = "the driver does not know it any more" if code is None else nvml.words(code)
+            self._flag("lost", f"is lost: {why}", "A restart of the machine usually brings it back.")
+            self.detach("lost", LOST_SEARCH_S)
+        else:
+            self._flag("silent", f"does not answer: {nvml.words(code)}")
+            self.detach("not answering", SILENT_SEARCH_S)
 
     def forget(self) -> None:
         """Time has passed unseen."""
@@ -330,14 +339,12 @@ class Gpu:
             cause = "restarted" if code != nvml.MISMATCH else "was replaced by another version"
             raise Renewal(f"The NVIDIA driver {cause} while the meter ran; the meter starts anew.")
         if code in nvml.LOST:
-            self._flag("lost", f"is lost: {nvml.words(code)}", "A restart of the machine usually brings it back.")
-            self.detach("lost", LOST_SEARCH_S)
+            self.lose(code)
             return
         self._failures += 1
         self._watts = None
         if self._failures >= STALE_FAILURES:
-            self._flag("silent", f"does not answer: {nvml.words(code)}")
-            self.detach("not answering", SILENT_SEARCH_S)
+            self.lose(code)
 
     def _refused(self, board: Board, code: int) -> None:
         """A field that was answered before is refused, though the call went well."""

@@ -1,12 +1,11 @@
 """The NVIDIA GPUs of the machine as a source of watts: found by UUID, looked for when lost, left alone when asleep."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from desk.facts.happened import Device, DeviceReading, Source, Tried
 from desk.facts.trouble import Trouble
 from desk.meters import nvml, sysfs
-from desk.meters.gpu import LOST_SEARCH_S, Gpu
+from desk.meters.gpu import Gpu
 from desk.meters.nvml import Board, Driver, DriverError
 from desk.meters.rounds import Round
 from desk.meters.source import Clock, Renewal, Tell
@@ -22,6 +21,8 @@ FALLING_ASLEEP_S = 20.0
 
 NVIDIA = "0x10de"
 DISPLAY_CLASS = "0x03"
+
+NOT_OURS = nvml.CANNOT | {nvml.NO_PERMISSION, nvml.NOT_FOUND}
 
 FIELDS = "fields"
 """Passed over by a process that is to ask for energy and power only."""
@@ -127,44 +128,47 @@ class Gpus:
     def _find(self, on_bus: list[str]) -> None:
         """Match what the driver and the bus show now with the GPUs known so far, by UUID."""
         asleep = [pci for pci in on_bus if self._sleeps(pci)]
+        boards, refused = self._look_up(asleep, on_bus)
         known = [gpu for gpu in self._gpus if gpu.uuid or gpu.state == "asleep"]
+        nameless = {gpu.pci: gpu for gpu in self._gpus if gpu not in known}
         found: list[Gpu] = []
-        for place, board in self._boards(asleep, on_bus):
-            gpu = _matching(known, board, place)
-            if board is not None:
-                gpu = gpu or Gpu(board.pci, self._clock, self._tell)
-                gpu.attach(board, fields=self._fields)
-            else:
-                gpu = gpu or Gpu(place, self._clock, self._tell)
-                gpu.detach("lost", LOST_SEARCH_S)
+        for board in boards:
+            gpu = _matching(known, board) or Gpu(board.pci, self._clock, self._tell)
+            gpu.attach(board, fields=self._fields)
             found.append(gpu)
         for pci in asleep:
             gpu = next((each for each in known if each.pci == pci), None) or Gpu(pci, self._clock, self._tell)
             gpu.detach("asleep")
             found.append(gpu)
-        for gpu in known:
-            if gpu not in found:
-                gpu.detach("lost", LOST_SEARCH_S)
-                found.append(gpu)
-        self._gpus = sorted(found, key=lambda gpu: gpu.pci)
+        # A GPU that is refused cannot tell its UUID: it is taken for one that is missing, if there is one.
+        missing = [gpu for gpu in known if gpu not in found]
+        for place in list(refused)[len(missing) :]:
+            missing.append(nameless.get(place) or Gpu(place, self._clock, self._tell))
+        codes = [*refused.values(), *[None] * len(missing)]
+        for gpu, code in zip(missing, codes, strict=False):
+            gpu.lose(code)
+        self._gpus = sorted([*found, *missing], key=lambda gpu: gpu.pci)
         _tell_apart(self._gpus)
 
-    def _boards(self, asleep: list[str], on_bus: list[str]) -> Iterable[tuple[str, Board | None]]:
-        """(place, board), without a board where the driver knows of one that is lost."""
+    def _look_up(self, asleep: list[str], on_bus: list[str]) -> tuple[list[Board], dict[str, int]]:
+        """The GPUs that answer, and the return codes for those that should, but do not, by their place."""
+        boards: list[Board] = []
+        refused: dict[str, int] = {}
         driver = self._driver
         if driver is None:
-            return
+            return boards, refused
         # By number, the driver wakes all of them.
         places = [pci for pci in on_bus if pci not in asleep] if asleep else range(driver.count())
         for place in places:
             try:
-                yield str(place), driver.board_at(place) if isinstance(place, int) else driver.board_on_bus(place)
+                boards.append(driver.board_at(place) if isinstance(place, int) else driver.board_on_bus(place))
             except DriverError as error:
                 if error.code in nvml.GONE:
                     raise
-                # Others are not for us: a container sees the whole bus, but not every GPU on it.
-                if error.code in nvml.LOST:
-                    yield f"number {place}" if isinstance(place, int) else place, None
+                # The others are not for us: a container sees the whole bus, but not every GPU on it.
+                if error.code not in NOT_OURS:
+                    refused[f"number {place}" if isinstance(place, int) else place] = error.code
+        return boards, refused
 
     def _search(self) -> None:
         """Open the driver anew, because some of its GPUs are lost; the others go on counting meanwhile."""
@@ -238,22 +242,17 @@ class Gpus:
             self._search()
 
 
-def _matching(known: list[Gpu], board: Board | None, place: str) -> Gpu | None:
-    """The known GPU that a board is: by UUID, or by address where it slept since the beginning."""
-    for gpu in known:
-        if board is None and gpu.pci == place:
-            return gpu
-        if board is not None and (gpu.uuid == board.uuid if gpu.uuid else gpu.pci == board.pci):
-            return gpu
-    return None
+def _matching(known: list[Gpu], board: Board) -> Gpu | None:
+    """The known GPU that a board is: by UUID, or by address where it has slept since the beginning."""
+    return next((gpu for gpu in known if (gpu.uuid == board.uuid if gpu.uuid else gpu.pci == board.pci)), None)
 
 
 def _tell_apart(gpus: list[Gpu]) -> None:
     """Two cards of one name get their addresses beside it."""
-    names = [gpu.name for gpu in gpus]
+    models = [gpu.model for gpu in gpus]
     for gpu in gpus:
-        if names.count(gpu.name) > 1:
-            gpu.name = f"{gpu.name} ({gpu.pci.removeprefix('0000:')})"
+        if models.count(gpu.model) > 1:
+            gpu.name = f"{gpu.model} ({gpu.pci.removeprefix('0000:')})"
 
 
 def _why_powerless(gpu: Gpu) -> str:

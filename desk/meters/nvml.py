@@ -140,6 +140,7 @@ class Board:
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
+        self.denied = False
         self.uuid: str = self._text("nvmlDeviceGetUUID")
         self.name: str = self._text("nvmlDeviceGetName") or "NVIDIA GPU"
         self.pci = self._pci()
@@ -148,7 +149,6 @@ class Board:
         self._fields: dict[int, int] = {}
         self._energy = Way(lambda: ask(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle))
         self._usage = Way(lambda: ask(pynvml.nvmlDeviceGetPowerUsage, handle) / 1e3)
-        self.denied = False
         self._probe()
         self.memory = Way(self._memory_v2, self._memory_v1)
         self.utilization = Way(lambda: ask(pynvml.nvmlDeviceGetUtilizationRates, handle).gpu)
@@ -275,7 +275,7 @@ class Board:
             return None
 
     def _raise_unless_cannot(self, error: DriverError) -> None:
-        self.denied = getattr(self, "denied", False) or error.code == NO_PERMISSION
+        self.denied |= error.code == NO_PERMISSION
         if error.code in LOST or error.code in GONE:
             raise error
 

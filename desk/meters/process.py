@@ -14,6 +14,7 @@ from itertools import pairwise
 from desk.facts.codec import encode
 from desk.facts.happened import AnyFact, Read, Troubled, now
 from desk.meters.chain import Chain
+from desk.meters.gpus import FIELDS
 from desk.meters.rounds import Round
 from desk.meters.source import Clock, Renewal, Tell
 
@@ -178,18 +179,22 @@ def _leave_with_stdin(clock: RealClock) -> None:
 
 
 def main() -> int:
-    """The meter child: `meter [--without NAME ...]`; returns the exit code.
+    """The meter child: `meter [--bare] [--without SOURCE ...]`; returns the exit code.
 
-    `--without nvml-counter` passes a source over whose driver hung the last child; `--without fields` asks a driver
-    for energy and power only, after crashes.
+    `--bare` asks a driver for energy and power only, after crashes; `--without` passes a source over whose driver hung
+    the child before this one.
     """
     arguments = sys.argv[1:]
-    without = frozenset(name for flag, name in pairwise(arguments) if flag == "--without")
+    without = {name for flag, name in pairwise(arguments) if flag == "--without"}
+    if "--bare" in arguments:
+        without.add(FIELDS)
+    if "nvml-power" in without:
+        without.add("nvml-counter")  # one driver gives both
     wire = Wire()
     clock = RealClock()
     threading.Thread(target=_leave_with_stdin, args=(clock,), name="orders", daemon=True).start()
     try:
-        Meter(wire.tell, clock, without).run()
+        Meter(wire.tell, clock, frozenset(without)).run()
     except Renewal as renewal:
         wire.tell(Troubled(t=now(), where="meter", cause=renewal.cause, remedy=renewal.remedy))
         return RENEW

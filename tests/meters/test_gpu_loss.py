@@ -40,6 +40,7 @@ def test_a_gpu_that_returns_goes_on_under_its_uuid_in_a_new_epoch(simulate):
     facts = simulate(TWO + "fail * 1 15 from=5 to=20", 50)
     assert facts.states(1)[:2] == ["ok", "lost"]
     assert facts.states(1)[-1] == "ok"
+    assert {len(read.devices) for read in facts.reads} == {2}
     edges = facts.edges(1)
     assert len(edges) == 2
     (first, second) = edges.values()
@@ -74,6 +75,18 @@ def test_a_gpu_that_is_lost_from_the_start_is_shown(simulate):
     assert facts.opened[0].source == "nvml-counter"
     assert facts.states(1)[-1] == "ok"
     assert len(facts.reads[-1].devices) == 2
+
+
+def test_a_gpu_that_never_answers_is_shown_under_its_number(simulate):
+    facts = simulate(TWO + "fail nvmlDeviceGetHandleByIndex_v2 1 999", 40)
+    assert [reading.device for reading in facts.reads[-1].devices] == ["gpu-a0000000", "gpu-number-1"]
+    assert facts.reads[-1].devices[1].state == "not answering"
+    assert len([cause for cause in facts.troubles if "does not answer" in cause]) == 1
+
+
+def test_a_lost_twin_does_not_rename_the_other(simulate):
+    facts = simulate("gpu 0 name NVIDIA L4\ngpu 1 name NVIDIA L4\nfail * 1 15 from=2", 50)
+    assert [device.name for device in facts.opened[-1].devices] == ["NVIDIA L4 (01:00.0)", "NVIDIA L4 (02:00.0)"]
 
 
 # ---- errors that may pass

@@ -137,8 +137,9 @@ def test_a_hang_in_state_d_can_be_seen_and_killed(standin):
         assert process.wait(WITHIN_S) == -signal.SIGKILL
 
 
-def test_an_opening_that_hangs_can_be_passed_over(standin):
-    with meter(standin, "clock real 0\ngpu 0\nhang nvmlInitWithFlags *", "--without", "nvml-counter") as process:
+@pytest.mark.parametrize("source", ["nvml-counter", "nvml-power"])
+def test_an_opening_that_hangs_can_be_passed_over(standin, source):
+    with meter(standin, "clock real 0\ngpu 0\nhang nvmlInitWithFlags *", "--without", source) as process:
         facts = read_until(process, is_read)
         assert facts[0].source == "none"
         assert "did not answer" in facts[0].tried[0].cause
@@ -149,7 +150,7 @@ def test_a_native_crash_ends_it_by_its_signal(standin):
         assert process.wait(WITHIN_S) == -signal.SIGSEGV
     # The call that crashed is among those that it can do without.
     scenario = "clock real 0\ngpu 0\ncrash nvmlDeviceGetUtilizationRates 0"
-    with meter(standin, scenario, "--without", "fields") as process:
+    with meter(standin, scenario, "--bare") as process:
         for _ in range(8):
             facts = read_until(process, is_read)
         assert facts[-1].devices[0].watts == 100.0
