@@ -38,6 +38,10 @@ def _dispatch() -> int:
             from desk.meters.process import main as meter
 
             return meter()
+        case ["probe", *arguments]:
+            from desk.engine.probe import main as probe
+
+            return probe(arguments)
         case ["worker", *arguments]:
             from desk.models.worker import main as worker
 

@@ -149,6 +149,22 @@ def shot(
     shoot(recording, out, view=view, size=size.value, scale=scale, theme=theme.value, at=at)
 
 
+@app.command()
+def doctor(
+    gpu: Annotated[bool, typer.Option("--gpu", help="Fail where no GPU is usable.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")] = False,
+) -> None:
+    """Check whether this machine can run the factory, and name exactly what is missing.
+
+    Exit code 0: fine; 1: degraded; 2: unusable. Nothing in the output names you, your computer or a folder.
+
+    Example: desk doctor --gpu --json
+    """
+    from desk.verbs.doctor import main as examine
+
+    raise typer.Exit(examine(gpu=gpu, json_out=json))
+
+
 @models.command("build")
 def models_build(
     name: Annotated[str, typer.Argument(help="A name of the catalogue.")] = "smollm2-135m",
