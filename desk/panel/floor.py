@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desk.facts.tiers import Tier
 from desk.panel.bars import PointerBar
 from desk.panel.cards import Card, ValueCard, paint_card
 from desk.panel.furniture import Label, NoticeStrip
@@ -169,9 +168,6 @@ class Floor(QWidget):
         self.machine.show()
         self.table.mark_edited("")
         self.table.setFocus()
-
-    def tier(self, name: str) -> Tier | None:
-        return next((line.tier for line in self._shown.tiers if line.tier.name == name), None)
 
     # ---- watts that the user declares
 

@@ -156,7 +156,3 @@ class Shown:
     recording_bytes: int | None = None
     watts_wanted: bool = False
     dashed: bool = False
-
-    @property
-    def misses(self) -> tuple[TierLine, ...]:
-        return tuple(line for line in self.tiers if line.misses)

@@ -70,6 +70,8 @@ FIELDS = (
     Field("model", "Model", drains=True),
 )
 ROWS = 5
+PATIENCE = 6
+"""An order is off when its fact has not come after so many looks, half a second each, at a lane that is free to obey."""
 
 
 class TierEdit(Card):
@@ -83,6 +85,7 @@ class TierEdit(Card):
         self.setAccessibleName("Tier settings")
         self._tier: Tier | None = None
         self._ordered: dict[str, Any] = {}
+        self._patience = 0
         self._inputs: dict[str, QLineEdit | QComboBox] = {}
         self._read_only = False
         self._title = QLabel()
@@ -183,10 +186,23 @@ class TierEdit(Card):
             self._ordered.clear()
             self._say("")
         self._tier = None
-        self.show_tier(tier, state)
+        self._mirror(tier, state)
 
     def show_tier(self, tier: Tier, state: str = "") -> None:
-        """The settings now in force: each field follows, but for the one being typed in and those still on the way."""
+        """The settings now in force: each field follows, but for the one being typed in and those still on the way.
+
+        `state` is what the lane is busy with, empty for nothing.
+        """
+        if self._ordered and state not in ("draining", "loading"):
+            self._patience -= 1
+            if self._patience < 0:
+                self._ordered.clear()
+                self._mirror(tier, state)
+                self._say("▲ The factory did not take this; it keeps what it has.", kind="refused")
+                return
+        self._mirror(tier, state)
+
+    def _mirror(self, tier: Tier, state: str) -> None:
         fresh = self._tier is None
         self._tier = tier
         self._title.setText(tier.name)
@@ -237,14 +253,9 @@ class TierEdit(Card):
             self._say("")
             return
         self._ordered[field.path] = value
+        self._patience = PATIENCE
         self.changed.emit(wanted)
-        self.show_tier(self._tier, self._hint.text())
-
-    def take_back(self) -> None:
-        """The last order was refused by the factory: show what is in force again."""
-        self._ordered.clear()
-        if self._tier:
-            self.show_tier(self._tier, self._hint.text())
+        self._mirror(self._tier, self._hint.text())
 
     def _refuse(self, field: Field, why: str) -> None:
         assert self._tier is not None

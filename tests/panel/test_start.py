@@ -32,7 +32,7 @@ show = Window.show
 
 def watched(self):
     self.painted.connect(lambda: seen.update(painted=time.monotonic() - born, early=roots()))
-    self.looking = QTimer(self, interval=5, timeout=lambda: look(self))
+    self.looking = QTimer(self, interval=20, timeout=lambda: look(self))
     self.looking.start()
     show(self)
 

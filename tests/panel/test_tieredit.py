@@ -8,7 +8,7 @@ from scripted import tiers
 
 from desk.facts.tiers import Price
 from desk.panel.theme import Theme
-from desk.panel.tieredit import FIELDS, TierEdit
+from desk.panel.tieredit import FIELDS, PATIENCE, TierEdit
 
 
 @pytest.fixture
@@ -67,6 +67,18 @@ def test_an_order_is_shown_as_such_until_its_fact_comes(qtbot, editor, tier):
     assert not line.property("waiting")
     assert line.text() == "7.50"
     assert message(editor) == ""
+
+
+def test_an_order_that_never_comes_back_is_given_up(qtbot, editor, tier):
+    line = type_in(qtbot, editor, "slots", "200")
+    for _ in range(3 * PATIENCE):
+        editor.show_tier(tier, "draining")  # a lane that is busy with it is waited for
+    assert line.property("waiting")
+    for _ in range(PATIENCE + 1):
+        editor.show_tier(tier)
+    assert not line.property("waiting")
+    assert line.text() == "1"
+    assert "did not take" in message(editor)
 
 
 def test_what_needs_a_drained_lane_says_so(qtbot, editor):
