@@ -9,7 +9,7 @@ from collections import deque
 
 import msgspec
 
-from desk.engine.lane import Lane, Request, Tell
+from desk.engine.lane import Lane, Outfit, Request, Tell
 from desk.engine.loader import Broke, Loaded, Loader, Opened, Outfitted, Refused
 from desk.engine.runtime import VERSION, DeviceLost, Runtime, Used
 from desk.engine.scheduler import Stride
@@ -89,6 +89,10 @@ class Factory:
         with self._turn:
             self._inbox.append(message)
             self._turn.notify()
+
+    def rest(self, seconds: float) -> bool:
+        """Wait for a load under way to end, once the factory is halted; whether it did."""
+        return self._loader.ended(seconds)
 
     # ---- the loop
 
@@ -269,14 +273,24 @@ class Factory:
         assert self._opening is not None
         outfit = message.outfit
         lane = self._lanes[outfit.tier.name]
-        network = outfit.batch.network
-        self._introduce(network.provider)
+        self._introduce(outfit.batch.network.provider)
         lane.equip(outfit)
         lane.tier = with_structure(lane.tier, outfit.tier)
+        self._ready(lane, outfit)
         t = now()
+        if lane.wanted is not None:
+            self._tell(TierChanged(t=t, tier=lane.tier))
+        if lane.users is None:
+            lane.users = ClosedLoop(lane.tier, self._opening.seed, t)
+        wanted, lane.wanted = lane.wanted, None
+        if wanted is not None and with_structure(lane.tier, wanted) != lane.tier:
+            self._drain(lane, wanted)  # settings changed again while these were loading
+
+    def _ready(self, lane: Lane, outfit: Outfit) -> None:
+        network = outfit.batch.network
         self._tell(
             LaneReady(
-                t=t,
+                t=now(),
                 tier=lane.tier.name,
                 model=lane.tier.model,
                 precision=network.manifest.precision,
@@ -289,13 +303,6 @@ class Factory:
                 revision=network.manifest.revision,
             )
         )
-        if lane.wanted is not None:
-            self._tell(TierChanged(t=t, tier=lane.tier))
-        if lane.users is None:
-            lane.users = ClosedLoop(lane.tier, self._opening.seed, t)
-        wanted, lane.wanted = lane.wanted, None
-        if wanted is not None and with_structure(lane.tier, wanted) != lane.tier:
-            self._drain(lane, wanted)  # settings changed again while these were loading
 
     def _refused(self, lane: Lane, tier: Tier, trouble: Trouble) -> None:
         """The lane says why and goes on as it was before, where it was running before."""
@@ -332,10 +339,11 @@ class Factory:
         match lane.state:
             case "running" if not same:
                 self._drain(lane, tier)
+            case "draining" if same and lane.outfit is not None:
+                lane.wanted, lane.state = None, "running"
+                self._ready(lane, lane.outfit)  # taken back: it never stopped being ready
             case "draining":
                 lane.wanted = tier
-                if same:
-                    lane.wanted, lane.state = None, "running"
             case "loading":
                 lane.wanted = tier
             case "failed":
@@ -370,9 +378,7 @@ class Factory:
         running = [r for r in lane.active.values() if self._view.request in (None, r.number)]
         if running:
             request = min(running, key=lambda r: (r.admitted or 0.0, r.number))
-            assert request.row is not None
-            answer = request.row.known[len(request.row.known) - request.emitted :]
-            self._watcher.follow(lane.tier.name, request.number, lane.outfit.fitter.text.stream(), answer)
+            self._watcher.follow(lane.tier.name, request.number, lane.outfit.fitter.text.stream(), request.answer)
 
     def _trouble(self, cause: str, remedy: str) -> None:
         self._tell(Troubled(t=now(), where="engine", cause=cause, remedy=remedy))

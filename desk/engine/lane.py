@@ -22,7 +22,8 @@ Tell = Callable[[AnyFact], None]
 class Request:
     """Prompt in, tokens out. `row` is its sequence from the first admission on, `asked` the prompt's length as billed.
 
-    A request that has to leave a batch keeps its row and goes on where it was: nothing is emitted twice.
+    A request that has to leave a batch keeps its row and goes on where it was: nothing is emitted twice. The answer in
+    the row's tokens begins at `start`: at `asked`, unless another vocabulary took over half-way.
     """
 
     number: int
@@ -32,8 +33,14 @@ class Request:
     first: float | None = None
     latest: float = 0.0
     asked: int = 0
+    start: int = 0
     emitted: int = 0
     row: Row | None = None
+
+    @property
+    def answer(self) -> list[int]:
+        """The answer so far, in the tokens of the lane's model."""
+        return self.row.known[self.start :] if self.row is not None else []
 
 
 @dataclass(slots=True)
@@ -98,7 +105,9 @@ class Lane:
             request = self.queue.popleft()
             row = request.row
             if row is None:
-                row = request.row = self._row(request)
+                known = list(self.outfit.fitter.fit(request.ask.prompt, self.tier.answer_tokens))
+                request.asked = request.start = len(known)
+                row = request.row = self._row(request, known)
             elif len(row.known) >= self.outfit.batch.context:
                 self._finish(request, "length", now)
                 continue
@@ -107,10 +116,7 @@ class Lane:
                 request.admitted = now
             self.active[row] = request
 
-    def _row(self, request: Request) -> Row:
-        assert self.outfit is not None
-        known = list(self.outfit.fitter.fit(request.ask.prompt, self.tier.answer_tokens))
-        request.asked = len(known)
+    def _row(self, request: Request, known: list[int]) -> Row:
         chooser = Chooser(self.tier.sampling, request.ask.seed)
         chooser.saw(known)
         return Row(known, chooser)
@@ -216,16 +222,24 @@ class Lane:
             self.outfit = None
 
     def equip(self, outfit: Outfit) -> None:
-        """Run on with a new outfit: requests that had begun go on, in the new model's tokens where those differ."""
-        if self._before is not None and self._before[0].vocabulary != outfit.fitter.vocabulary:
-            decode = self._before[0].text.decode
-            for request in self.queue:
-                if request.row is not None:
-                    answer = decode(request.row.known[len(request.row.known) - request.emitted :])
-                    request.row.known = outfit.fitter.resume(request.ask.prompt, answer, outfit.tier.answer_tokens)
+        """Run on with a new outfit: answers that had begun go on, in the new model's tokens where those differ."""
+        foreign = self._before is not None and self._before[0].vocabulary != outfit.fitter.vocabulary
+        for request in self.queue:
+            if request.emitted == 0:
+                request.row = None  # its prompt is cut anew, to the new context
+            elif foreign:
+                self._translate(request, outfit.fitter)
         self._before = None
         self.outfit = outfit
         self.state = "running"
+
+    def _translate(self, request: Request, fitter: Fitter) -> None:
+        assert self._before is not None
+        said = self._before[0].text.decode(request.answer)
+        prompt = fitter.fit(request.ask.prompt, self.tier.answer_tokens)
+        request.start = len(prompt)
+        request.row = self._row(request, [*prompt, *fitter.continuation(said)])
+        self._watcher.switch(request.number, fitter.text.stream())
 
     def skip(self, seconds: float) -> None:
         """Leave a pause out of the gaps between tokens: the lane was told to stand still, it was not slow."""

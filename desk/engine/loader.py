@@ -61,7 +61,8 @@ class Loader:
         self._runtime: Runtime | None = None
         # Reading a tokenizer holds the interpreter for a tenth of a second, so lanes of one model share it, too.
         self._texts: weakref.WeakValueDictionary[tuple[Path, str], Text] = weakref.WeakValueDictionary()
-        threading.Thread(target=self._work, name="loader", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="loader", daemon=True)
+        self._thread.start()
 
     def open(self, provider: Provider) -> None:
         """Open the runtime with that wish."""
@@ -74,6 +75,11 @@ class Loader:
     def close(self) -> None:
         """End the thread after what it has been asked to do so far."""
         self._jobs.put(None)
+
+    def ended(self, seconds: float) -> bool:
+        """Whether the thread ends within that time."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -13,6 +13,7 @@ from desk.facts.orders import Halt
 from desk.facts.trouble import Trouble
 
 BEAT_S = 0.1
+LOAD_END_S = 0.5
 
 
 class Wire:
@@ -69,9 +70,13 @@ def main() -> int:
     for job in (listen, beat):
         threading.Thread(target=job, name=job.__name__, daemon=True).start()
     try:
-        return factory.run()
+        code = factory.run()
     finally:
         over.set()
+    if code or not factory.rest(LOAD_END_S):
+        # Neither a poisoned device nor a model half-way loaded survives the interpreter's own tidying up.
+        os._exit(code)
+    return code
 
 
 if __name__ == "__main__":

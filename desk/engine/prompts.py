@@ -47,10 +47,10 @@ class Fitter:
             ids = self._fitted[key] = self._cut(prompt, room)
         return ids
 
-    def resume(self, prompt: Prompt, answer: str, answer_tokens: int) -> list[int]:
-        """The tokens of a conversation that breaks off after the beginning of an answer."""
-        begun = self.text.encode(answer)
-        return [*self.fit(prompt, answer_tokens), *(begun[1:] if begun[:1] == [self._start] else begun)]
+    def continuation(self, answer: str) -> list[int]:
+        """The tokens of an answer that has begun, to go behind those of its prompt."""
+        ids = self.text.encode(answer)
+        return ids[1:] if ids[:1] == [self._start] else ids
 
     def _cut(self, prompt: Prompt, room: int) -> list[int]:
         ids = self.text.chat(prompt.messages())

@@ -26,6 +26,12 @@ class Watcher:
         self._tier, self._request, self._stream = tier, request, stream
         self._text = [stream.push(token) for token in answer]
 
+    def switch(self, request: int, stream: Stream) -> None:
+        """Read the request's further tokens in another model's vocabulary."""
+        if request == self._request and self._stream is not None:
+            self._text.append(self._stream.finish())
+            self._stream = stream
+
     def leave(self) -> None:
         """View nothing."""
         self._request = self._stream = None

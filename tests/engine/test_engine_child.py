@@ -145,6 +145,16 @@ def test_a_parent_that_is_gone_ends_it(child, tier):
     assert process.wait(PATIENCE_S) == 0
 
 
+def test_it_does_not_wait_for_a_model_that_is_still_loading(child, tier):
+    process = child("import time\nfrom desk.engine import loader\nloader.open_model = lambda *how: time.sleep(600)\n")
+    send(process, OpenFactory(tiers=(tier("Free"),)))
+    facts = until(process, Worked, 3)
+    assert isinstance(facts[-1], Worked)
+    process.stdin.close()
+    assert isinstance(rest(process)[-1], Worked)
+    assert process.returncode == 0
+
+
 def test_a_bug_ends_it_with_a_traceback(child, tier):
     process = child("from desk.engine.lane import Lane\nLane.settle = lambda self, run, now: 1 / 0\n")
     send(process, OpenFactory(tiers=(tier("Free"),)))
