@@ -145,7 +145,6 @@ class Floor(QWidget):
         self.table.show_tiers(shown.tiers, f"“{shown.preset}” prices" if shown.preset else "")
         self.slots.show_lanes(shown.tiers, badge_words(shown))
         self.machine.show_machine(shown.machine)
-        self.notices.show_notices(shown.notices)
         self._turn_page()
         self.welcome.show_place(shown.provider, shown.model)
         edited = next((line for line in shown.tiers if line.tier.name == self.editor.tier), None)

@@ -249,7 +249,7 @@ class KeySheet(QFrame):
         self._theme = theme
         self._over = parent
         self.setAccessibleName("Keys")
-        self.setFixedSize(QSize(420, 64 + 28 * len(KEYS)))
+        self.setFixedSize(QSize(420, 84 + 25 * len(KEYS)))
         outer = QVBoxLayout(self)
         outer.setContentsMargins(24, 20, 24, 20)
         outer.addWidget(Label(theme, "Keys", 14, 600))
@@ -261,7 +261,9 @@ class KeySheet(QFrame):
             grid.addWidget(left, row, 0)
             grid.addWidget(Label(theme, what, 13, token="soft"), row, 1)
         grid.setColumnStretch(1, 1)
+        outer.addSpacing(8)
         outer.addLayout(grid)
+        outer.addStretch(1)
         self.hide()
 
     def paintEvent(self, _event: QPaintEvent) -> None:

@@ -25,7 +25,9 @@ from desk.plant.settings import Settings, Watts
 
 RATE_HZ = 30
 """Ticks a second; each repaints at most one strip, and each strip only when the board has moved on."""
-NUMBERS_HZ = 2
+NUMBERS_MS = 500
+RESTING_MS = 100
+"""A factory that stands still needs no more than this."""
 HIDDEN_MS = 500
 """A window that nobody sees takes facts in, and does no more, at this interval."""
 FOLD_S = 0.012
@@ -46,7 +48,7 @@ class Heartbeat(QObject):
         self.smooth_s = window.footer.smooth_s
         self._pending: deque[AnyFact] = deque()
         self._interval = round(1000 / rate_hz)
-        self._each = max(1, rate_hz // NUMBERS_HZ)
+        self._since_numbers = 0
         self.resting = StripChart(window.theme, window.numbers, tuple(spec for spec in FLOOR if spec.figure == "watts"))
         window.floor.furnish(self.chart, self.resting)
         for chart in (self.chart, self.resting):
@@ -73,11 +75,16 @@ class Heartbeat(QObject):
         """One tick."""
         self._take_in()
         seen = self.window.isVisible() and not self.window.isMinimized()
-        self._timer.setInterval(self._interval if seen else HIDDEN_MS)
+        still = self.source.mode == "live" and self.window.shown.state in ("idle", "stopped")
+        interval = HIDDEN_MS if not seen else RESTING_MS if still else self._interval
+        if interval != self._timer.interval():
+            self._timer.setInterval(interval)
         if not seen or self.window.frozen:
             return
         self.beats += 1
-        if self.beats % self._each == 0:
+        self._since_numbers += interval
+        if self._since_numbers >= NUMBERS_MS:
+            self._since_numbers = 0
             self.refresh()
         elif self.window.footer.follow.isChecked():
             (self.chart if self.chart.isVisible() else self.resting).refresh_next()
@@ -159,6 +166,8 @@ class Heartbeat(QObject):
     def _choose_span(self, seconds: float) -> None:
         self.window_s = seconds
         self.refresh()
+        if isinstance(self.source, Plant):
+            self.window.ordered(lambda: _keep(window_s=seconds))
 
     def _choose_smoothing(self, seconds: float) -> None:
         self.smooth_s = seconds
@@ -171,8 +180,9 @@ class Heartbeat(QObject):
         self.source.play()
 
     def _seek(self, seconds: float) -> None:
-        assert isinstance(self.source, Replay)
-        self.window.ordered(lambda: self.source.seek(seconds) if isinstance(self.source, Replay) else None)
+        replay = self.source
+        assert isinstance(replay, Replay)
+        self.window.ordered(lambda: replay.seek(seconds))
 
     def _pace(self, speed: float) -> None:
         assert isinstance(self.source, Replay)

@@ -186,7 +186,7 @@ def _values(books: Books, numbers: Numbers, window_s: float) -> tuple[Value, ...
             "tok/s",
             rate,
             _known(rate, "measured"),
-            "all tiers, 10 s" if rate is not None else _NO_RATE[state],
+            "all tiers, 10 s" if rate is not None else _NO_RATE[state].partition(";")[0],
             _spark(board, "tokens_per_second"),
         ),
         Value(

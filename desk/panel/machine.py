@@ -33,7 +33,7 @@ def provider_in_words(standing: Standing) -> str:
         return ""
     if engine.provider == "cuda":
         return f"CUDA ✓  {engine.runtime}".strip()
-    # The cause is a sentence; here its first clause will do, the rest stands in the tool tip of the machine.
+    # The cause is a sentence; here its first clause will do, the machine card has it whole.
     cause = engine.cause.split(",")[0].rstrip(".")
     return f"CPU ({cause[:1].lower()}{cause[1:]})" if cause else "CPU"
 
@@ -82,7 +82,7 @@ def machine(standing: Standing, board: Board, totals: Totals, numbers: Numbers) 
     if device is None:
         return _bare_machine(standing, board, numbers, tried)
     reading = standing.readings.get(device.id) or DeviceReading(device=device.id)
-    words = []
+    words = _why_here(standing)
     if device.kind == "gpu":
         words.append(("Limiter", reading.limiter or "none"))
         if reading.memory_foreign is not None:
@@ -96,15 +96,22 @@ def machine(standing: Standing, board: Board, totals: Totals, numbers: Numbers) 
     return Machine(title, _pointers(device, reading, numbers), tuple(words), tried)
 
 
+def _why_here(standing: Standing) -> list[tuple[str, str]]:
+    """Why the engine runs where it does, where that was not asked for."""
+    cause = standing.engine.cause if standing.engine else ""
+    return [("Runs on", cause)] if cause else []
+
+
 def _bare_machine(standing: Standing, board: Board, numbers: Numbers, tried: tuple[Tried, ...]) -> Machine:
     """A machine whose meter knows no device: what the engine says of itself, on the machine that the run names."""
     computer = standing.run.machine if standing.run else None
     words = [("Processor", f"{computer.processor}, {computer.cores} cores")] if computer else []
+    words += _why_here(standing)
     pointers = []
     busy = board.value("busy_share", None, HEADLINE_S)
     if busy is not None:
         pointers.append(_pointer("Busy", numbers.fixed(100 * busy), "% stepping", busy, 1.0, None, (0.6, 1.0)))
-    lanes = [lane.opened for lane in standing.lanes.values() if lane.opened]
+    lanes = [lane.opened for lane in standing.lanes.values() if lane.opened and lane.state in ("ready", "draining")]
     if lanes and computer:
         # Lanes of one model share its weights.
         weights = {(lane.model, lane.precision): lane.weights_bytes for lane in lanes}

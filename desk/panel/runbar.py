@@ -48,7 +48,7 @@ class RunBar(QWidget):
         self.go.setFixedWidth(112)
         self.go.setIconSize(QSize(14, 14))
         self.go.clicked.connect(self._go)
-        self.halt = QPushButton("STOP")
+        self.halt = QPushButton(" STOP")
         self.halt.setProperty("strong", True)
         self.halt.setFixedWidth(112)
         self.halt.setIconSize(QSize(12, 12))

@@ -71,7 +71,7 @@ FIELDS = (
 )
 ROWS = 5
 PATIENCE = 6
-"""An order is off when its fact has not come after so many looks, half a second each, at a lane that is free to obey."""
+"""An order is off when its fact has not come after so many looks (two a second) at a lane that is free to obey."""
 
 
 class TierEdit(Card):
