@@ -13,9 +13,6 @@ from desk.meters.source import FAST_S, FIELDS_S, Clock, Tell
 
 MICRO = 1e-6
 
-STUCK_S = 2.0
-"""A counter that stands still this long while the board draws power counts nothing."""
-
 
 class Card:
     """One GPU. Its power is the mean that the driver forms, or an instantaneous reading where it forms none."""
@@ -95,8 +92,7 @@ class Card:
             self.power.see(t, self._watts, 3 * self.fast.period)
         if energy is not None:
             self.counter.see(t, energy)
-            still = self.counter.still_since
-            if still is not None and t - still > STUCK_S and (self._watts or 0.0) > 0.0:
+            if self.counter.stands_still(t) and (self._watts or 0.0) > 0.0:
                 self.counted = False
                 cause = f"{self.device.name} has an energy counter that stands still; its power is added up instead."
                 self._tell(Troubled(t=t, where="meter", cause=cause))

@@ -9,6 +9,9 @@ BELIEVED_OVER_LIMIT = 1.5
 JUDGED_S = 1.0
 """Seconds over which that is judged: a whole step of a slow counter may land between two looks."""
 
+STILL_S, STILL_LOOKS = 2.0, 3
+"""A counter that has not moved for so long, and at so many looks, stands still."""
+
 STEPPING = 0.9
 """A counter that has changed at fewer of the looks than this moves in steps longer than the time between two looks."""
 
@@ -32,8 +35,8 @@ class Counter:
         self.span = span
         self.epoch = 0
         self.joules = 0.0
-        self.still_since: float | None = None
-        self.still_looks = 0
+        self._still_since = 0.0
+        self._still_looks = 0
         self._raw: int | None = None
         self._began = self._looked = 0.0
         self._looks = self._changes = 0
@@ -50,7 +53,7 @@ class Counter:
         looked, self._looked = self._looked, t
         self._looks += 1
         if counts == 0:
-            self.still_looks += 1
+            self._still_looks += 1
             return ""
         if counts < 0 and self.span is not None and raw <= self.span:
             counts += self.span
@@ -61,7 +64,7 @@ class Counter:
         if joules - before > BELIEVED_OVER_LIMIT * self.limit * max(t - since, JUDGED_S):
             return self._restart(t, raw, "jump")
         self._raw, self.joules = raw, joules
-        self.still_since, self.still_looks = t, 0
+        self._still_since, self._still_looks = t, 0
         self._changes += 1
         stamp = self._stamp(looked, t)
         self._recent.append((stamp, joules))
@@ -77,6 +80,10 @@ class Counter:
         if self._raw is not None:
             self.epoch += 1
             self._raw = None
+
+    def stands_still(self, t: float) -> bool:
+        """Whether the counter, looked at just now, has long not moved: with power drawn, it counts nothing."""
+        return t - self._still_since > STILL_S and self._still_looks >= STILL_LOOKS
 
     def take(self) -> tuple[int, tuple[tuple[float, float], ...]]:
         """The edges not yet taken and their epoch; those of an older epoch come alone and first."""
@@ -109,6 +116,6 @@ class Counter:
         self._raw = raw
         self._began = self._looked = t
         self._looks = self._changes = 0
-        self.still_since, self.still_looks = t, 0
+        self._still_since, self._still_looks = t, 0
         self._recent.clear()
         self._recent.append((t, self.joules))

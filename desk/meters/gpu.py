@@ -8,14 +8,12 @@ import psutil
 
 from desk.facts.happened import Device, DeviceReading, Troubled
 from desk.meters import nvml
+from desk.meters.agreement import AGREEMENT, Agreement
 from desk.meters.counter import Counter
 from desk.meters.nvml import Board, DriverError
 from desk.meters.power import MOST_MODULE_WATTS, MOST_WATTS, Power
 from desk.meters.rounds import Round
 from desk.meters.source import FAST_S, FIELDS_S, SLOW_S, Clock, Renewal, Tell
-
-STUCK_S = 2.0
-"""A counter that stands still this long while the board draws power counts nothing."""
 
 STALE_FAILURES = 5
 """So many failures in a row, and a board is looked for anew instead of being asked again."""
@@ -31,15 +29,6 @@ LOST_SEARCH_S, SILENT_SEARCH_S, LAST_SEARCH_S = 30.0, 1.0, 480.0
 
 HEALTHY_S = 30.0
 """After so long without a failure the next search begins with the first of those waits again."""
-
-CHECKED_S = 60.0
-"""Seconds over which counter and power must agree."""
-
-AGREEMENT = (0.8, 1.25)
-"""What joules of the counter over joules of the power readings may be under load before the user is told."""
-
-LOADED = 0.5
-"""Mean utilization from which on a stretch is load."""
 
 BRIDGED_PERIODS = 3
 """Power is not drawn across a hole of more periods than this."""
@@ -80,7 +69,7 @@ class Gpu:
         self._memory_bytes: int | None = None
         self._fields: dict[str, Any] = {}
         self.deserted = False
-        self._check = _Agreement()
+        self._check = Agreement()
 
     # ---- coming and going
 
@@ -136,7 +125,7 @@ class Gpu:
         self._gap = True
         self.counter.forget()
         self.power.forget()
-        self._check = _Agreement()
+        self._check = Agreement()
 
     # ---- what it says
 
@@ -189,7 +178,7 @@ class Gpu:
         t = (before + self._clock.now()) / 2
         if told.refused:
             self._refused(board, told.refused)
-            if told.energy is None and told.instant is None and told.average is None:
+            if self.board is None or (told.energy is None and told.instant is None and told.average is None):
                 return
         else:
             self._hiccups = 0
@@ -215,8 +204,7 @@ class Gpu:
             self._flag("reset", "began to count anew; what it drew in that moment is not known")
         elif surprise == "jump":
             self._flag("jump", "counted more energy at once than it can have drawn; that was left out")
-        still = counter.still_since is not None and t - counter.still_since > STUCK_S
-        if still and counter.still_looks >= BRIDGED_PERIODS and (self._watts or 0.0) > 0.0:
+        if counter.stands_still(t) and (self._watts or 0.0) > 0.0:
             self.uncounted = f"the energy counter of {self.name} stands still while it draws power"
             self._attached().give_up_energy()
             self._flag("stuck", "has an energy counter that stands still; its power is added up instead")
@@ -371,35 +359,6 @@ class Gpu:
 
     def _wattless(self, board: Board) -> State:
         return "no permission" if board.denied else "not supported"
-
-
-class _Agreement:
-    """Joules by the counter and by the power readings, over a minute."""
-
-    def __init__(self) -> None:
-        self._began: tuple[float, float, int] | None = None
-        self._integral = 0.0
-        self._busy: list[float] = []
-
-    def add(self, t: float, counter: Counter, joules: float, utilization: float) -> float | None:
-        """Take a look in; at the end of a minute of load, counter over power."""
-        if self._began is None or self._began[2] != counter.epoch:
-            self._begin(t, counter)
-            return None
-        self._integral += joules
-        self._busy.append(utilization)
-        since, counted, _ = self._began
-        if t - since < CHECKED_S:
-            return None
-        loaded = sum(self._busy) / len(self._busy) >= LOADED
-        ratio = (counter.joules - counted) / self._integral if loaded and self._integral > 0 else None
-        self._begin(t, counter)
-        return ratio
-
-    def _begin(self, t: float, counter: Counter) -> None:
-        self._began = (t, counter.joules, counter.epoch)
-        self._integral = 0.0
-        self._busy.clear()
 
 
 def _most(board: Board) -> float:

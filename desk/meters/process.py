@@ -85,6 +85,7 @@ class Meter:
                 if following.due > moment:
                     if clock.wait(following.due - moment):
                         return
+                    self._notice_suspend()
                     continue
                 following.step()
                 seen = clock.now()
@@ -93,11 +94,13 @@ class Meter:
         finally:
             self._chain.close()
 
-    def _beat(self) -> None:
+    def _notice_suspend(self) -> None:
         slept = self._clock.slept()
         if abs(slept - self._slept) > UNSEEN_S:
             self._chain.forget()
         self._slept = slept
+
+    def _beat(self) -> None:
         self._tell(Read(t=self._clock.now(), devices=self._chain.take()))
 
     def _look_again(self) -> None:
