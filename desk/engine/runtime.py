@@ -7,14 +7,17 @@ the vendor ends here.
 import ctypes
 import os
 import platform
+import re
 import sys
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import onnxruntime as ort
 import psutil
+from onnxruntime.capi import onnxruntime_pybind11_state as vendor  # ty: ignore[import-not-found] - a compiled module
 
 from desk.engine.driver import Driver, ask_driver
 from desk.facts.tiers import Provider
@@ -32,7 +35,14 @@ _CUDA_LIBRARIES = {
     "win32": ("cudart64_13.dll", "cublasLt64_13.dll", "cublas64_13.dll"),
 }
 _NOT_ON_CUDA = "fallback to CPU EP has been explicitly disabled"
-_OUT_OF_MEMORY = ("Failed to allocate memory", "Available memory of", "CUDA failure 2:", "ALLOC_FAILED", "bad_alloc")
+_OUT_OF_MEMORY = (
+    "Failed to allocate memory",
+    "Available memory of",
+    "CUDA failure 2:",
+    "CUBLAS failure 3:",
+    "bad_alloc",
+)
+_DEVICE_FAILED = re.compile(r"\b(CUDA|CUBLAS|CURAND|CUDNN) (failure \d|error )")
 
 
 class DeviceLost(Trouble):
@@ -152,9 +162,12 @@ class Network:
         """A fresh KV cache; raises `Trouble` with the numbers where memory does not hold it."""
         return Cache(self, slots, context)
 
-    def run(self, binding: ort.IOBinding) -> None:
-        """One run of the graph; the vendor's errors leave as `Trouble` or `DeviceLost`."""
+    def run(self, binding: ort.IOBinding, inputs: Iterable[tuple[np.ndarray, ort.OrtValue]]) -> None:
+        """Bring `inputs` to the device and run the graph; the vendor's errors leave as `Trouble` or `DeviceLost`."""
         try:
+            if self.provider != "cpu":  # in host memory the arrays are the inputs themselves
+                for array, value in inputs:
+                    value.update_inplace(array)
             self.session.run_with_iobinding(binding)
         except Exception as error:
             raise _translated(error, self.provider, f"Model {self.manifest.name} failed in a run") from error
@@ -249,10 +262,7 @@ class Feed:
 
     def run(self) -> None:
         """Run on what the input arrays hold now."""
-        if self._network.provider != "cpu":
-            for array, value in self._inputs.values():
-                value.update_inplace(array)
-        self._network.run(self._binding)
+        self._network.run(self._binding, self._inputs.values())
 
     def shorten(self, tokens: int) -> None:
         """Let the next runs of a single row read the first `tokens` of `ids`."""
@@ -324,6 +334,8 @@ def _open_cuda(driver: Driver) -> None:
             "Install onnxruntime-gpu in place of onnxruntime, or choose the provider cpu.",
         )
     ort.preload_dlls(cudnn=False)
+    # Arrays on the device (the KV caches) come from an arena of their own, which else rounds up to powers of two.
+    vendor.set_arena_extend_strategy(vendor.ArenaExtendStrategy.kSameAsRequested)
     session = open_session(_probe_graph(), "cuda")
     one = ort.OrtValue.ortvalue_from_numpy(np.ones(1, np.float32), "cuda", 0)
     binding = session.io_binding()
@@ -332,7 +344,7 @@ def _open_cuda(driver: Driver) -> None:
     try:
         session.run_with_iobinding(binding)
     except Exception as error:
-        raise Trouble(f"CUDA opens but does not compute: {_first_line(error)}", _CUDA_REMEDY) from error
+        raise Trouble(f"CUDA opens but does not compute: {_words(error)}", _CUDA_REMEDY) from error
 
 
 def _probe_graph() -> bytes:
@@ -351,16 +363,23 @@ def _probe_graph() -> bytes:
 
 
 def _translated(error: Exception, used: Used, what: str) -> Trouble:
-    text = _first_line(error)
+    text = _words(error)
     if any(mark in str(error) for mark in _OUT_OF_MEMORY):
         return Trouble(f"{what}: out of memory ({text}).", "Choose fewer slots, a shorter context or a smaller model.")
-    if used == "cuda" and ("CUDA failure" in str(error) or "CUBLAS_STATUS" in str(error)):
-        return DeviceLost(f"{what}: {text}", _CUDA_REMEDY)
+    if used == "cuda" and _DEVICE_FAILED.search(str(error)):
+        return DeviceLost(f"{what}: {text}", "Start again; if it comes back, update the NVIDIA driver or reboot.")
     return Trouble(f"{what}: {text}", "Build or fetch the model again, or choose another one.")
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+def _words(error: Exception) -> str:
+    """What the vendor says, without the C++ signatures before it and the source lines after it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    failed = _DEVICE_FAILED.search(text)
+    if failed:
+        text = text[failed.start() :]
+    elif "Status Message: " in text:
+        text = text.partition("Status Message: ")[2]
+    return text.partition(" ; ")[0][:300]
 
 
 def _processor() -> str:

@@ -362,9 +362,9 @@ def test_users_who_leave_withdraw_what_waits(running, tier):
 
 
 def test_another_vocabulary_takes_over_the_words(running, tier, tmp_path, monkeypatch):
-    """The other model numbers its words backwards; what was said is read on in its numbers, and the text goes on."""
+    """The other model knows none of the first one's words: the answer goes on, and its text in the new words."""
     monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
-    words = [*tiny_decoder.WORDS[:4], *reversed(tiny_decoder.WORDS[4:-1]), tiny_decoder.WORDS[-1]]
+    words = [word.replace(" w", " v") for word in tiny_decoder.WORDS]
     other = tiny_decoder.write(tmp_path / "other", seed=1, end=-1, words=words)
     before = tier("Free", slots=2, users=2, answer_tokens=200)
     run = running().order(Watch(tier="Free")).open(before)
@@ -384,7 +384,10 @@ def test_another_vocabulary_takes_over_the_words(running, tier, tmp_path, monkey
     watched = run.of(Said)[0].request
     (done,) = run.of(Finished, lambda fact: fact.request == watched)
     assert done.emitted > next(slot.emitted for slot in held if slot.request == watched) > 0
-    assert text.count(" w") + text.count("<") == done.emitted
+    before_it, after_it = text.count(" w"), text.count(" v")
+    assert before_it > 0
+    assert after_it > 0
+    assert before_it + after_it + text.count("<") == done.emitted
 
 
 @pytest.mark.parametrize("context", [16, 32])

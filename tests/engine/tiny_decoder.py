@@ -62,7 +62,7 @@ def write(folder, seed=0, end=END, words=WORDS):
 def _write_tokenizer(path, words):
     """A word is a token, its space included; whatever else is unknown."""
     tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unknown>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"<[a-z]+>| w\d+"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"<[a-z]+>| [a-z]\d+"), "isolated")
     tokenizer.decoder = decoders.Fuse()
     tokenizer.save(str(path))
 
