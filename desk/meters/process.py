@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from itertools import pairwise
+from operator import attrgetter
 
 from desk.facts.codec import encode
 from desk.facts.happened import AnyFact, Read, Troubled, now
@@ -35,6 +36,8 @@ LEAVING_S = 0.5
 
 RENEW = 75
 """Exit code that asks for a fresh process (EX_TEMPFAIL): nothing else reloads a driver's library."""
+
+_due = attrgetter("due")
 
 
 class RealClock:
@@ -80,7 +83,7 @@ class Meter:
                     self._chain.forget()
                 # A late beat goes before all else: it is what the parent judges this process by.
                 late = beat.due < moment - BEAT_S / 2
-                following = beat if late else min((*rounds, beat, again), key=lambda each: each.due)
+                following = beat if late else min((*rounds, beat, again), key=_due)
                 seen = moment
                 if following.due > moment:
                     if clock.wait(following.due - moment):
