@@ -198,9 +198,7 @@ def numerics(bench: Bench) -> Finding:
         allowed = TOLERANCES[precision.name]
         for toy in TOYS:
             error, same, positions = _compared(bench.toy(toy, precision), toy)
-            words = (
-                f"{precision.words} off by {error:.1g} of the largest logit at most, {same} of {positions} guesses alike"
-            )
+            words = f"{precision.words} off by up to {error:.1g} of the top logit, {same} of {positions} guesses alike"
             if not error <= allowed.error or same < allowed.agreement * positions:  # a NaN is not below anything
                 cause = f"A tiny decoder of {toy.heads} heads computes other numbers than it must ({words})."
                 return Finding("fail", cause, DISTRUST[bench.provider])

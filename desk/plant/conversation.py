@@ -120,10 +120,12 @@ class MeterTalk(Conversation):
 
     def memory(self, since: float) -> dict[str, int]:
         """Bytes in use by the driver's UUID, as they are after the moment `since`; without what cannot be read."""
-        self._hear(2 * FRESH_S, lambda: self._read is not None and self._read.t >= since + FRESH_S)
-        if self._read is None or self._opened is None or self._read.t < since:
+        uuids = {device.id: device.uuid for device in self._opened.devices if device.uuid} if self._opened else {}
+        if not uuids:
             return {}
-        uuids = {device.id: device.uuid for device in self._opened.devices if device.uuid}
+        self._hear(2 * FRESH_S, lambda: self._read is not None and self._read.t >= since + FRESH_S)
+        if self._read is None or self._read.t < since:
+            return {}
         return {
             uuids[reading.device]: reading.memory_used
             for reading in self._read.devices
@@ -133,7 +135,7 @@ class MeterTalk(Conversation):
     def memory_when(self, enough: Callable[[dict[str, int]], bool], patience: float) -> dict[str, int]:
         """Bytes in use as soon as they satisfy `enough`, else as they are when patience ends."""
         until = now() + patience
-        while not enough(held := self.memory(now() - FRESH_S)) and now() < until and not self.ended:
+        while (held := self.memory(now() - FRESH_S)) and not enough(held) and now() < until and not self.ended:
             self._hear(FRESH_S / 4, lambda: False)
         return held
 

@@ -148,12 +148,13 @@ class _Examination:
     def _machine(self) -> None:
         self._note("software", premises.software())
         self._note("folder", premises.folder(self._unsettled))
-        self._note("model", premises.model_files(self._model, self._precision))
+        homeless = self._failed("folder")
+        self._note("model", _HOMELESS if homeless else premises.model_files(self._model, self._precision))
 
     def _cpu(self) -> None:
         model, why = self._ready("cpu", self._precision)
         names = ("opens", "numerics", *(("tokens", "speed") if model else ()))
-        self._note("cpu.memory", premises.memory_plan(self._tiers, "cpu", psutil.virtual_memory().available))
+        self._note("cpu.memory", self._plan("cpu", psutil.virtual_memory().available))
         opened = self._ask("cpu", names, model, self._precision)
         self._skip("cpu.", why if opened else _SHUT)
 
@@ -185,11 +186,16 @@ class _Examination:
 
     def _ready(self, provider: Provider, precision: str) -> tuple[str, Verdict]:
         """The configured model where it can be loaded, else nothing and why."""
+        if self._failed("folder"):
+            return "", _HOMELESS
         try:
             store.open_model(self._model, precision, provider)
         except Trouble as trouble:
             return "", Verdict("skipped", trouble.cause, trouble.remedy)
         return self._model, Verdict("skipped")
+
+    def _plan(self, provider: Provider, free: int) -> Verdict:
+        return _HOMELESS if self._failed("folder") else premises.memory_plan(self._tiers, provider, free)
 
     # ---- asking children
 
@@ -239,7 +245,7 @@ class _Examination:
     def _memory(self, meter: MeterTalk, seen: Seen) -> None:
         """Take memory on the card, let go of it in two ways, and see what the meter makes of it."""
         free = seen.free
-        plan = Verdict("skipped") if free is None else premises.memory_plan(self._tiers, "cuda", free)
+        plan = Verdict("skipped") if free is None else self._plan("cuda", free)
         left, shot = self._hold(meter, kill=False), self._hold(meter, kill=True)
         if isinstance(left, Verdict):
             self._note("gpu.memory", left)
@@ -295,12 +301,14 @@ class _Examination:
                 self._note(name, why)
 
 
+_HOMELESS = Verdict("skipped", "There is no data folder to look into.")
 _SHUT = Verdict("skipped", "What comes before it failed.")
 
 
 def _lost(probe: Conversation, who: str, patience: float) -> Verdict:
-    """A child that gave no answer, as a verdict."""
+    """A child that gave no answer, as a verdict; it is ended where it has not ended by itself."""
     if not probe.ended:
+        probe.kill()
         return Verdict("fail", f"{who} did not answer within {patience:g} s, and was ended.", _REPORT)
     return Verdict("fail", f"{who} {probe.epitaph() or 'ended without an answer'}.", _REPORT)
 
@@ -314,9 +322,9 @@ def nameless(text: str) -> str:
     """The text without folders, and without the names of user and computer."""
     for folder in (str(Path.home()), os.environ.get("TOKEN_DESK_HOME", "")):
         if len(folder) > 1:
-            text = text.replace(folder, "…")
+            text = text.replace(folder, "~")
     text = _PATH.sub(lambda found: "…/" + re.split(r"[/\\]", found[0])[-1], text)
     for name in {getpass.getuser(), platform.node(), platform.node().partition(".")[0]}:
-        if len(name) > 2:
+        if len(name) > 1:
             text = re.sub(rf"\b{re.escape(name)}\b", "…", text)
     return text
