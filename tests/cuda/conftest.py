@@ -33,7 +33,7 @@ def stub_libraries(tmp_path_factory):
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
     """`model(precision, heads, kv_heads)` is the folder of a tiny model, built on first use."""
-    from tiny import tiny_model
+    from tiny_on_cuda import tiny_model
 
     folder, built = tmp_path_factory.mktemp("tiny_models"), {}
 

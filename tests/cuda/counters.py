@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from cuda_stub.build import build  # noqa: E402 (found through the paths above)
-from tiny import tiny_model  # noqa: E402
+from tiny_on_cuda import tiny_model  # noqa: E402
 
 COLUMNS = {
     "launches": "launches",

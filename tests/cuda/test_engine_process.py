@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from tiny import HEAD_SIZE, LAYERS
+from tiny_on_cuda import HEAD_SIZE, LAYERS
 
 from desk.facts.codec import decode_fact, encode
 from desk.facts.happened import EngineOpened, Finished, LaneFailed, LaneReady, Troubled, Worked

@@ -1,7 +1,7 @@
 """The engine's own lane code on the real CUDA provider, under the stub runtime: everything but the numbers."""
 
 import pytest
-from tiny import LAYERS
+from tiny_on_cuda import LAYERS
 
 CANDIDATE_BYTES = 64 * (4 + 8)
 """What a row gives back: 64 candidates, a float32 logit and an int64 token each."""
