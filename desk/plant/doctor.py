@@ -180,8 +180,7 @@ class _Examination:
             if not self._ask("cuda", names, model):
                 self._skip("gpu.", _SHUT)
                 return
-        self._skip("gpu.t", why)
-        self._skip("gpu.s", why)
+        self._skip(("gpu.tokens", "gpu.speed"), why)
         self._memory(meter, seen)
 
     def _ready(self, provider: Provider, precision: str) -> tuple[str, Verdict]:
@@ -294,8 +293,8 @@ class _Examination:
         self._done[name] = check
         self._told(check)
 
-    def _skip(self, prefix: str, why: Verdict) -> None:
-        """Whatever of these is not done yet is not done at all."""
+    def _skip(self, prefix: str | tuple[str, ...], why: Verdict) -> None:
+        """What begins with that and is not done yet is not done at all."""
         for name in NAMES:
             if name.startswith(prefix) and name not in self._done:
                 self._note(name, why)
