@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper
 
+from desk.engine.runtime import open_session
 from desk.models.manifest import read_manifest
 
 
@@ -16,9 +16,8 @@ class Running:
     def __init__(self, folder, *, everywhere=False):
         self.manifest = read_manifest(folder)
         path = _with_all_logits(folder / self.manifest.graph) if everywhere else folder / self.manifest.graph
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 2
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        # Through the engine's door: a process that has its one pool of threads refuses sessions with their own.
+        self._session = open_session(path, "cpu")
         self._caches = [cache.name for cache in self._session.get_inputs() if cache.name.startswith("past")]
 
     def logits(self, ids):
