@@ -15,11 +15,10 @@ from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue
 from desk.panel.look import Books, look, setting_of
-from desk.panel.strips import FLOOR, StripChart
+from desk.panel.strips import FLOOR, StripChart, fitting_span
 from desk.panel.window import Window
 from desk.plant import settings as stored
 from desk.plant.plant import Plant
-from desk.plant.presets import preset
 from desk.plant.replay import Replay
 from desk.plant.settings import Settings, Watts
 
@@ -45,6 +44,8 @@ class Heartbeat(QObject):
         self.chart = StripChart(window.theme, window.numbers)
         self.beats = 0
         self.window_s = window.footer.span_s
+        self._fits = True
+        """Charts begin with the run while it is shorter than the window, until a window is chosen."""
         self.smooth_s = window.footer.smooth_s
         self._pending: deque[AnyFact] = deque()
         self._interval = round(1000 / rate_hz)
@@ -66,8 +67,7 @@ class Heartbeat(QObject):
     def stop(self) -> None:
         """Beat no more, and end the source."""
         self._timer.stop()
-        if isinstance(self.source, Plant):
-            self.source.close()
+        self.source.close()
 
     # ---- facts downward
 
@@ -102,7 +102,8 @@ class Heartbeat(QObject):
         if isinstance(self.source, Replay):
             self.window.runbar.show_player(self.source)
         if self.window.footer.follow.isChecked():
-            setting = setting_of(self.books, shown, self.window_s, self.smooth_s)
+            span = fitting_span(self.window_s, self.books.board.end) if self._fits else self.window_s
+            setting = setting_of(self.books, shown, span, self.smooth_s)
             for chart in (self.chart, self.resting):
                 chart.show_setting(setting)
 
@@ -165,6 +166,7 @@ class Heartbeat(QObject):
 
     def _choose_span(self, seconds: float) -> None:
         self.window_s = seconds
+        self._fits = False
         self.refresh()
         if isinstance(self.source, Plant):
             self.window.ordered(lambda: _keep(window_s=seconds))
@@ -199,14 +201,8 @@ def _keep(**changes: object) -> None:
 def furnish(window: Window, replay: Path | None, settings: Settings, trouble: Trouble | None) -> Heartbeat:
     """Bring a painted window to life, on the factory of this machine or on a recording."""
     if replay is None:
-        chosen = preset(settings.preset)
-        source: Plant | Replay = Plant(
-            chosen.tiers, preset=chosen.title, provider=settings.provider, tariff=settings.tariff
-        )
+        source: Plant | Replay = Plant.of(settings)
         source.open()
-        if settings.watts is not None:
-            watts = settings.watts
-            source.declare_watts(watts.idle, watts.busy, watts.assumed)
     else:
         source = Replay(replay)
         source.play()

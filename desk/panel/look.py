@@ -5,6 +5,7 @@ Nothing is decided here that the ledger or the board could decide; this is choic
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from desk.panel.numbers import Numbers
 from desk.panel.shown import Cell, Job, Mode, Notice, Provenance, Shown, State, TierLine, Totals, Value
 from desk.panel.statusline import badge_words
 from desk.panel.strips import Event, Reference, Setting
+from desk.plant import presets
 
 SPARK_S, SPARK_POINTS = 300.0, 60
 JUDGED_EACH = 4
@@ -95,7 +97,7 @@ def look(
         device=device_in_words(standing, numbers),
         meter=meter_in_words(standing),
         scenario=run.scenario if run else "steady",
-        preset=run.preset if run else "",
+        preset=_preset_title(run.preset) if run else "",
         users=sum(tier.users for tier in standing.tiers.values()),
         values=_values(books, numbers, window_s),
         tiers=_tiers(books, window_s),
@@ -146,7 +148,7 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
         tiers=tuple(standing.tiers),
         window_s=window_s,
         smooth_s=smooth_s,
-        events=(*(Event(event.at, event.text) for event in books.board.events), *books.late),
+        events=(*(Event(event.at, _plain(event.text, standing)) for event in books.board.events), *books.late),
         notes={
             "tokens_per_second": f"stacked, {mean}",
             "watts": covers,
@@ -157,6 +159,30 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
         references={"watts": tuple(levels)},
         estimated=frozenset(estimated),
     )
+
+
+_ENDS = {
+    "stopped": "Run stopped",
+    "emergency": "Emergency stop",
+    "duration": "Run complete",
+    "budget": "Budget reached",
+    "given up": "Run given up",
+    "closed": "Run closed",
+}
+
+
+def _plain(text: str, standing: Standing) -> str:
+    """The mark of a run's start or end in the words of a reader; every other mark as it is."""
+    run, stopped = standing.run, standing.stopped
+    if stopped and text == f"Run ended: {stopped.reason}":
+        return _ENDS[stopped.reason]
+    return "Run started" if run and text == f"Run started ({run.preset})" else text
+
+
+@cache
+def _preset_title(name: str) -> str:
+    """The title of a preset that ships; a recording may name another, which keeps the name it has."""
+    return presets.preset(name).title if name in presets.names() else name
 
 
 # ---- headline figures

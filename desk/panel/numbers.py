@@ -58,7 +58,19 @@ class Numbers:
         if unit == "%":
             value *= 100
             return self.fixed(value, 0 if abs(value) >= 99.95 or value == 0 else 1)
-        return self.fixed(value, _decimals(abs(value), unit))
+        return self.fixed(value, self.decimals(value, unit))
+
+    def decimals(self, value: float, unit: str = "") -> int:
+        """How many decimals `figure` gives such a value, for figures that stand in one column and should share them."""
+        size = abs(value)
+        # The bounds lie half a last digit below the powers of ten, so that 99.96 reads 100 and not 100.0.
+        if size >= 99.95:
+            return 0
+        if size >= 9.995:
+            return 2 if unit == "$" else 1
+        if size >= 0.0995 or size == 0:
+            return 2
+        return 3 if size >= 0.00995 else 4
 
     def with_unit(self, value: float | None, unit: str) -> str:
         """`312 W`; a dash stands without its unit."""
@@ -106,14 +118,3 @@ class Numbers:
         while decimals < 6 and abs(round(step, decimals) - step) > step * 1e-6:
             decimals += 1
         return lambda value: self.fixed(value, decimals)
-
-
-def _decimals(size: float, unit: str) -> int:
-    # The bounds lie half a last digit below the powers of ten, so that 99.96 reads 100 and not 100.0.
-    if size >= 99.95:
-        return 0
-    if size >= 9.995:
-        return 2 if unit == "$" else 1
-    if size >= 0.0995 or size == 0:
-        return 2
-    return 3 if size >= 0.00995 else 4

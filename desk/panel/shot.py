@@ -19,7 +19,7 @@ from desk.panel.look import Books, look, setting_of
 from desk.panel.numbers import Numbers
 from desk.panel.shown import Shown
 from desk.panel.slide import Slide
-from desk.panel.strips import StripChart
+from desk.panel.strips import SHORTEST_SPAN_S, StripChart
 from desk.panel.theme import Theme
 from desk.panel.window import Window
 
@@ -54,7 +54,7 @@ def shoot(
     shown = look(books, numbers, mode="replay", window_s=window_s, recording_bytes=recording.stat().st_size)
     scheme: Scheme = "light" if theme == "light" else "dark"
     if size == "slide":
-        picture: QWidget = Slide(Theme(scheme), numbers, books, shown, window_s)
+        picture: QWidget = Slide(Theme(scheme), numbers, books, shown, _shown_span(books, window_s))
     else:
         picture = _floor(books, shown, window_s, SIZES[size], scheme)
     try:
@@ -93,6 +93,11 @@ def _span(seconds: float) -> float:
     return next((60.0 * minutes for minutes in WINDOWS_MIN if 60 * minutes >= seconds), 60.0 * WINDOWS_MIN[-1])
 
 
+def _shown_span(books: Books, window_s: float) -> float:
+    """A picture stands still, so a run that is shorter than the window fills it from edge to edge."""
+    return min(window_s, max(SHORTEST_SPAN_S, books.board.end))
+
+
 @dataclass(frozen=True)
 class _Still:
     """A replay that stands where the picture was taken."""
@@ -110,7 +115,7 @@ def _floor(books: Books, shown: Shown, window_s: float, size: tuple[int, int], s
     window.runbar.show_player(_Still(books.board.end, books.board.end))
     window.show_all(replace(shown, watts_wanted=False))
     chart.follow(books.board)
-    chart.show_setting(setting_of(books, shown, window_s, window.footer.smooth_s))
+    chart.show_setting(setting_of(books, shown, _shown_span(books, window_s), window.footer.smooth_s))
     return window
 
 

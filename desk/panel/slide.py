@@ -11,7 +11,7 @@ from desk import __version__
 from desk.panel.bars import badge_width, paint_badge
 from desk.panel.cards import paint_card
 from desk.panel.look import Books, setting_of
-from desk.panel.numbers import DASH, Numbers
+from desk.panel.numbers import DASH, MINUS, Numbers
 from desk.panel.shown import Provenance, Shown, Value
 from desk.panel.statusline import badge_words, date_of
 from desk.panel.strips import StripChart, StripSpec
@@ -33,14 +33,14 @@ COUNTS = ("no tiers", "one tier", "two tiers", "three tiers", "four tiers", "fiv
 class Slide(QWidget):
     """A canvas of 960 by 540 logical pixels; nothing on it is smaller than 11 of them."""
 
-    def __init__(self, theme: Theme, numbers: Numbers, books: Books, shown: Shown, window_s: float) -> None:
+    def __init__(self, theme: Theme, numbers: Numbers, books: Books, shown: Shown, span_s: float) -> None:
         super().__init__()
         self._theme, self._numbers, self._shown = theme, numbers, shown
-        self._window_s = window_s
+        self._span = numbers.ago(-span_s).removeprefix(MINUS)
         self.setFixedSize(*SIZE)
         self.setFont(font(12))
         half = (SIZE[0] - 2 * EDGE - 24) // 2
-        setting = replace(setting_of(books, shown, window_s, 3.0), notes={spec.figure: "" for spec in CHARTS})
+        setting = replace(setting_of(books, shown, span_s, 3.0), notes={spec.figure: "" for spec in CHARTS})
         for place, spec in enumerate(CHARTS):
             chart = StripChart(theme, numbers, (spec,), self)
             chart.setGeometry(EDGE + place * (half + 24), 202, half, 240)
@@ -72,7 +72,7 @@ class Slide(QWidget):
         room = right - wide - 24 - EDGE
         size = next((size for size in (26, 24, 22, 20) if _width(font(size, 600), text) <= room), 18)
         self._say(painter, EDGE, 62, text, font(size, 600), "text", room)
-        self._say(painter, EDGE, 86, subtitle(shown, self._window_s), font(14), "soft", right - EDGE)
+        self._say(painter, EDGE, 86, subtitle(shown, self._span), font(14), "soft", right - EDGE)
 
     def _paint_value(self, painter: QPainter, box: QRectF, value: Value) -> None:
         theme = self._theme
@@ -87,7 +87,7 @@ class Slide(QWidget):
         self._say(painter, left - 1, box.top() + 55, text, big, "mut" if text == DASH else "text")
         if text != DASH:
             self._say(painter, left + _width(big, text) + 6, box.top() + 55, value.unit, font(14), "mut")
-        note = value.note if value.value is None else NOTES.get(value.key, value.note)
+        note = NOTES.get(value.key, value.note) if value.value is not None else value.note.partition(":")[0]
         self._say(painter, left, box.top() + 75, note, font(11), "mut", box.width() - 26)
 
     def _paint_foot(self, painter: QPainter) -> None:
@@ -125,10 +125,9 @@ def headline(shown: Shown, numbers: Numbers) -> str:
     return f"{said}: {tiers} on {shown.device}" if shown.device else f"{said}: {tiers}"
 
 
-def subtitle(shown: Shown, window_s: float) -> str:
-    minutes = round(window_s / 60)
-    window = "last minute" if minutes == 1 else f"last {minutes} minutes"
-    return f"{shown.scenario.capitalize()} load, {shown.users:,} users, {window} of run {shown.run}, 3 s smoothing"
+def subtitle(shown: Shown, span: str) -> str:
+    """What the charts show: `Steady load, 12 users, last 5 min of run 7f3a91c2, 3 s smoothing`."""
+    return f"{shown.scenario.capitalize()} load, {shown.users:,} users, last {span} of run {shown.run}, 3 s smoothing"
 
 
 def footer(shown: Shown) -> tuple[str, str, str]:

@@ -4,6 +4,8 @@ One `pyqtgraph.GraphicsView` holds a `Strip` for each figure and the lane of eve
 a cached background; a tick repaints one strip only.
 """
 
+from collections.abc import Callable
+
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPixmap, QResizeEvent
@@ -17,10 +19,11 @@ from desk.panel.charts.strip import LEFT, RIGHT, Strip, paint_hairlines
 from desk.panel.numbers import Numbers
 from desk.panel.theme import MARGIN, Theme, font
 
-__all__ = ["FLOOR", "WINDOWS_MIN", "Board", "Event", "Reference", "Setting", "StripChart", "StripSpec", "Trace"]
+__all__ = ["FLOOR", "Board", "Event", "Reference", "Setting", "StripChart", "StripSpec", "Trace", "fitting_span"]
 
-WINDOWS_MIN = (1, 2, 5, 10, 20, 30, 60)
-"""The window lengths to choose from, in minutes."""
+SHORTEST_SPAN_S = 30.0
+SPANS_S = (SHORTEST_SPAN_S, 60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 450.0, 600.0, 900.0, 1200.0, 1800.0, 2700.0)
+"""The spans that a young run grows through: it fills two thirds of the plot, and the axis seldom moves."""
 
 LANE = 56
 
@@ -32,6 +35,11 @@ FLOOR = (
         "revenue_per_hour", "Implied revenue by tier", "$/h", "stacked, at list price, {smooth}", 128, stacked=True
     ),
 )
+
+
+def fitting_span(window_s: float, elapsed_s: float) -> float:
+    """The seconds to show of a run that may be shorter than the window that was chosen."""
+    return min(window_s, next((span for span in SPANS_S if span >= elapsed_s), window_s))
 
 
 def traces_of(spec: StripSpec, tiers: tuple[str, ...]) -> list[Trace]:
@@ -73,10 +81,10 @@ class _Lane(pg.GraphicsObject):
         painter.setFont(font(11))
         painter.setPen(theme.colour("mut"))
         painter.drawText(QPointF(self._rect.left() + MARGIN, self._rect.top() + 20), "Events")
-        step = _time_step(span)
         metrics = QFontMetricsF(painter.font())
+        step = _time_step(span, plot.width(), lambda since: metrics.horizontalAdvance(self._numbers.ago(since)))
         for count in range(int(span / step) + 1):
-            x = round(plot.right() - count * step / span * plot.width())
+            x = round(plot.right() - count * step / span * plot.width()) - (count == 0)
             painter.fillRect(QRectF(x, self._rect.top() + 33, 1, 5), theme.colour("mut"))
             text = self._numbers.ago(-count * step)
             width = metrics.horizontalAdvance(text)
@@ -325,9 +333,14 @@ def _grounds(setting: Setting) -> tuple[object, ...]:
     return setting.window_s, setting.smooth_s, setting.mode, setting.notes
 
 
-def _time_step(span: float) -> float:
-    """Seconds between the labels of a time axis: about five of them, on round times."""
-    for step in (10, 15, 20, 30, 60, 120, 300, 600, 900, 1800):
-        if span / step <= 6:
+def _time_step(span: float, room: float, width: Callable[[float], float]) -> float:
+    """Seconds between the labels of a time axis `room` pixels wide: at most six of them, on round times, none touching.
+
+    `width` gives the pixels of the label for so many seconds.
+    """
+    for step in (5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800):
+        labels = [width(-step * count) for count in range(int(span / step) + 1)]
+        # The label of the present ends at the edge, the others have their tick in their middle.
+        if span / step <= 6 and step / span * room >= 1.5 * max(labels) + 8:
             return float(step)
-    return nice_step(span / 6)
+    return nice_step(span / 2)

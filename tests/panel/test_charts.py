@@ -19,7 +19,7 @@ from desk.panel.charts import lines
 from desk.panel.charts.scale import HOLD_S, LABEL_GAP, Scale, spread
 from desk.panel.charts.strip import LEFT, RIGHT
 from desk.panel.numbers import ENGLISH, Numbers
-from desk.panel.strips import FLOOR, Event, Reference, Setting, StripChart, traces_of
+from desk.panel.strips import FLOOR, Event, Reference, Setting, StripChart, fitting_span, traces_of
 from desk.panel.theme import Theme, prepare
 
 RATES = dict(zip(TIER_NAMES, (280.0, 297.0, 304.0, 165.0, 174.0), strict=True))
@@ -402,3 +402,81 @@ def test_a_tick_and_a_full_repaint_are_cheap(chart_of, qapp):
         repaints.append(time.process_time() - started)
     assert statistics.median(slices) < 0.016
     assert statistics.median(repaints) < 0.024
+
+
+# ---- labels that can be read
+
+
+def test_an_empty_strip_has_one_plain_tick():
+    scale = Scale(3)
+    scale.fit(0.0, 0.0)
+    assert Numbers(ENGLISH).ticks(scale.step)(scale.ticks()[0]) == "0"
+
+
+def said(chart, strip):
+    return {label.name: label.value for label in chart.strips[strip]._labels()}
+
+
+def test_the_labels_of_a_strip_share_their_decimals(chart_of):
+    board = ScriptedBoard()
+    board.level = 0.05
+    labels = said(chart_of(board), 3)
+    assert labels == {"Ultra": "0.19", "Premium": "0.06", "High": "0.03", "Medium": "0.01", "Free": "0.00"}
+
+
+def test_decimals_hold_still_near_a_bound(chart_of):
+    board = ScriptedBoard()
+    board.level = 99.0 / 1220.0
+    chart = chart_of(board)
+    assert said(chart, 0)["Ultra"] == "14.1"
+    board.level, board.end = 101.0 / 1220.0, board.end + 0.5
+    chart.refresh_all()
+    assert said(chart, 0)["Ultra"] == "14.4"
+    board.level, board.end = 200.0 / 1220.0, board.end + 0.5
+    chart.refresh_all()
+    assert said(chart, 0)["Ultra"] == "29"
+
+
+def test_an_empty_strip_has_one_dash(chart_of):
+    chart = chart_of(ScriptedBoard(without=("watts", "utilization", "tokens_per_joule")), references={})
+    assert said(chart, 1) == {"now": "–"}
+    assert said(chart, 2) == {"Whole": "–"}
+
+
+def test_the_reason_of_an_empty_strip_has_its_own_ground(chart_of):
+    board = ScriptedBoard(without=("watts", "utilization"))
+    events = tuple(Event(board.end - 150 + shift, "") for shift in (-20, -10, 0, 10, 20))
+    chart = chart_of(board, events=events, references={})
+    middle = chart.strips[1].plot.center().toPoint()
+    words = pixels(picture(chart))[middle.y() - 6 : middle.y() + 6, middle.x() - 30 : middle.x() + 30]
+    assert rgb(DARK.band) not in {tuple(colour) for colour in words.reshape(-1, 3).tolist()}
+
+
+@pytest.mark.parametrize("width", [416, 848])
+@pytest.mark.parametrize("span", [30.0, 47.0, 60.0, 78.0, 120.0, 300.0, 900.0, 3600.0])
+def test_the_labels_of_the_time_axis_keep_apart(chart_of, width, span):
+    chart = chart_of(ScriptedBoard(end=5000.0), size=(width, 600), window_s=span, events=())
+    axis = pixels(picture(chart))[:, LEFT - 40 : width - RIGHT + 2]
+    ticks = (axis[-21] == np.array(rgb(DARK.mut))).all(axis=1).sum()
+    inked = np.flatnonzero((axis[-17:-4] != np.array(rgb(DARK.panel))).any(axis=(0, 2)))
+    labels = 1 + (np.diff(inked) >= 8).sum()
+    assert labels == ticks >= 2
+
+
+def test_two_marks_side_by_side_are_one_hairline(chart_of):
+    board = ScriptedBoard()
+    lines = []
+    for events in ((Event(board.end, "a"),), (Event(board.end, "a"), Event(board.end - 0.3, "b"))):
+        chart = chart_of(board, events=events)
+        plot = chart.strips[0].plot.toRect()
+        row = pixels(picture(chart))[plot.top() + 1, plot.right() - 8 : plot.right() + 6]
+        lines.append(int((row == np.array(rgb(DARK.band))).all(axis=1).sum()))
+    assert lines == [1, 1]
+
+
+@given(st.floats(0.0, 7200.0), st.sampled_from([60.0, 120.0, 300.0, 900.0, 3600.0]))
+def test_a_young_run_fills_most_of_its_plot(elapsed, window):
+    span = fitting_span(window, elapsed)
+    assert min(30.0, window) <= span <= window
+    if 30.0 <= elapsed <= window:
+        assert elapsed / span >= 0.5

@@ -33,7 +33,7 @@ class Scale:
     def __init__(self, ticks: int) -> None:
         self._wanted = ticks
         self._small_since: float | None = None
-        self.top = self.step = NOTHING
+        self.top, self.step = NOTHING, 1.0
         self._fitted = False
 
     def forget(self) -> None:
@@ -46,7 +46,7 @@ class Scale:
             step = nice_step(peak / self._wanted)
             top = math.ceil(peak * HEADROOM / (step / 4) - 1e-9) * step / 4
         else:
-            top = step = NOTHING
+            top, step = NOTHING, 1.0
         if self._fitted and top < self.top:
             if self._small_since is None or t < self._small_since:
                 self._small_since = t

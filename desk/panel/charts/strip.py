@@ -15,11 +15,15 @@ from desk.panel.numbers import DASH, Numbers
 from desk.panel.theme import MARGIN, Theme, font
 
 LEFT = 56
-RIGHT = 128
+RIGHT = 136
 HEAD = 34
 FOOT = 10
 _TICK_ROOM = 40
+_TICK_TOP = 7
+"""A tick nearer than this to the top of the plot would touch the heading, and is left out."""
 _STILL = 3
+_LABEL_GAP = 8
+_MOST_DECIMALS = 3
 
 
 @dataclass
@@ -52,6 +56,8 @@ class Strip(pg.GraphicsObject):
         self._levels: list[Array] = []
         self._now: list[float | None] = []
         self._total: float | None = None
+        self._empty = True
+        self._decimals: int | None = None
         self._end = 0.0
         self._places: tuple[tuple[str, ...], list[int]] = ((), [])
         self.reading: float | None = None
@@ -94,6 +100,9 @@ class Strip(pg.GraphicsObject):
         self._now = [board.value(trace.figure, trace.tier) for trace in self._traces]
         self._total = board.value(self.spec.figure) if self.spec.stacked else None
         self._levels = _stacked(self._values) if self.spec.stacked else self._values
+        own = (values for trace, values in zip(self._traces, self._values, strict=True) if not trace.full)
+        self._empty = not any(np.isfinite(values).any() for values in own)
+        self._decimals = self._shared_decimals()
         changed = self._scale.fit(self._peak(), board.end)
         self.update()
         return changed
@@ -120,6 +129,8 @@ class Strip(pg.GraphicsObject):
             (note, font(11), "mut"),
         ):
             metrics = QFontMetricsF(face)
+            if text == spec.unit and base.x() + metrics.horizontalAdvance(text) > limit:
+                continue  # a unit cut short says nothing
             fitting = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(0.0, limit - base.x()))
             painter.setFont(face)
             painter.setPen(theme.colour(token))
@@ -129,7 +140,7 @@ class Strip(pg.GraphicsObject):
         said = self._numbers.ticks(self._scale.step)
         for tick in self._scale.ticks():
             y = round(self._y(tick))
-            if y < plot.top() - 1:
+            if y < plot.top() + _TICK_TOP:
                 continue
             painter.fillRect(QRectF(plot.left(), y, plot.width(), 1), theme.colour("grid"))
             painter.setPen(theme.colour("soft"))
@@ -223,13 +234,16 @@ class Strip(pg.GraphicsObject):
 
     def _paint_reason(self, painter: QPainter) -> None:
         """Why the strip has nothing to show of its own figure."""
-        own = (values for trace, values in zip(self._traces, self._values, strict=True) if not trace.full)
-        if any(np.isfinite(values).any() for values in own):
+        if not self._empty:
             return
         reason = self._setting.reasons.get(self.spec.figure, "nothing in this window yet")
+        how = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
         painter.setFont(font(11))
+        box = painter.boundingRect(self.plot.adjusted(24, 0, -24, 0), how, reason)
+        # Hairlines of events run through the strip; the words stand on ground of their own.
+        painter.fillRect(box.adjusted(-12, -4, 12, 4), self._theme.colour("panel"))
         painter.setPen(self._theme.colour("mut"))
-        painter.drawText(self.plot, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, reason)
+        painter.drawText(box, how, reason)
 
     def _mode_width(self) -> float:
         return QFontMetricsF(font(11, 600)).horizontalAdvance(self._setting.mode)
@@ -244,7 +258,7 @@ class Strip(pg.GraphicsObject):
         column = self._column()
         total = self._total if column is None else float(self._levels[-1][column]) if self._levels else None
         right = self._rect.right() - MARGIN
-        text = self._numbers.figure(total, self.spec.unit)
+        text = self._said(total, self.spec.unit)
         painter.setFont(font(13, 600))
         left = right - QFontMetricsF(painter.font()).horizontalAdvance(text)
         painter.setPen(self._theme.colour("text" if text != DASH else "mut"))
@@ -268,18 +282,34 @@ class Strip(pg.GraphicsObject):
                 middle = (level[at] + (below[at] if len(below) > 1 else 0.0)) / 2 if self.spec.stacked else level[at]
                 anchor = self._y(float(middle), trace.full)
             below = level
-            said = self._numbers.figure(value, trace.unit)
-            if trace.unit == "%" and said != DASH:
-                said += " %"
+            silent = self._empty and not self.spec.stacked and not trace.bold
+            if silent or (trace.full and not np.isfinite(level).any()):
+                continue  # one dash tells that a strip is empty, and what only goes along needs none
+            said = self._said(value, trace.unit)
             quiet = trace.tier is None and not trace.bold
             labels.append(_Label(anchor, trace.label, said, trace.tier, trace.tier is None, trace.bold, quiet))
         for line in self._references():
-            whole = line.value == round(line.value)
-            said = self._numbers.fixed(line.value) if whole else self._numbers.figure(line.value, self.spec.unit)
-            labels.append(_Label(self._y(line.value), line.label, said, quiet=True))
+            labels.append(_Label(self._y(line.value), line.label, self._said(line.value, self.spec.unit), quiet=True))
         known = sorted((label for label in labels if np.isfinite(label.anchor)), key=lambda label: label.anchor)
         missing = [label for label in labels if not np.isfinite(label.anchor)]
         return known + missing[::-1]
+
+    def _said(self, value: float | None, unit: str) -> str:
+        """A value with the decimals that all values of the strip's own unit share."""
+        if unit == self.spec.unit:
+            return self._numbers.fixed(value, self._decimals or 0)
+        said = self._numbers.figure(value, unit)
+        return f"{said} %" if unit == "%" and said != DASH else said
+
+    def _shared_decimals(self) -> int | None:
+        """As many as the strip's largest figure takes; near a bound they stay as they are, so as not to flicker."""
+        own = [now for trace, now in zip(self._traces, self._now, strict=True) if trace.unit == self.spec.unit]
+        own += [self._total, *(line.value for line in self._references())]
+        size = max((abs(value) for value in own if value is not None), default=None)
+        if size is None:
+            return self._decimals
+        near = [min(_MOST_DECIMALS, self._numbers.decimals(size * by, self.spec.unit)) for by in (0.95, 1.0, 1.05)]
+        return self._decimals if self._decimals in near else near[1]
 
     def _positions(self, labels: list[_Label]) -> list[int]:
         """Whole pixels; positions that would move by less than three pixels stay where they are."""
@@ -306,13 +336,15 @@ class Strip(pg.GraphicsObject):
             named = label.tier is not None or (label.line and label.bold)
             start = left + (30 if named else 17)
             missing = label.value == DASH
-            painter.setFont(font(11, 600 if label.bold else 400 if label.quiet else 500))
-            painter.setPen(theme.colour("soft" if label.quiet else "text"))
-            painter.drawText(QPointF(start, y + 4.5), label.name)
             painter.setFont(font(12, 400 if label.quiet else 600))
             painter.setPen(theme.colour("mut" if missing else "soft" if label.quiet else "text"))
-            width = QFontMetricsF(painter.font()).horizontalAdvance(label.value)
-            painter.drawText(QPointF(right - width, y + 4.5), label.value)
+            value = right - QFontMetricsF(painter.font()).horizontalAdvance(label.value)
+            painter.drawText(QPointF(value, y + 4.5), label.value)
+            painter.setFont(font(11, 600 if label.bold else 400 if label.quiet else 500))
+            painter.setPen(theme.colour("soft" if label.quiet else "text"))
+            room = value - _LABEL_GAP - start
+            name = QFontMetricsF(painter.font()).elidedText(label.name, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(QPointF(start, y + 4.5), name)
 
     def _paint_leader(self, painter: QPainter, start: QPointF, end: QPointF) -> None:
         painter.setPen(QPen(self._theme.colour("band"), 1))
@@ -325,10 +357,13 @@ def paint_hairlines(
     painter: QPainter, theme: Theme, rect: QRectF, plot: QRectF, setting: Setting, end: float, reading: float | None
 ) -> None:
     """The upright lines of events and of the cursor, from the top of a plot through to the next strip's heading."""
-    for event in setting.events:
-        if -setting.window_s <= event.t - end <= 0:
-            x = round(plot.left() + (1 + (event.t - end) / setting.window_s) * plot.width())
+    drawn = -np.inf
+    for since in sorted(event.t - end for event in setting.events if -setting.window_s <= event.t - end <= 0):
+        # Inside the plot also at its right edge, and one line where two would touch.
+        x = min(round(plot.left() + (1 + since / setting.window_s) * plot.width()), round(plot.right()) - 1)
+        if x > drawn + 2:
             painter.fillRect(QRectF(x, plot.top(), 1, rect.bottom() - plot.top()), theme.colour("band"))
+            drawn = x
     if reading is not None:
         x = round(plot.left() + (1 + reading / setting.window_s) * plot.width())
         painter.fillRect(QRectF(x, plot.top(), 1, rect.bottom() - plot.top()), theme.colour("soft"))
