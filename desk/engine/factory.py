@@ -9,6 +9,7 @@ from collections import deque
 
 import msgspec
 
+from desk.engine.calibration import Solo
 from desk.engine.lane import Lane, Outfit, Request, Tell
 from desk.engine.loader import Broke, Loaded, Loader, Opened, Outfitted, Refused
 from desk.engine.runtime import VERSION, DeviceLost, Runtime, Used
@@ -28,7 +29,7 @@ from desk.facts.happened import (
     Worked,
     now,
 )
-from desk.facts.orders import AnyOrder, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
+from desk.facts.orders import AnyOrder, Calibrate, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.scenario import SCENARIOS, ClosedLoop
@@ -54,6 +55,7 @@ class Factory:
         self._loader = Loader(self._arrived)
         self._lanes: dict[str, Lane] = {}
         self._stride = Stride()
+        self._solo = Solo(tell)
         self._watcher = Watcher(tell)
         self._view: Watch = Watch()
         self._runtime: Runtime | None = None
@@ -121,6 +123,8 @@ class Factory:
         t = now()
         for lane in self._lanes.values():
             self._tend(lane, t)
+        if self._paused_since is None:
+            self._solo.turn(self._lanes.values(), t)
         lane = None if self._paused_since is not None else self._stride.pick(self._with_work())
         if lane is None:
             self._turn.wait(self._patience(t))
@@ -129,7 +133,7 @@ class Factory:
         return True
 
     def _with_work(self) -> list[Lane]:
-        return [lane for lane in self._lanes.values() if lane.active]
+        return [lane for lane in self._lanes.values() if lane.active and self._solo.may_step(lane)]
 
     def _patience(self, t: float) -> float | None:
         """Seconds until something is due by itself."""
@@ -140,6 +144,8 @@ class Factory:
                 for lane in self._lanes.values()
                 if lane.users is not None and lane.state != "failed" and (due := lane.users.next_due()) is not None
             ]
+            if self._solo.ends is not None:
+                moments.append(self._solo.ends)
         return max(0.0, min(moments) - t) if moments else None
 
     def _tend(self, lane: Lane, t: float) -> None:
@@ -208,6 +214,8 @@ class Factory:
                 self._pause()
             case Resume():
                 self._resume()
+            case Calibrate(seconds=seconds):
+                self._solo.order(seconds)
             case Watch():
                 self._view = message
                 self._watcher.leave()
@@ -367,6 +375,7 @@ class Factory:
             t = now()
             for lane in self._lanes.values():
                 lane.skip(t - self._paused_since)
+            self._solo.skip(t - self._paused_since)
             self._paused_since = None
             self._tell(Resumed(t=t))
 

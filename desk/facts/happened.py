@@ -284,6 +284,17 @@ class Resumed(Fact):
     """Lanes step again."""
 
 
+class Calibrating(Fact):
+    """Only the lane of `tier` steps for `seconds`, so that its watts show alone; no lane at all where it is empty."""
+
+    tier: str
+    seconds: float
+
+
+class Calibrated(Fact):
+    """The lanes take turns again."""
+
+
 # ---- the meter
 
 
@@ -295,7 +306,10 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A metered device. `id` is stable within a run (`gpu0`, `cpu0`); `uuid` is the driver's own, for matching."""
+    """A metered device. `id` is stable within a run (`gpu0`, `cpu0`); `uuid` is the driver's own, for matching.
+
+    `source` is where its joules come from, `None`: from the meter's own source.
+    """
 
     id: str
     kind: Literal["gpu", "cpu", "machine"]
@@ -304,6 +318,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     memory_bytes: int | None = None
     power_limit: float | None = None
     slowdown_celsius: float | None = None
+    source: Source | None = None
 
 
 class MeterOpened(Fact):
@@ -349,6 +364,31 @@ class Read(Fact):
     devices: tuple[DeviceReading, ...] = ()
 
 
+# ---- what was learned before a run, recorded by the plant at its start
+
+
+class FloorLearned(Fact):
+    """What a device draws while no lane is busy, learned over `seconds`; `loaded`: with the models in its memory."""
+
+    device: str
+    watts: float
+    seconds: float
+    loaded: bool = False
+
+
+class SoloLearned(Fact):
+    """What a lane with these settings adds to the floor of a device while it runs alone, learned over `seconds`."""
+
+    device: str
+    tier: str
+    watts: float
+    seconds: float
+    model: str
+    precision: str
+    context: int
+    slots: int
+
+
 AnyFact = (
     RunStarted
     | RunStopped
@@ -375,6 +415,10 @@ AnyFact = (
     | Said
     | Paused
     | Resumed
+    | Calibrating
+    | Calibrated
     | MeterOpened
     | Read
+    | FloorLearned
+    | SoloLearned
 )

@@ -37,6 +37,12 @@ class Halt(Order):
     """Emergency stop: no further token, every request counted as cancelled, then exit."""
 
 
+class Calibrate(Order):
+    """Let nobody step for `seconds`, then each lane alone for as long, while the users go on asking."""
+
+    seconds: float = 3.0
+
+
 class Watch(Order):
     """Send the text of one request of a tier (the longest running one where `request` is `None`); no tier: stop."""
 
@@ -44,4 +50,4 @@ class Watch(Order):
     request: int | None = None
 
 
-AnyOrder = OpenFactory | ChangeTier | Pause | Resume | Halt | Watch
+AnyOrder = OpenFactory | ChangeTier | Pause | Resume | Halt | Calibrate | Watch
