@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from desk.engine.runtime import Cache, Feed, Network
-from desk.engine.sampling import Chooser, choose
+from desk.engine.sampling import Chooser, Sampler
 from desk.facts.trouble import Trouble
 
 CHUNK = 64
@@ -43,7 +43,6 @@ class Row:
     def take(self, token: int) -> None:
         """Append the row's next token."""
         self.known.append(token)
-        self.chooser.saw((token,))
 
 
 @dataclass(slots=True)
@@ -75,6 +74,7 @@ class Batch:
         self._prefills: dict[int, Feed] = {}
         self._decode_next = True
         self._joined = 0
+        self._sampler = Sampler()
 
     def __len__(self) -> int:
         return sum(row is not None for row in self._slots)
@@ -113,12 +113,19 @@ class Batch:
 
     def next_run(self) -> Run | None:
         """The next run, its inputs written; `None` for an empty batch."""
-        prefilling = [row for row in self if row.missing > 1]
-        if prefilling and not (self._decode_next and any(row.missing == 1 for row in self)):
+        decoding, prefilling = False, None
+        for row in self._slots:
+            if row is None:
+                continue
+            if row.missing == 1:
+                decoding = True
+            elif prefilling is None or row.turn < prefilling.turn:
+                # One prompt after the other: side by side, all of them would wait as long as the last.
+                prefilling = row
+        if prefilling is not None and not (self._decode_next and decoding):
             self._decode_next = True
-            # One prompt after the other: side by side, all of them would wait as long as the last.
-            return self._chunk(min(prefilling, key=lambda row: row.turn))
-        if len(self) == 0:
+            return self._chunk(prefilling)
+        if not decoding:
             return None
         self._decode_next = False
         return self._decode()
@@ -126,22 +133,24 @@ class Batch:
     def settle(self, run: Run) -> Outcome:
         """Take in what the run computed and draw the next token of every row that is through."""
         prefilled = 0
-        ready: list[tuple[int, Row]] = []
+        indices: list[int] = []
+        ready: list[Row] = []
         for index, row in enumerate(run.rows):
             if row is None:
                 continue
-            prefilled += max(0, min(run.tokens, row.pending - row.cached))
+            if row.cached < row.pending:
+                prefilled += min(run.tokens, row.pending - row.cached)
             row.cached += run.tokens
             if row.cached == len(row.known):
-                ready.append((index, row))
+                indices.append(index)
+                ready.append(row)
         if not ready:
             return Outcome([], prefilled)
-        indices = [index for index, _ in ready]
         logits, ids = run.feed.top_v, run.feed.top_i
         if len(indices) < len(logits):
             logits, ids = logits[indices], ids[indices]
-        drawn = choose(logits, ids, [row.chooser for _, row in ready])
-        return Outcome([(row, token) for (_, row), token in zip(ready, drawn, strict=True)], prefilled)
+        drawn = self._sampler.choose(logits, ids, [row.chooser for row in ready])
+        return Outcome(list(zip(ready, drawn, strict=True)), prefilled)
 
     def _chunk(self, row: Row) -> Run:
         feed = self._prefills.get(row.slot)

@@ -382,7 +382,7 @@ class Factory:
     def _look(self) -> None:
         """Find a request to show where one is asked for: the one named, else the longest running one."""
         lane = self._lanes.get(self._view.tier or "")
-        if lane is None or not self._watcher.idle or lane.outfit is None:
+        if lane is None or self._watcher.request is not None or lane.outfit is None:
             return
         running = [r for r in lane.active.values() if self._view.request in (None, r.number)]
         if running:

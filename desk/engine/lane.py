@@ -117,9 +117,7 @@ class Lane:
             self.active[row] = request
 
     def _row(self, request: Request, known: list[int]) -> Row:
-        chooser = Chooser(self.tier.sampling, request.ask.seed)
-        chooser.saw(known)
-        return Row(known, chooser)
+        return Row(known, Chooser(self.tier.sampling, request.ask.seed, known))
 
     # ---- tokens go
 
@@ -131,40 +129,45 @@ class Lane:
         """Book the run that has just ended and hand its tokens to their requests."""
         assert self.outfit is not None
         outcome = self.outfit.batch.settle(run)
-        self.book.steps += 1
-        self.book.prefill += outcome.prefilled
+        book, context, eos = self.book, self.outfit.batch.context, self.outfit.batch.network.manifest.eos
+        book.steps += 1
+        book.prefill += outcome.prefilled
+        waits: dict[float, int] = {}  # by the moment of the token before: in a steady batch, one moment for all
         for row, token in outcome.tokens:
-            self._deliver(self.active[row], row, token, now)
+            request = self.active[row]
+            if token in eos:
+                # The end mark is a sign for the engine, not a token that anybody gets.
+                self._finish(request, "eos", now)
+                continue
+            row.known.append(token)
+            request.emitted += 1
+            book.emitted += 1
+            if request.first is None:
+                self._first(request, now)
+            else:
+                waits[request.latest] = waits.get(request.latest, 0) + 1
+            request.latest = now
+            if request.number == self._watcher.request:
+                self._watcher.said(token)
+            if request.emitted >= request.ask.answer_tokens or len(row.known) >= context:
+                self._finish(request, "length", now)
+        for latest, count in waits.items():
+            bucket = bucket_of(now - latest)
+            book.gaps[bucket] = book.gaps.get(bucket, 0) + count
 
-    def _deliver(self, request: Request, row: Row, token: int, now: float) -> None:
-        assert self.outfit is not None
-        if token in self.outfit.batch.network.manifest.eos:
-            # The end mark is a sign for the engine, not a token that anybody gets.
-            self._finish(request, "eos", now)
-            return
-        row.take(token)
-        request.emitted += 1
-        self.book.emitted += 1
-        if request.first is None:
-            assert request.admitted is not None
-            request.first = now
-            self._tell(
-                FirstToken(
-                    t=now,
-                    tier=self.tier.name,
-                    request=request.number,
-                    submitted=request.submitted,
-                    admitted=request.admitted,
-                    prompt=request.asked,
-                )
+    def _first(self, request: Request, now: float) -> None:
+        assert request.admitted is not None
+        request.first = now
+        self._tell(
+            FirstToken(
+                t=now,
+                tier=self.tier.name,
+                request=request.number,
+                submitted=request.submitted,
+                admitted=request.admitted,
+                prompt=request.asked,
             )
-        else:
-            bucket = bucket_of(now - request.latest)
-            self.book.gaps[bucket] = self.book.gaps.get(bucket, 0) + 1
-        request.latest = now
-        self._watcher.said(request.number, token)
-        if request.emitted >= request.ask.answer_tokens or len(row.known) >= self.outfit.batch.context:
-            self._finish(request, "length", now)
+        )
 
     def _finish(self, request: Request, reason: FinishReason, now: float) -> None:
         row = request.row

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.engine.sampling import Chooser, choose
+from desk.engine.sampling import Chooser, Sampler
 from desk.facts.tiers import Sampling
 
 samplings = st.builds(
@@ -55,12 +55,11 @@ def reference(logits, ids, sampling, seen):
 def test_draws_follow_the_distribution(sampling):
     logits, ids = candidates(1)
     seen = set(ids[0, :10].tolist())
-    chooser = Chooser(sampling, seed=1)
-    chooser.saw(seen)
+    chooser, sampler = Chooser(sampling, seed=1, known=list(seen)), Sampler()
     draws = 20_000
     counts = {}
     for _ in range(draws):
-        (token,) = choose(logits, ids, [chooser])
+        (token,) = sampler.choose(logits, ids, [chooser])
         counts[token] = counts.get(token, 0) + 1
     expected = reference(logits[0], ids[0], sampling, seen)
     assert counts.keys() <= expected.keys()
@@ -74,15 +73,13 @@ def test_a_row_draws_alone_as_it_does_beside_others(kinds, seed):
     logits, ids = candidates(len(kinds), seed)
 
     def choosers():
-        rows = [Chooser(sampling, seed + row) for row, sampling in enumerate(kinds)]
-        for chooser, row in zip(rows, ids, strict=True):
-            chooser.saw(row[:5].tolist())
-        return rows
+        return [Chooser(sampling, seed + row, ids[row, :5].tolist()) for row, sampling in enumerate(kinds)]
 
-    together, separate = choosers(), choosers()
+    together, separate, sampler = choosers(), choosers(), Sampler()
     for _ in range(3):
-        assert choose(logits, ids, together) == [
-            choose(logits[row : row + 1], ids[row : row + 1], [chooser])[0] for row, chooser in enumerate(separate)
+        assert sampler.choose(logits, ids, together) == [
+            Sampler().choose(logits[row : row + 1], ids[row : row + 1], [chooser])[0]
+            for row, chooser in enumerate(separate)
         ]
 
 
@@ -91,7 +88,32 @@ def test_every_draw_is_one_that_the_settings_allow(sampling, seed):
     logits, ids = candidates(1, seed)
     chooser = Chooser(sampling, seed)
     allowed = reference(logits[0], ids[0], sampling, set())
-    assert all(choose(logits, ids, [chooser])[0] in allowed for _ in range(20))
+    assert all(Sampler().choose(logits, ids, [chooser])[0] in allowed for _ in range(20))
+
+
+def test_a_sampler_follows_rows_that_come_go_and_change_their_settings():
+    logits, ids = candidates(3)
+    hot, cold = Sampling(temperature=5.0, top_k=0), Sampling(temperature=0.0)
+    rows, sampler = [Chooser(hot, seed) for seed in range(3)], Sampler()
+    assert any(sampler.choose(logits, ids, rows) != ids[:, 0].tolist() for _ in range(20))
+    rows[0].sampling = rows[1].sampling = cold
+    assert all(sampler.choose(logits, ids, rows)[:2] == ids[:2, 0].tolist() for _ in range(20))
+    assert sampler.choose(logits[:2], ids[:2], rows[:2]) == ids[:2, 0].tolist()
+
+
+def test_a_temperature_next_to_nothing_is_greedy():
+    logits, ids = candidates(2)
+    rows = [Chooser(Sampling(temperature=1e-300, top_p=top_p), seed=3) for top_p in (1.0, 0.5)]
+    assert Sampler().choose(logits, ids, rows) == ids[:, 0].tolist()
+
+
+def test_a_token_of_the_answer_counts_as_seen_once_it_is_known():
+    logits, ids = np.array([[2.0, 1.9]], np.float32), np.array([[7, 8]])
+    known: list[int] = []
+    chooser, sampler = Chooser(Sampling(repetition_penalty=2.0), 0, known), Sampler()
+    assert sampler.choose(logits, ids, [chooser]) == [7]
+    known.append(7)
+    assert sampler.choose(logits, ids, [chooser]) == [8]
 
 
 def test_the_same_seed_draws_the_same_tokens():
@@ -100,7 +122,7 @@ def test_the_same_seed_draws_the_same_tokens():
 
     def draws(seed):
         chooser = Chooser(sampling, seed)
-        return [choose(logits, ids, [chooser])[0] for _ in range(30)]
+        return [Sampler().choose(logits, ids, [chooser])[0] for _ in range(30)]
 
     assert draws(7) == draws(7)
     assert draws(7) != draws(8)
@@ -109,10 +131,10 @@ def test_the_same_seed_draws_the_same_tokens():
 def test_greedy_is_the_largest_whatever_else_is_set():
     logits, ids = candidates(3)
     rows = [Chooser(Sampling(temperature=0.0, top_k=5, top_p=0.2), seed=row) for row in range(3)]
-    assert choose(logits, ids, rows) == ids[:, 0].tolist()
+    assert Sampler().choose(logits, ids, rows) == ids[:, 0].tolist()
 
 
 def test_logits_may_come_in_half_precision():
     logits, ids = candidates(2)
     rows = [Chooser(Sampling(temperature=0.8), seed=row) for row in range(2)]
-    assert all(token in ids for token in choose(logits.astype(np.float16), ids, rows))
+    assert all(token in ids for token in Sampler().choose(logits.astype(np.float16), ids, rows))
