@@ -20,6 +20,7 @@ from desk.facts.happened import (
     ChildStarted,
     Finished,
     FirstToken,
+    FloorLearned,
     LaneLoading,
     LaneReady,
     LaneWork,
@@ -27,6 +28,7 @@ from desk.facts.happened import (
     Read,
     RunStarted,
     RunStopped,
+    SoloLearned,
     Worked,
 )
 from desk.facts.histogram import bucket_of, count_into
@@ -75,6 +77,10 @@ class Ledger:
     def totals(self) -> Totals:
         """The accounts of the run: final once it has stopped, else as of the last closed period. Not a copy."""
         return self._totals
+
+    def learned(self, t: float) -> list[FloorLearned | SoloLearned]:
+        """What has been learned of devices and lanes, as the facts that tell the next run from its start at `t` on."""
+        return list(self._energy.learned(t))
 
     # ---- folding
 
@@ -209,7 +215,10 @@ class Ledger:
             tier.on_time_revenue += value * PER_TOKEN
 
     def _meter_opened(self, fact: MeterOpened, moment: float) -> None:
-        self._energy.open(fact.source)
+        self._energy.open(fact)
+
+    def _recall(self, fact: FloorLearned | SoloLearned, moment: float) -> None:
+        self._energy.recall(fact)
 
     def _read(self, fact: Read, moment: float) -> None:
         self._hear("meter", moment)
@@ -226,7 +235,7 @@ class Ledger:
         closed = []
         while True:
             end = (self._cell + 1) * PERIOD_S
-            if stop is None and not self._over(end):
+            if stop is None and (self._latest < end or not self._over(end)):
                 return closed
             if stop is not None and stop < end:
                 self._gather()
@@ -291,7 +300,7 @@ class Ledger:
             self._total_energy(counted)
         flow.add(counted)
         self._energy.settle(period.end)
-        standing.floor_watts = self._energy.floor_watts(standing.counted)
+        standing.floor_watts = self._energy.floor_watts(standing.counted, standing.loaded)
         self._meter_tokens(period, flow)
         if flow.covered <= 0.0:
             period.quality = "unavailable"
@@ -313,7 +322,7 @@ class Ledger:
         quiet = all(lane.state != "loading" for lane in standing.lanes.values()) and not any(
             standing.children[child].state == "started" for child in ("engine", "worker") if child in standing.children
         )
-        flow = self._energy.measured(standing.counted, until, quiet)
+        flow = self._energy.measured(standing.counted, until, quiet, standing.loaded)
         declared = standing.declared
         if standing.source == "declared" and declared is not None:
             return self._energy.declared(declared.idle, declared.busy, until)
@@ -353,6 +362,7 @@ class Ledger:
         totals.other_joules = (totals.other_joules or 0.0) + flow.other
         totals.floor_joules = (totals.floor_joules or 0.0) + flow.floor
         totals.covered += flow.covered
+        totals.exclusive_joules += flow.exclusive
         totals.uncalibrated = totals.uncalibrated or flow.uncalibrated
         # One estimated period makes the sum an estimate.
         totals.quality = "estimated" if totals.quality == "estimated" else self.standing.quality
@@ -402,4 +412,6 @@ _FOLDS: dict[type, Callable[[Ledger, Any, float], None]] = {
     Finished: Ledger._finished,
     MeterOpened: Ledger._meter_opened,
     Read: Ledger._read,
+    FloorLearned: Ledger._recall,
+    SoloLearned: Ledger._recall,
 }

@@ -149,6 +149,13 @@ class Totals:
     uncalibrated: bool = False
     source: Source = "none"
     quality: Quality = "unavailable"
+    exclusive_joules: float = 0.0
+
+    @property
+    def exclusive_share(self) -> float | None:
+        """The part of the tiers' active joules that fell while one of them was alone: what did not have to be split."""
+        active = sum(tier.active_joules or 0.0 for tier in self.tiers.values())
+        return self.exclusive_joules / active if active > 0.0 else None
 
     @property
     def tokens_in(self) -> int:

@@ -9,12 +9,15 @@ import msgspec
 
 from desk.facts.happened import (
     AnyFact,
+    Calibrated,
+    Calibrating,
     Child,
     ChildAnswered,
     ChildEnded,
     ChildGivenUp,
     ChildStale,
     ChildStarted,
+    Device,
     DeviceReading,
     EngineOpened,
     JobEnded,
@@ -40,6 +43,7 @@ from desk.facts.happened import (
     Worked,
 )
 from desk.facts.tiers import Tariff, Tier
+from desk.ledger.mapping import Mapping
 from desk.ledger.period import EventKind
 
 LaneState = Literal["closed", "loading", "ready", "draining", "failed"]
@@ -86,7 +90,9 @@ class Standing:
     """The state of the factory by the facts so far. Views read it and never write it.
 
     `readings` are each device's last answers. `floor_watts`, of the counted devices together, and `uncalibrated` come
-    from the energy accounts.
+    from the energy accounts. `counted` are the devices whose energy the run is charged with: the one the engine uses,
+    else all that it could use. A graphics board's watts say nothing about an engine on the CPU, nor the CPU's about
+    an engine on the board. `calibrating` is the tier whose lane steps alone, empty where none steps, `None` usually.
     """
 
     run: RunStarted | None = None
@@ -105,29 +111,15 @@ class Standing:
     troubles: deque[Troubled] = field(default_factory=lambda: deque(maxlen=KEPT_TROUBLES))
     floor_watts: float | None = None
     uncalibrated: bool = False
-
-    @property
-    def counted(self) -> tuple[str, ...]:
-        """The devices whose energy the run is charged with: the one the engine uses, else all that it could use.
-
-        A graphics board's watts say nothing about an engine on the CPU, nor the CPU's about an engine on the board.
-        """
-        child = self.children.get("meter")
-        if self.meter is None or self.meter.source not in _METERS or (child and child.state == "given up"):
-            return ()
-        kind = _METERS[self.meter.source]
-        devices = [device for device in self.meter.devices if device.kind == kind]
-        if self.engine is not None:
-            mine = [device for device in devices if device.uuid and device.uuid == self.engine.device_uuid]
-            unlike = "gpu" if self.engine.provider == "cpu" else "cpu"
-            devices = mine or [device for device in devices if device.kind != unlike]
-        return tuple(device.id for device in devices)
+    counted: tuple[str, ...] = ()
+    mapping: Mapping = field(default_factory=Mapping)
+    calibrating: str | None = None
 
     @property
     def source(self) -> Source:
         """Where the joules come from."""
         if self.counted and self.meter is not None:
-            return self.meter.source
+            return _source_of(next(device for device in self.meter.devices if device.id == self.counted[0]), self.meter)
         return "none" if self.declared is None else "declared"
 
     @property
@@ -135,6 +127,35 @@ class Standing:
         if self.counted and self.meter is not None:
             return self.meter.quality
         return "unavailable" if self.declared is None else "estimated"
+
+    @property
+    def loaded(self) -> bool:
+        """Whether models are in memory."""
+        return any(lane.state in ("ready", "draining") for lane in self.lanes.values())
+
+    @property
+    def doubt(self) -> str:
+        """What stands against the joules of the tiers, in a sentence or two; empty where nothing does."""
+        meter, child = self.meter, self.children.get("meter")
+        if child is not None and child.state == "given up":
+            return child.cause
+        if child is not None and child.state in ("stale", "ended"):
+            return child.cause or "The meter is not answering."
+        if meter is None or meter.source not in _METERS or self.engine is None:
+            return ""
+        if self.mapping.verdict == "contradicted":
+            return f"{self.mapping.words} No watts are given to the tiers."
+        if not self.counted:
+            metered = "GPU" if _METERS[meter.source] == "gpu" else "processor"
+            works = "processor" if self.engine.provider == "cpu" else "GPU"
+            return f"The engine runs on the {works}, but only the watts of the {metered} are measured here."
+        if len(self.counted) > 1 and self.engine.provider == "cuda":
+            return "Which GPU the engine uses is not known; the watts are those of all of them."
+        if any(reading.memory_foreign for name, reading in self.readings.items() if name in self.counted):
+            return "Another program uses the GPU; while the lanes work its watts cannot be told from theirs."
+        if self.uncalibrated:
+            return "The watts of each lane alone are not known yet; lanes that work together share by time."
+        return ""
 
     def see(self, fact: AnyFact) -> tuple[EventKind, str, str] | None:
         """Take a fact in; gives kind, text and tier of a mark for the event lane where it deserves one."""
@@ -148,6 +169,25 @@ class Standing:
         now = self.children.setdefault(child, ChildNow(state, since))
         now.state, now.since, now.age = state, since, None
         return now
+
+    def _count(self) -> None:
+        """Choose the devices that count."""
+        self.counted = ()
+        meter, engine, child = self.meter, self.engine, self.children.get("meter")
+        if meter is None or meter.source not in _METERS or (child and child.state == "given up"):
+            return
+        if self.mapping.verdict == "contradicted":
+            return
+        devices = [each for each in meter.devices if each.kind == _METERS[_source_of(each, meter)]]
+        if engine is None:
+            devices = [each for each in devices if each.source in (None, meter.source)]
+        elif engine.provider == "cpu":
+            devices = [each for each in devices if each.kind != "gpu"]
+        else:
+            devices = [each for each in devices if each.kind != "cpu"]
+            mine = [each for each in devices if each.uuid and each.uuid == engine.device_uuid]
+            devices = mine or [each for each in devices if each.id == self.mapping.device] or devices
+        self.counted = tuple(device.id for device in devices)
 
     def _run_started(self, fact: RunStarted) -> tuple[EventKind, str, str]:
         self.run, self.running = fact, True
@@ -188,9 +228,16 @@ class Standing:
     def _child_started(self, fact: ChildStarted) -> None:
         now = self._child(fact.child, "started", fact.t)
         now.pid, now.cause, now.remedy = fact.pid, "", ""
+        if fact.child == "engine":
+            self.mapping = Mapping()
+        self._count()
 
     def _child_stale(self, fact: ChildStale) -> None:
         self._child(fact.child, "stale", fact.t).age = fact.age
+        if fact.child == "meter":
+            for name, reading in self.readings.items():
+                if reading.state in ("ok", "gap", "estimated"):
+                    self.readings[name] = msgspec.structs.replace(reading, state="stale")
 
     def _child_answered(self, fact: ChildAnswered) -> None:
         self._child(fact.child, "running", fact.t)
@@ -202,11 +249,17 @@ class Standing:
                 lane.queue, lane.slots = 0, ()
                 if lane.state != "failed":
                     lane.state = "closed"
+            self.calibrating = None
+        elif fact.child == "meter" and fact.cause:
+            for name, reading in self.readings.items():
+                if reading.state in ("ok", "gap", "estimated", "stale"):
+                    self.readings[name] = DeviceReading(device=name, state="not answering")
         return ("child", fact.cause, "") if fact.cause else None
 
     def _child_given_up(self, fact: ChildGivenUp) -> tuple[EventKind, str, str]:
         now = self._child(fact.child, "given up", fact.t)
         now.cause, now.remedy = fact.cause, fact.remedy
+        self._count()
         return "child", fact.cause, ""
 
     def _job(self, fact: Progressed | JobEnded) -> None:
@@ -215,14 +268,18 @@ class Standing:
     def _engine_opened(self, fact: EngineOpened) -> None:
         self.engine = fact
         self._running_child("engine", fact.t)
+        self._count()
 
     def _lane_loading(self, fact: LaneLoading) -> None:
         lane = self._lane(fact.tier)
         lane.state, lane.cause, lane.remedy = "loading", "", ""
+        memory = {name: each.memory_used for name, each in self.readings.items() if each.memory_used is not None}
+        self.mapping.loading(fact.tier, memory)
 
     def _lane_ready(self, fact: LaneReady) -> None:
         lane = self._lane(fact.tier)
         lane.state, lane.opened = "ready", fact
+        self.mapping.ready(fact)
 
     def _lane_draining(self, fact: LaneDraining) -> None:
         self._lane(fact.tier).state = "draining"
@@ -231,6 +288,7 @@ class Standing:
         lane = self._lane(fact.tier)
         lane.state, lane.cause, lane.remedy = "failed", fact.cause, fact.remedy
         lane.queue, lane.slots = 0, ()
+        self.mapping.failed(fact.tier)
         return "trouble", f"{fact.tier}: {fact.cause}", fact.tier
 
     def _worked(self, fact: Worked) -> None:
@@ -247,15 +305,28 @@ class Standing:
         before, self.paused = self.paused, False
         return ("pause", "Resumed", "") if before else None
 
+    def _calibrating(self, fact: Calibrating) -> tuple[EventKind, str, str]:
+        self.calibrating = fact.tier
+        return "note", f"Calibrating: {f'{fact.tier} alone' if fact.tier else 'no lane steps'}", fact.tier
+
+    def _calibrated(self, fact: Calibrated) -> tuple[EventKind, str, str]:
+        self.calibrating = None
+        return "note", "Calibrated", ""
+
     def _meter_opened(self, fact: MeterOpened) -> None:
         self.meter = fact
+        self._count()
         ids = {device.id for device in fact.devices}
         self.readings = {name: reading for name, reading in self.readings.items() if name in ids}
 
-    def _read(self, fact: Read) -> None:
+    def _read(self, fact: Read) -> tuple[EventKind, str, str] | None:
         self._running_child("meter", fact.t)
         for reading in fact.devices:
             self.readings[reading.device] = reading
+        if not self.mapping.judge(fact, self.engine, self.meter):
+            return None
+        self._count()
+        return ("trouble", self.doubt, "") if self.mapping.verdict == "contradicted" else None
 
     def _running_child(self, child: Child, moment: float) -> None:
         now = self.children.get(child)
@@ -286,9 +357,15 @@ _SEEN: dict[type, Callable[[Standing, Any], tuple[EventKind, str, str] | None]] 
     Worked: Standing._worked,
     Paused: Standing._paused,
     Resumed: Standing._resumed,
+    Calibrating: Standing._calibrating,
+    Calibrated: Standing._calibrated,
     MeterOpened: Standing._meter_opened,
     Read: Standing._read,
 }
+
+
+def _source_of(device: Device, meter: MeterOpened) -> Source:
+    return device.source or meter.source
 
 
 def in_words(before: msgspec.Struct, after: msgspec.Struct) -> str:

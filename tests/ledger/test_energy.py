@@ -30,7 +30,7 @@ from desk.facts.happened import (
     LaneReady,
     WattsDeclared,
 )
-from desk.ledger.energy import Busy, Recent
+from desk.ledger.account import Busy, Recent
 
 ALONE = {"busy": 0.125, "emitted": 5}
 

@@ -1,0 +1,297 @@
+"""One metered device: its energy over time, and what it draws with no lane, and with one lane alone.
+
+Energy between two moments is a difference of the counter, interpolated between the edges at which it was seen to
+change. The stretch between two edges is a *tick*; a tick is cut where a period ends, both parts at the tick's power.
+Times are seconds since the run started.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
+
+from desk.facts.happened import DeviceReading, Source
+
+NOTHING = 1e-9
+"""Busy seconds up to a nanosecond are rounding, not work."""
+
+FLOOR_SAMPLE_S = 0.5
+"""Idle stretches are joined to this length before their power is a sample of the floor: one tick is too noisy."""
+
+FLOOR_QUANTILE = 0.1
+
+LEARNED = 5
+"""Samples after which solo watts are believed, and after which what was learned before the run is forgotten."""
+
+FROZEN_S = 2.0
+"""Where power is told and the counter has not moved for so long, it counts nothing."""
+
+OTHER_LIMIT = 0.01
+"""A power limit that moves by more than this part of it makes a device another one to learn about."""
+
+
+class Recent:
+    """The quantiles of the last hundred or so samples."""
+
+    def __init__(self) -> None:
+        self._samples: deque[float] = deque(maxlen=101)
+        self._sorted: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def add(self, sample: float) -> None:
+        self._samples.append(sample)
+        self._sorted = []
+
+    def quantile(self, fraction: float) -> float | None:
+        """The sample at that rank, rounded downwards; `None` without samples."""
+        if not self._samples:
+            return None
+        if not self._sorted:
+            self._sorted = sorted(self._samples)
+        return self._sorted[int(fraction * (len(self._sorted) - 1))]
+
+
+class Learned:
+    """Watts learned from samples: their quantile from the `least`-th on, what was told before the run until then."""
+
+    def __init__(self, fraction: float, least: int) -> None:
+        self.seconds = 0.0
+        self._fraction = fraction
+        self._least = least
+        self._told: float | None = None
+        self._samples = Recent()
+
+    def tell(self, watts: float, seconds: float) -> None:
+        """What was learned before the run, and over how long."""
+        self._told, self.seconds = watts, seconds
+
+    def add(self, watts: float, seconds: float) -> None:
+        self._samples.add(watts)
+        self.seconds += seconds
+
+    @property
+    def watts(self) -> float | None:
+        """`None` until learned."""
+        if len(self._samples) >= (self._least if self._told is None else LEARNED):
+            return self._samples.quantile(self._fraction)
+        return self._told
+
+
+class Floor(Learned):
+    """The watts with no lane at work: a low quantile, from the first sample on."""
+
+    def __init__(self) -> None:
+        super().__init__(FLOOR_QUANTILE, 1)
+
+
+class Solo(Learned):
+    """The dynamic watts of a tier that runs alone: the running median."""
+
+    def __init__(self) -> None:
+        super().__init__(0.5, LEARNED)
+
+
+class Busy:
+    """How many seconds each tier has been busy up to any recent moment, work spread evenly over its span."""
+
+    def __init__(self) -> None:
+        self._spans: deque[tuple[float, float, dict[str, float], dict[str, float]]] = deque()
+        """Start, end, and the sums up to both. Spans follow each other; the dictionaries are never changed."""
+        self._total: dict[str, float] = {}
+        self._end = 0.0
+        self._until = 0.0
+
+    def add(self, start: float, end: float, seconds: dict[str, float]) -> None:
+        """Count work in. Work that ended in settled time counts from the next moment on that is asked for."""
+        if end <= self._until:
+            self._spans = deque((s, e, _sum(low, seconds), _sum(high, seconds)) for s, e, low, high in self._spans)
+            self._total = _sum(self._total, seconds)
+            return
+        start, self._end = max(start, self._end), max(end, self._end)
+        before, self._total = self._total, _sum(self._total, seconds)
+        self._spans.append((start, self._end, before, self._total))
+
+    def at(self, moment: float) -> dict[str, float]:
+        """Busy seconds by tier up to `moment`, which must not lie in settled time. Not for the caller to change."""
+        for start, end, before, after in self._spans:
+            if moment < end:
+                if moment <= start:
+                    return before
+                part = (moment - start) / (end - start)
+                return {tier: (low := before.get(tier, 0.0)) + (high - low) * part for tier, high in after.items()}
+        return self._total
+
+    def ends(self, after: float, until: float) -> list[float]:
+        """The moments between the two at which a span of work ended."""
+        return sorted({end for _, end, _, _ in self._spans if after < end < until})
+
+    def settle(self, until: float) -> None:
+        """Nobody will ask for a moment before `until` again."""
+        self._until = max(until, self._until)
+        self._end = max(self._end, self._until)
+        while self._spans and self._spans[0][1] <= self._until:
+            self._spans.popleft()
+
+
+def _sum(total: dict[str, float], seconds: dict[str, float]) -> dict[str, float]:
+    total = total.copy()
+    for tier, busy in seconds.items():
+        total[tier] = total.get(tier, 0.0) + busy
+    return total
+
+
+@dataclass(slots=True)
+class Tick:
+    """A stretch of known energy: `busy` are the seconds of the tiers at work in it; empty when no lane was."""
+
+    seconds: float
+    joules: float
+    busy: dict[str, float]
+
+
+class Account:
+    """One metered device: what its counter said and what has been settled of it."""
+
+    def __init__(self, source: Source) -> None:
+        self.newest = -inf
+        self.foreign = False
+        self.source = source
+        # A card with models in its memory seldom clocks down as far as an empty one: two floors.
+        self.floors = {False: Floor(), True: Floor()}
+        self.solo: dict[str, Solo] = {}
+        self._limit: float | None = None
+        # AMD cards have a counter, power, or both; the counter is better.
+        self._integrates = source in ("nvml-power", "battery", "amd")
+        self._epoch: int | None = None
+        self._points: deque[tuple[float, float, bool]] = deque()
+        self._last: tuple[float, float] | None = None
+        self._cut: tuple[float, float] | None = None  # settled so far: seconds, joules
+        self._cut_busy: dict[str, float] = {}
+        self._sampled: tuple[float, float] | None = None
+        self._intervals = Recent()
+        self._idle_s = 0.0
+        self._idle_joules = 0.0
+
+    def read(self, reading: DeviceReading, origin: float) -> None:
+        """Take in what the device answered; `origin` is the run's start on the clock of the facts."""
+        if reading.memory_foreign is not None:
+            self.foreign = reading.memory_foreign > 0
+        if reading.power_limit is not None:
+            if self._limit is not None and abs(reading.power_limit - self._limit) > OTHER_LIMIT * self._limit:
+                self.forget_lanes()
+            self._limit = reading.power_limit
+        if self.source == "amd":
+            self._choose(reading, origin)
+        if not self._integrates:
+            for t, joules in reading.edges:
+                self._point(t - origin, joules, reading.epoch == self._epoch)
+                self._epoch = reading.epoch
+            return
+        if reading.epoch != self._epoch:
+            self._epoch, self._sampled = reading.epoch, None
+        for t, watts in reading.samples:
+            self._sample(t - origin, watts)
+
+    def interrupt(self) -> None:
+        """The meter is another process now: what its counter says has nothing to do with what it said before."""
+        self._epoch = self._sampled = None
+
+    def forget_lanes(self) -> None:
+        """What lanes draw has to be learned anew: the device's limit is another."""
+        self.solo.clear()
+        self.floors[True] = Floor()
+
+    def forget_lane(self, tier: str) -> None:
+        """The same for one lane, whose settings are others."""
+        self.solo.pop(tier, None)
+        self.floors[True] = Floor()
+
+    def _choose(self, reading: DeviceReading, origin: float) -> None:
+        """AMD's counter is better than its power, as long as it moves."""
+        if self._integrates and reading.edges:
+            self._integrates, self._epoch = False, None
+        elif not (self._integrates or reading.edges) and reading.samples:
+            self._integrates = reading.samples[-1][0] - origin - self.newest > FROZEN_S
+            self._sampled = None
+
+    def _point(self, moment: float, joules: float, same_epoch: bool) -> None:
+        if self._last is not None:
+            if moment <= self._last[0]:
+                return
+            # A counter that falls was reset, whatever its epoch says: what flowed meanwhile is unknown.
+            same_epoch = same_epoch and joules >= self._last[1]
+        self._points.append((moment, joules, same_epoch))
+        self._last = (moment, joules)
+        self.newest = moment
+
+    def _sample(self, moment: float, watts: float) -> None:
+        """Integrate power by trapezoids; a gap of more than three usual intervals is not bridged."""
+        joules, bridged = 0.0, False
+        if self._sampled is not None and self._last is not None:
+            interval = moment - self._sampled[0]
+            if interval <= 0:
+                return
+            usual = self._intervals.quantile(0.5)
+            bridged = usual is None or interval <= 3 * usual
+            joules = self._last[1] + (interval * (watts + self._sampled[1]) / 2 if bridged else 0.0)
+            self._intervals.add(interval)
+        self._point(moment, joules, bridged)
+        self._sampled = (moment, watts)
+
+    def ticks(self, until: float, busy: Busy) -> Iterator[Tick]:
+        """The ticks that are not settled yet, the last one cut at `until` where the counter is known so far."""
+        while self._points:
+            moment, joules, known = self._points[0]
+            if self._cut is None or not known:
+                if moment > until:
+                    return
+                self._points.popleft()
+                self._cut, self._cut_busy = (moment, joules), busy.at(moment)
+                continue
+            start, before = self._cut
+            stop = min(moment, until)
+            if stop <= start:
+                return
+            if stop == moment:
+                self._points.popleft()
+            else:
+                joules = before + (joules - before) * (stop - start) / (moment - start)
+            was, now = self._cut_busy, busy.at(stop)
+            self._cut, self._cut_busy = (stop, joules), now
+            worked = {tier: s for tier, total in now.items() if (s := total - was.get(tier, 0.0)) > NOTHING}
+            yield Tick(stop - start, joules - before, worked)
+
+    def learn(self, tick: Tick, quiet: bool, loaded: bool) -> None:
+        """Learn the floor from idle ticks (`quiet`: nothing loads either), solo watts from ticks of one tier."""
+        if tick.busy or self.foreign or not quiet:
+            self._idle_s = self._idle_joules = 0.0
+        else:
+            self._idle_s += tick.seconds
+            self._idle_joules += tick.joules
+            if self._idle_s >= FLOOR_SAMPLE_S:
+                self.floors[loaded].add(self._idle_joules / self._idle_s, self._idle_s)
+                self._idle_s = self._idle_joules = 0.0
+        if len(tick.busy) != 1 or self.foreign:
+            return
+        floor = self.floor_watts(loaded)
+        ((tier, busy),) = tick.busy.items()
+        if floor is not None and busy >= tick.seconds / 2:
+            watts = max(0.0, tick.joules - floor * tick.seconds) / busy
+            self.solo.setdefault(tier, Solo()).add(watts, tick.seconds)
+
+    @property
+    def settled(self) -> float:
+        """Up to which moment the energy has been given out."""
+        return inf if self._cut is None else self._cut[0]
+
+    def floor_watts(self, loaded: bool) -> float | None:
+        """Watts with no lane running, with models in memory or without (the other where only that was seen)."""
+        watts = self.floors[loaded].watts
+        return self.floors[not loaded].watts if watts is None else watts
+
+    def solo_watts(self, tier: str) -> float | None:
+        """Dynamic watts of a tier that runs alone, `None` until learned."""
+        seen = self.solo.get(tier)
+        return None if seen is None else seen.watts
