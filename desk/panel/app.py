@@ -1,10 +1,13 @@
 """The way in: a window painted first, everything that takes time to import afterwards."""
 
+import gc
 import importlib
+import os
 import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication
@@ -16,22 +19,31 @@ from desk.plant.settings import load
 LATE = "desk.panel.heartbeat"
 """The module that brings in numpy, the charts, the ledger, the board and the plant: imported after the first paint."""
 
+NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
+"""The panel multiplies no matrices: while it loads numpy, that need not start a thread on each core. Children may."""
+
 
 def open_window(replay: Path | None = None) -> int:
     """Open the panel on this machine's factory, or on a recording; gives the exit code when it is closed.
 
     There must be a screen: Qt aborts the process where there is none.
     """
+    # Modules and widgets on the way in are no garbage, and looking for some among them takes a tenth of the time.
+    gc.disable()
     application = dressed_application()
     settings, trouble = load()
     window = Window("live" if replay is None else "replay", Theme(settings.theme))
     window.footer.choose_span(settings.window_s)
     _close_on_signals(window)
     late = _LateImport(LATE)
-    late.done.connect(
-        lambda module: window.ordered(lambda: module.furnish(window, replay, settings, trouble)),
-        Qt.ConnectionType.QueuedConnection,
-    )
+
+    def furnish(module: Any) -> None:
+        late.let_go()
+        window.ordered(lambda: module.furnish(window, replay, settings, trouble))
+        gc.freeze()
+        gc.enable()
+
+    late.done.connect(furnish, Qt.ConnectionType.QueuedConnection)
     late.failed.connect(lambda error: _die(application, error), Qt.ConnectionType.QueuedConnection)
     window.painted.connect(late.start)
     window.show()
@@ -61,10 +73,20 @@ class _LateImport(QObject):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
+        self._before: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"import {name}", daemon=True)
 
     def start(self) -> None:
+        self._before = os.environ.get(NUMPY_THREADS)
+        os.environ[NUMPY_THREADS] = "1"
         self._thread.start()
+
+    def let_go(self) -> None:
+        """Give the surroundings back as they were."""
+        if self._before is None:
+            os.environ.pop(NUMPY_THREADS, None)
+        else:
+            os.environ[NUMPY_THREADS] = self._before
 
     def join(self) -> None:
         if self._thread.is_alive():

@@ -112,8 +112,10 @@ class PointerBar(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._pointer = Pointer(label="", value=DASH)
-        self.setFixedHeight(36)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        # Where the card has more to tell, bars move closer together.
+        self.setMinimumHeight(26)
+        self.setMaximumHeight(36)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         theme.changed.connect(self.update)
 
     def show_pointer(self, pointer: Pointer) -> None:
@@ -139,6 +141,11 @@ class PointerBar(QWidget):
             low, high = pointer.normal
             normal = QRectF(track.left() + low * track.width(), track.top(), (high - low) * track.width(), TRACK)
             painter.fillRect(normal, theme.colour("band"))
+        if pointer.foreign:
+            painter.fillRect(track, theme.colour("track"))
+            held = QRectF(track)
+            held.setWidth(track.width() * min(1.0, pointer.foreign))
+            painter.fillRect(held, theme.colour("mut"))
         if pointer.limit is not None:
             paint_tick(painter, theme, track, pointer.limit)
         if pointer.at is not None:
@@ -147,7 +154,7 @@ class PointerBar(QWidget):
 
     def _paint_pointer(self, painter: QPainter, track: QRectF, at: float) -> None:
         x = track.left() + track.width() * min(1.0, max(0.0, at))
-        colour = self._theme.colour("text")
+        colour = self._theme.colour("mut" if self._pointer.faded else "text")
         painter.fillRect(QRectF(round(x) - 1, track.top(), 2, TRACK), colour)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -160,7 +167,7 @@ class PointerBar(QWidget):
         pointer, height = self._pointer, self.height()
         centred = Qt.AlignmentFlag.AlignVCenter
         painter.setFont(font(13, 600))
-        painter.setPen(self._theme.colour("mut" if pointer.value == DASH else "text"))
+        painter.setPen(self._theme.colour("mut" if pointer.faded or pointer.value == DASH else "text"))
         value = QRectF(left, 0, 62, height)
         painter.drawText(value, centred | Qt.AlignmentFlag.AlignRight, pointer.value)
         painter.setFont(font(11))

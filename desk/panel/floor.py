@@ -1,6 +1,6 @@
 """The Floor: what the factory is doing, whether it keeps its promises, and what it is worth, on one page."""
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QDoubleValidator, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -14,12 +14,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desk.panel.bars import PointerBar
 from desk.panel.cards import Card, ValueCard, paint_card
 from desk.panel.furniture import Label, NoticeStrip
 from desk.panel.icons import paint_icon
+from desk.panel.machinecard import MachineCard
 from desk.panel.numbers import Numbers
-from desk.panel.shown import Machine, Shown
+from desk.panel.shown import Shown
 from desk.panel.slotfloor import SlotFloor
 from desk.panel.statusline import badge_words
 from desk.panel.theme import GUTTER, Theme, font
@@ -146,7 +146,7 @@ class Floor(QWidget):
         self.slots.show_lanes(shown.tiers, badge_words(shown))
         self.machine.show_machine(shown.machine)
         self._turn_page()
-        self.welcome.show_place(shown.provider, shown.model)
+        self.welcome.show_place(shown.provider, shown.model, shown.idles_at)
         edited = next((line for line in shown.tiers if line.tier.name == self.editor.tier), None)
         if edited is not None and self.editor.isVisible():
             self.editor.show_tier(edited.tier, edited.state)
@@ -187,89 +187,6 @@ class Skeleton(Card):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
 
-class MachineCard(Card):
-    """The device behind the factory: its readings on their scales, or why there are none."""
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__(theme)
-        self._machine = Machine()
-        self._pointers: list[PointerBar] = []
-        self._title = Label(theme, "", 14, 600)
-        self._note = Label(theme, "shaded = normal range, line = limit", 11, token="mut")
-        self._note.hide()
-        self._bars = QVBoxLayout()
-        self._bars.setSpacing(0)
-        self._words = QGridLayout()
-        self._words.setHorizontalSpacing(12)
-        self._words.setVerticalSpacing(4)
-        head = QHBoxLayout()
-        head.addWidget(self._title)
-        head.addStretch(1)
-        head.addWidget(self._note)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(16, 12, 16, 12)
-        page.setSpacing(4)
-        page.addLayout(head)
-        page.addLayout(self._bars)
-        page.addLayout(self._words)
-        page.addStretch(1)
-
-    def sizeHint(self) -> QSize:
-        return QSize(496, 240)
-
-    def show_machine(self, machine: Machine) -> None:
-        if machine == self._machine:
-            return
-        rebuilt = len(machine.pointers) != len(self._machine.pointers)
-        said = machine.words + tuple((tried.source, tried.cause) for tried in machine.tried)
-        told = self._machine.words + tuple((tried.source, tried.cause) for tried in self._machine.tried)
-        self._machine = machine
-        self._title.setText(machine.title)
-        self._note.setVisible(any(p.limit is not None or p.normal is not None for p in machine.pointers))
-        if rebuilt:
-            _clear(self._bars)
-            self._pointers = [PointerBar(self.theme) for _ in machine.pointers]
-            for bar in self._pointers:
-                self._bars.addWidget(bar)
-        for index, pointer in enumerate(machine.pointers):
-            self._pointers[index].show_pointer(pointer)
-        if said != told:
-            self._show_words(machine)
-
-    def _show_words(self, machine: Machine) -> None:
-        _clear(self._words)
-        row = 0
-        for head, rest in machine.words:
-            self._add(row, head, rest)
-            row += 1
-        if machine.tried:
-            self._words.addWidget(Label(self.theme, "No source of watts here", 12, 600), row, 0, 1, 2)
-            row += 1
-        for tried in machine.tried:
-            self._add(row, SOURCES.get(tried.source, tried.source), tried.cause)
-            row += 1
-        self._words.setColumnStretch(1, 1)
-
-    def _add(self, row: int, head: str, rest: str) -> None:
-        left, right = Label(self.theme, head, token="mut"), Label(self.theme, rest, token="soft")
-        left.setAlignment(Qt.AlignmentFlag.AlignTop)
-        right.setWordWrap(True)
-        self._words.addWidget(left, row, 0)
-        self._words.addWidget(right, row, 1)
-
-
-SOURCES = {
-    "nvml-counter": "NVIDIA energy counter",
-    "nvml-power": "NVIDIA power",
-    "amd": "AMD",
-    "rapl": "CPU RAPL counter",
-    "battery": "Battery",
-    "declared": "Declared watts",
-    "none": "None",
-}
-"""The sources of watts in words."""
-
-
 class Welcome(Card):
     """The first start: the factory is ready, and one button starts it. It stands in the flow, above the charts."""
 
@@ -293,10 +210,10 @@ class Welcome(Card):
     def paintEvent(self, event: QPaintEvent) -> None:
         paint_card(QPainter(self), self.theme, QRectF(self.rect()), "raised", "band")
 
-    def show_place(self, provider: str, model: str) -> None:
+    def show_place(self, provider: str, model: str, idles_at: str) -> None:
         where = f"Tokens are made on the {provider}." if provider else "Tokens are made by a model on this machine."
         what = f" {model} comes with the program; nothing is fetched." if model else ""
-        self._place.setText(f"{where}{what}")
+        self._place.setText(" ".join(part for part in (f"{where}{what}", idles_at) if part))
 
 
 class _StartButton(QAbstractButton):
@@ -387,10 +304,3 @@ class WattsForm(QFrame):
             return
         self.declared.emit(idle, busy)
         self.hide()
-
-
-def _clear(layout: QVBoxLayout | QGridLayout) -> None:
-    while (item := layout.takeAt(0)) is not None:
-        if (widget := item.widget()) is not None:
-            widget.setParent(None)
-            widget.deleteLater()

@@ -90,7 +90,12 @@ class Rail(QWidget):
 
 
 class NoticeStrip(QWidget):
-    """The most pressing notice and how many there are; its place is kept when there is none."""
+    """The most pressing notice and how many there are; its place is kept when there is none.
+
+    `acted` is emitted when the notice's own button is pressed.
+    """
+
+    acted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -98,6 +103,11 @@ class NoticeStrip(QWidget):
         self._notices: tuple[Notice, ...] = ()
         self.setFixedHeight(32)
         self.setAccessibleName("Notices")
+        self._button = QPushButton(self)
+        self._button.setProperty("quiet", True)
+        self._button.setAccessibleName("Do what the notice offers")
+        self._button.clicked.connect(self.acted)
+        self._button.hide()
         theme.changed.connect(self.update)
 
     def show_notices(self, notices: tuple[Notice, ...]) -> None:
@@ -106,7 +116,18 @@ class NoticeStrip(QWidget):
             said = " ".join(f"{notice.cause} {notice.remedy}".strip() for notice in notices)
             self.setAccessibleDescription(said or "No alarms")
             self.setToolTip("\n".join(f"{notice.cause} {notice.remedy}".strip() for notice in notices))
+            action = notices[0].action if notices else ""
+            self._button.setText(action)
+            self._button.setVisible(bool(action))
+            self._place_button()
             self.update()
+
+    def resizeEvent(self, _event: object) -> None:
+        self._place_button()
+
+    def _place_button(self) -> None:
+        self._button.adjustSize()
+        self._button.move(self.width() - self._button.width() - 4, (self.height() - self._button.height()) // 2)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         theme = self._theme
@@ -126,7 +147,7 @@ class NoticeStrip(QWidget):
         painter.setBrush(theme.colour("warnbg"))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS - 2, RADIUS - 2)
         paint_warning(painter, theme, QPointF(18, middle), severe=notice.severe)
-        right = self.width() - 16
+        right = self.width() - 16 if self._button.isHidden() else self._button.x() - 12
         if len(self._notices) > 1:
             painter.setFont(font(12))
             painter.setPen(theme.colour("mut"))

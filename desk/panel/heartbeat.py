@@ -10,7 +10,7 @@ from time import perf_counter
 import msgspec
 from PySide6.QtCore import QObject, QTimer
 
-from desk.facts.happened import AnyFact, RunStarted
+from desk.facts.happened import AnyFact, RunStarted, now
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue
@@ -97,6 +97,7 @@ class Heartbeat(QObject):
             mode=self.source.mode,
             window_s=self.window_s,
             recording_bytes=self._recording_bytes(),
+            now=now() if self.source.mode == "live" else None,
         )
         self.window.show_all(shown)
         if isinstance(self.source, Replay):
@@ -152,6 +153,7 @@ class Heartbeat(QObject):
         window.floor.start.connect(lambda: ordered(source.start))
         window.floor.tier_changed.connect(self._change)
         window.floor.watts_declared.connect(self._declare)
+        window.floor.notices.acted.connect(lambda: ordered(source.retry_meter))
 
     def _change(self, tier: Tier) -> None:
         source = self.source
@@ -202,12 +204,15 @@ def furnish(window: Window, replay: Path | None, settings: Settings, trouble: Tr
     """Bring a painted window to life, on the factory of this machine or on a recording."""
     if replay is None:
         source: Plant | Replay = Plant.of(settings)
-        source.open()
     else:
         source = Replay(replay)
-        source.play()
     heartbeat = Heartbeat(window, source)
     heartbeat.start()
+    # The charts stand before a child takes its part of the processor.
+    if isinstance(source, Plant):
+        source.open()
+    else:
+        source.play()
     if trouble is not None:
         window.show_trouble(trouble)
     return heartbeat

@@ -7,31 +7,33 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 
-import numpy as np
-
 from desk.board import Board
-from desk.facts.happened import AnyFact, Progressed, RunStarted, Slot
+from desk.facts.happened import AnyFact, Progressed, Read, RunStarted, Slot
 from desk.facts.tiers import Tier
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import PERIOD_S
 from desk.ledger.standing import Standing
+from desk.panel.headline import headlines
 from desk.panel.machine import (
     HEADLINE_S,
+    Ages,
     device_in_words,
+    idles_at,
     machine,
-    main_device,
     meter_in_words,
+    missing_devices,
     model_in_words,
     power_limit,
     provider_in_words,
+    watts_cover,
+    why_no_watts,
 )
 from desk.panel.numbers import Numbers
-from desk.panel.shown import Cell, Job, Mode, Notice, Provenance, Shown, State, TierLine, Totals, Value
+from desk.panel.shown import Cell, Job, Mode, Notice, Shown, State, TierLine, Totals
 from desk.panel.statusline import badge_words
 from desk.panel.strips import Event, Reference, Setting
 from desk.plant import presets
 
-SPARK_S, SPARK_POINTS = 300.0, 60
 JUDGED_EACH = 4
 """Promises are judged at every fourth period: two seconds are soon enough, and an hour of recording opens quickly."""
 LATE_S = 20.0
@@ -43,20 +45,34 @@ class Books:
     """Ledger and board of one stream of facts, and which tiers have been missing their promises since when.
 
     `late` holds the marks of tiers that missed one for `LATE_S`, `missing` the seconds at which each began to.
+    `moment` is the stamp of the newest fact, `heard` that of each device's newest energy or power.
     """
 
     ledger: Ledger = field(default_factory=Ledger)
     board: Board = field(default_factory=Board)
     missing: dict[str, float] = field(default_factory=dict)
     late: list[Event] = field(default_factory=list)
+    moment: float = 0.0
+    heard: dict[str, float] = field(default_factory=dict)
 
     def post(self, fact: AnyFact) -> None:
         if isinstance(fact, RunStarted):
             self.missing, self.late = {}, []
+            self.moment, self.heard = 0.0, {}
+        self.moment = max(self.moment, fact.t)
+        if isinstance(fact, Read):
+            for reading in fact.devices:
+                if told := [*reading.edges[-1:], *reading.samples[-1:]]:
+                    self.heard[reading.device] = max(t for t, _ in told)
         for period in self.ledger.post(fact):
             self.board.add(period)
             if period.index % JUDGED_EACH == 0:
                 self._judge(period.end)
+
+    def ages(self, now: float | None = None) -> dict[str, float]:
+        """Seconds since each device was heard, by the newest fact, or by the clock of the facts where it is given."""
+        moment = self.moment if now is None else max(now, self.moment)
+        return {device: max(0.0, moment - t) for device, t in self.heard.items()}
 
     def is_late(self, tier: str) -> bool:
         """Whether the tier has been missing a promise for so long that it deserves a notice."""
@@ -81,14 +97,16 @@ def look(
     mode: Mode = "live",
     window_s: float = 300.0,
     recording_bytes: int | None = None,
+    now: float | None = None,
 ) -> Shown:
-    """What the Floor shows of these books now."""
+    """What the Floor shows of these books; `now` on the clock of the facts ages what has not come since."""
     standing, board = books.ledger.standing, books.board
-    run = standing.run
+    ages = books.ages(now)
+    run, state = standing.run, _state(standing)
     totals = books.ledger.totals()
     return Shown(
         mode=mode,
-        state=_state(standing),
+        state=state,
         run=run.run if run else "",
         wall=run.wall if run else None,
         clock=_clock(run, board.end, mode),
@@ -99,13 +117,14 @@ def look(
         scenario=run.scenario if run else "steady",
         preset=_preset_title(run.preset) if run else "",
         users=sum(tier.users for tier in standing.tiers.values()),
-        values=_values(books, numbers, window_s),
+        values=headlines(standing, board, state, window_s, ages, numbers),
         tiers=_tiers(books, window_s),
-        machine=machine(standing, board, totals, numbers),
+        machine=machine(standing, board, totals, ages, numbers),
         job=_job(standing),
-        notices=_notices(books, numbers),
+        notices=_notices(books, numbers, ages),
         totals=Totals(totals.seconds or 0.0, totals.tokens_out, totals.joules, totals.revenue if run else None),
         recording_bytes=recording_bytes,
+        idles_at=idles_at(standing, numbers),
         watts_wanted=mode == "live" and standing.meter is not None and standing.source == "none",
         dashed=standing.quality == "estimated",
     )
@@ -135,13 +154,13 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
     """What the charts are told besides their data."""
     standing = books.ledger.standing
     mean = f"{smooth_s:g} s mean" if smooth_s else "no smoothing"
-    covers = _power_note(standing).removesuffix(", 10 s") if standing.source != "none" else ""
+    covers = watts_cover(standing, {}) if standing.source != "none" else ""
     levels = []
     if (limit := power_limit(standing)) is not None:
         levels.append(Reference(limit, "limit", solid=True))
     if standing.floor_watts is not None and standing.quality != "unavailable":
         levels.append(Reference(standing.floor_watts, "idle base"))
-    wanting = "This machine measures no watts." if standing.meter and standing.source == "none" else ""
+    wanting = _as_sentence(why_no_watts(standing))
     estimated = ("watts", "tokens_per_joule") if shown.dashed else ()
     return Setting(
         mode=badge_words(shown),
@@ -185,135 +204,8 @@ def _preset_title(name: str) -> str:
     return presets.preset(name).title if name in presets.names() else name
 
 
-# ---- headline figures
-
-
-def _values(books: Books, numbers: Numbers, window_s: float) -> tuple[Value, ...]:
-    standing, board = books.ledger.standing, books.board
-    state = _state(standing)
-    quality = _quality(standing)
-    rate = board.value("tokens_per_second", None, HEADLINE_S)
-    watts = board.value("watts", None, HEADLINE_S)
-    per_joule = board.value("tokens_per_joule", None, HEADLINE_S)
-    cost = board.value("energy_cost_per_mtok", None, HEADLINE_S)
-    money = board.value("revenue_per_hour", None, HEADLINE_S)
-    on_time_money = board.value("on_time_revenue_per_hour", None, window_s)
-    on_time = board.value("on_time_share", None, window_s)
-    no_watts = "needs a source of watts"
-    tariff = standing.tariff
-    price = f"{tariff.dollars_per_kwh:g} $/kWh" if tariff else "no price of energy"
-    hourly = None if watts is None or tariff is None else watts / 1000 * tariff.dollars_per_kwh
-    covers = meter_in_words(standing)
-    limit = power_limit(standing)
-    return (
-        Value(
-            "tokens_per_second",
-            "Tokens out",
-            "tok/s",
-            rate,
-            _known(rate, "measured"),
-            "all tiers, 10 s" if rate is not None else _NO_RATE[state].partition(";")[0],
-            _spark(board, "tokens_per_second"),
-        ),
-        Value(
-            "watts",
-            _power_title(standing),
-            "W",
-            watts,
-            _known(watts, quality),
-            _power_note(standing),
-            _spark(board, "watts"),
-            limit,
-            "limit" if limit is not None else "",
-        ),
-        Value(
-            "tokens_per_joule",
-            "Tokens per watt",
-            "tok/J",
-            per_joule,
-            _known(per_joule, "derived" if quality == "measured" else quality),
-            f"tokens ÷ joules, {covers}" if per_joule is not None else _lacks(standing, no_watts),
-            _spark(board, "tokens_per_joule"),
-        ),
-        Value(
-            "energy_cost_per_mtok",
-            "Energy cost",
-            "$/Mtok",
-            cost,
-            _known(cost, "assumed"),
-            f"{numbers.figure(hourly, '$/h')} $/h at {price}" if cost is not None else _lacks(standing, no_watts),
-            _spark(board, "energy_cost_per_mtok"),
-        ),
-        Value(
-            "revenue_per_hour",
-            "Implied revenue",
-            "$/h",
-            money,
-            _known(money, "assumed"),
-            _revenue_note(money, on_time_money, numbers) if money is not None else _NO_RATE[state],
-            _spark(board, "revenue_per_hour"),
-        ),
-        Value(
-            "on_time_share",
-            "On-time tokens",
-            "%",
-            on_time,
-            _known(on_time, "derived"),
-            "of finished requests that kept both promises" if on_time is not None else "no request has finished",
-            _spark(board, "on_time_share"),
-        ),
-    )
-
-
-_NO_RATE = {
-    "idle": "no run yet; prices are set",
-    "opening": "no token yet",
-    "running": "no token in the last seconds",
-    "paused": "paused",
-    "stopped": "the run has ended",
-}
-
-
-def _known(value: float | None, provenance: Provenance) -> Provenance:
-    return "unavailable" if value is None else provenance
-
-
-def _quality(standing: Standing) -> Provenance:
-    if standing.quality != "estimated":
-        return standing.quality
-    return "assumed" if standing.declared and standing.declared.assumed else "estimated"
-
-
-def _lacks(standing: Standing, no_watts: str) -> str:
-    return no_watts if standing.meter and standing.source == "none" else "needs tokens and watts of one window"
-
-
-def _power_title(standing: Standing) -> str:
-    device = main_device(standing)
-    if standing.source in ("none", "declared") or device is None:
-        return "Power"
-    return {"gpu": "Board power", "cpu": "CPU power"}.get(device.kind, "Machine power")
-
-
-def _power_note(standing: Standing) -> str:
-    if standing.meter is None:
-        return "the meter is opening"
-    if standing.source == "none":
-        return "this machine measures none: reasons below"
-    words = meter_in_words(standing)
-    return words if standing.source == "declared" else f"{standing.meter.scope or words}, 10 s"
-
-
-def _revenue_note(money: float, on_time: float | None, numbers: Numbers) -> str:
-    tail = "at list price; nothing sold"
-    return tail if on_time is None else f"{numbers.fixed(min(on_time, money), 2)} on time, {tail}"
-
-
-def _spark(board: Board, figure: str) -> tuple[float | None, ...]:
-    _, y = board.curve(figure, None, SPARK_S, SPARK_POINTS, HEADLINE_S)
-    if not np.isfinite(y).any():
-        return ()
-    return tuple(float(value) if np.isfinite(value) else None for value in y)
+def _as_sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 # ---- tiers
@@ -372,17 +264,24 @@ def _job(standing: Standing) -> Job | None:
 _DOING = {"build": "Building", "fetch": "Fetching", "verify": "Verifying", "import": "Importing"}
 
 
-def _notices(books: Books, numbers: Numbers) -> tuple[Notice, ...]:
+RETRY_METER = "Try the meter again"
+
+
+def _notices(books: Books, numbers: Numbers, ages: Ages) -> tuple[Notice, ...]:
     standing = books.ledger.standing
     notices = []
     for child, state in standing.children.items():
         if state.state == "given up":
-            notices.append(Notice(state.cause, state.remedy, severe=True))
+            action = RETRY_METER if child == "meter" else ""
+            notices.append(Notice(state.cause, state.remedy, severe=True, action=action))
         elif state.state == "stale" and standing.running:
             notices.append(Notice(f"The {child} has been silent for {numbers.fixed(state.age)} s."))
     for name, lane in standing.lanes.items():
         if lane.state == "failed":
             notices.append(Notice(f"{name} does not run: {lane.cause}", lane.remedy, severe=True, tier=name))
+    if standing.running:
+        remedy = "Its energy is missing meanwhile; the tokens go on."
+        notices += [Notice(f"{title} is {state}.", remedy) for title, state in missing_devices(standing, ages)]
     notices.extend(_misses(books, numbers))
     if standing.troubles:
         last = standing.troubles[-1]

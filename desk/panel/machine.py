@@ -1,16 +1,29 @@
-"""What the factory stands on: model, provider, device and source of watts, in words and on scales."""
+"""What the factory stands on: model, provider, devices and source of watts, in words and on scales."""
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 from desk.board import Board
-from desk.facts.happened import Device, DeviceReading, Tried
+from desk.facts.happened import Device, DeviceReading, Source, Tried
 from desk.ledger.period import Totals
 from desk.ledger.standing import Standing
-from desk.panel.numbers import Numbers
-from desk.panel.shown import Machine, Pointer
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.shown import Machine, Peer, Pointer
 
 HEADLINE_S = 10.0
 """Headline figures and rates are means over so many seconds."""
 
-SOURCES = {
+OLD_S = 1.5
+"""From this age on, a reading of watts says how old it is."""
+SILENT_S = 3.0
+"""A meter that has said nothing for so long does not answer."""
+FORGOTTEN_S = 5.0
+"""A reading older than this is a dash."""
+
+Ages = Mapping[str, float]
+"""Seconds since each device was last heard of its energy or power; a device that never was is absent."""
+
+SOURCES: dict[Source, str] = {
     "nvml-counter": "NVML energy counter",
     "nvml-power": "NVML power, integrated",
     "amd": "AMD energy counter",
@@ -18,6 +31,29 @@ SOURCES = {
     "battery": "battery discharge",
     "none": "no source of watts",
 }
+
+_STATES = {
+    "asleep": "asleep, and not asked, so that it can stay so",
+    "not supported": "not supported: it gives no power readings",
+    "no permission": "no permission: this user may not read it",
+    "lost": "lost: the driver does not find it, and is asked again",
+    "not answering": "not answering: the driver is silent",
+    "gap": "gap: some time passed unseen",
+    "estimated": "estimated",
+}
+
+_LIMITERS = {
+    "power limit": "at the power limit",
+    "board limit": "at the board's limit",
+    "voltage limit": "at the voltage limit",
+    "too hot": "clocks cut by heat",
+    "too hot (hardware)": "clocks cut by heat, in hardware",
+    "power brake": "clocks cut by the power brake",
+    "slowed by hardware": "clocks cut by the hardware",
+    "display clocks": "held by the display's clocks",
+    "idle": "none, idle",
+}
+"""What the meter calls the reasons for lower clocks, in words that stand alone."""
 
 
 def model_in_words(standing: Standing) -> str:
@@ -42,7 +78,7 @@ def device_in_words(standing: Standing, numbers: Numbers) -> str:
     device = main_device(standing)
     engine = standing.engine
     name = engine.device if engine else device.name if device else ""
-    if device and device.kind == "gpu":
+    if device and device.kind == "gpu" and not (engine and engine.provider == "cpu"):
         return f"{name} {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else name
     return f"{name}, {engine.threads} threads" if engine and engine.threads else name
 
@@ -53,7 +89,30 @@ def main_device(standing: Standing) -> Device | None:
     counted = [device for device in devices if device.id in standing.counted]
     unlike = "gpu" if standing.engine and standing.engine.provider == "cpu" else ""
     fitting = [device for device in devices if device.kind != unlike]
-    return next(iter(counted or fitting or devices), None)
+    answering = [device for device in devices if device.id in standing.readings and _answers(standing, device)]
+    return next(iter(counted or fitting or answering or devices), None)
+
+
+def _answers(standing: Standing, device: Device) -> bool:
+    return standing.readings[device.id].state in ("ok", "stale", "gap")
+
+
+# ---- watts in words
+
+
+def why_no_watts(standing: Standing) -> str:
+    """Why no joules are counted, as half a sentence; empty where some are."""
+    if standing.source != "none":
+        return ""
+    meter, child = standing.meter, standing.children.get("meter")
+    if child and child.state == "given up":
+        return "the meter was given up"
+    if meter is None:
+        return "the meter is opening"
+    if meter.source != "none":
+        kind = "GPU" if meter.source in ("nvml-counter", "nvml-power", "amd") else "processor"
+        return f"only the {kind} is metered, and it makes no tokens"
+    return "this machine measures no watts"
 
 
 def meter_in_words(standing: Standing) -> str:
@@ -65,6 +124,27 @@ def meter_in_words(standing: Standing) -> str:
     return "" if standing.meter is None else SOURCES.get(standing.source, standing.source)
 
 
+def watts_cover(standing: Standing, ages: Ages) -> str:
+    """What the watts are of, where they come from, and how old they are where that is worth a word."""
+    if standing.source in ("none", "declared") or standing.meter is None:
+        return meter_in_words(standing)
+    several = f"{len(standing.counted)} devices" if len(standing.counted) > 1 else ""
+    old = max((ages.get(name, 0.0) for name in standing.counted), default=0.0)
+    parts = (several, standing.meter.scope, meter_in_words(standing), f"{old:.0f} s old" if old >= OLD_S else "")
+    return ", ".join(part for part in parts if part)
+
+
+def missing_devices(standing: Standing, ages: Ages) -> list[tuple[str, str]]:
+    """The counted devices that give no watts now, each with its state in words."""
+    missing = []
+    for device in standing.meter.devices if standing.meter else ():
+        if device.id in standing.counted:
+            state = state_of(standing, device, ages)
+            if state and state != "gap":
+                missing.append((_title(standing, device), in_words(state, ages.get(device.id))))
+    return missing
+
+
 def power_limit(standing: Standing) -> float | None:
     limits = [
         reading.power_limit
@@ -74,17 +154,84 @@ def power_limit(standing: Standing) -> float | None:
     return sum(limits) if limits else None
 
 
-def machine(standing: Standing, board: Board, totals: Totals, numbers: Numbers) -> Machine:
+def state_of(standing: Standing, device: Device, ages: Ages) -> str:
+    """The state of a device, empty where all is well: what the meter calls it, or what its own silence means."""
+    child = standing.children.get("meter")
+    age = ages.get(device.id, 0.0)
+    if child and child.state in ("ended", "given up"):
+        return "not answering"
+    if child and child.state == "stale":
+        silent = max(age, child.age or 0.0)
+        return "not answering" if silent >= SILENT_S else "stale" if silent >= OLD_S else ""
+    reading = standing.readings.get(device.id)
+    return "" if reading is None or reading.state == "ok" else reading.state
+
+
+def in_words(state: str, age: float | None) -> str:
+    """A state as the card says it, with its age where the reading has one: `stale, 3 s old`."""
+    if state == "stale":
+        return f"stale, {age:.0f} s old" if age is not None else "stale"
+    return _STATES.get(state, state)
+
+
+def _limiter(told: str) -> str:
+    return ", ".join(_LIMITERS.get(word, word) for word in told.split(", ")) if told else "none"
+
+
+# ---- the device card
+
+
+def machine(standing: Standing, board: Board, totals: Totals, ages: Ages, numbers: Numbers) -> Machine:
     """The device card: the device that makes the tokens, or the bare machine where the meter knows no device."""
     device = main_device(standing)
-    unmeasured = standing.source in ("none", "declared") and standing.meter is not None
-    tried = tuple(one for one in standing.meter.tried if one.cause) if unmeasured and standing.meter else ()
+    meter = standing.meter
+    tried = tuple(one for one in meter.tried if one.cause) if meter and not standing.counted else ()
     if device is None:
         return _bare_machine(standing, board, numbers, tried)
+    others = [other for other in (meter.devices if meter else ()) if other is not device]
+    state = state_of(standing, device, ages)
     reading = standing.readings.get(device.id) or DeviceReading(device=device.id)
-    words = _why_here(standing)
+    pointers = _pointers(device, reading, numbers)
+    age = ages.get(device.id, 0.0)
+    if state in ("stale", "not answering"):
+        pointers = tuple(_aged(pointer, age) for pointer in pointers)
+    counted = device.id in standing.counted
+    return Machine(
+        _title(standing, device),
+        pointers,
+        (*_why_here(standing), *_energy_words(standing, device, reading, totals, ages, numbers)),
+        tried,
+        f"{device.name} {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else device.name,
+        used=counted and bool(others),
+        state=in_words(state, ages.get(device.id)) if state else "",
+        peers=tuple(_peer(standing, other, ages, numbers) for other in others),
+    )
+
+
+def _title(standing: Standing, device: Device) -> str:
+    if device.kind != "gpu":
+        return "CPU" if device.kind == "cpu" else "This machine"
+    gpus = [other.id for other in (standing.meter.devices if standing.meter else ()) if other.kind == "gpu"]
+    return f"GPU {gpus.index(device.id)}" if device.id in gpus else "GPU"
+
+
+def _aged(pointer: Pointer, age: float) -> Pointer:
+    if age >= FORGOTTEN_S:
+        return replace(pointer, value=DASH, at=None, foreign=None)
+    return replace(pointer, faded=True)
+
+
+def _energy_words(
+    standing: Standing, device: Device, reading: DeviceReading, totals: Totals, ages: Ages, numbers: Numbers
+) -> list[tuple[str, str]]:
+    words = []
+    age = ages.get(device.id)
+    if device.id in standing.counted and age is not None:
+        words.append(("Watts", f"{watts_cover(standing, {})}, {_age(age)}"))
+    elif device.kind == "gpu" and standing.engine and standing.engine.provider == "cpu":
+        words.append(("Watts", "not counted: this GPU makes no tokens"))
     if device.kind == "gpu":
-        words.append(("Limiter", reading.limiter or "none"))
+        words.append(("Limiter", _limiter(reading.limiter)))
         if reading.memory_foreign is not None:
             foreign = numbers.bytes(reading.memory_foreign) if reading.memory_foreign else "none"
             words.append(("Other processes", foreign))
@@ -92,8 +239,45 @@ def machine(standing: Standing, board: Board, totals: Totals, numbers: Numbers) 
         share = numbers.fixed(100 * totals.standby_joules / totals.joules)
         spent, all_of_it = (numbers.figure(j / 3600, "Wh") for j in (totals.standby_joules, totals.joules))
         words.append(("Idle tax", f"{share} %   {spent} of {all_of_it} Wh made no token"))
-    title = "GPU 0" if device.kind == "gpu" else "CPU" if device.kind == "cpu" else "This machine"
-    return Machine(title, _pointers(device, reading, numbers), tuple(words), tried)
+    elif standing.floor_watts is not None:
+        words.append(("Idle", idles_at(standing, numbers)))
+    return words
+
+
+def idles_at(standing: Standing, numbers: Numbers) -> str:
+    """The idle baseline as a sentence; empty while it is not known."""
+    device = main_device(standing)
+    if standing.floor_watts is None or device is None or not standing.counted:
+        return ""
+    what = {"gpu": "GPU", "cpu": "processor"}.get(device.kind, "machine")
+    what = f"{len(standing.counted)} {what}s idle" if len(standing.counted) > 1 else f"{what} idles"
+    return f"Your {what} at {numbers.with_unit(standing.floor_watts, 'W')}."
+
+
+def _age(seconds: float) -> str:
+    return f"{seconds:.0f} s old" if seconds >= OLD_S else "fresh"
+
+
+def _peer(standing: Standing, device: Device, ages: Ages, numbers: Numbers) -> Peer:
+    state = state_of(standing, device, ages)
+    reading = standing.readings.get(device.id) or DeviceReading(device=device.id)
+    words = []
+    if reading.watts is not None:
+        words.append(numbers.with_unit(reading.watts, "W"))
+    if reading.celsius is not None:
+        words.append(f"{numbers.fixed(reading.celsius)} °C")
+    if reading.memory_used is not None:
+        total = f" of {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else ""
+        words.append(f"{numbers.bytes(reading.memory_used)}{total}")
+    if reading.utilization is not None:
+        words.append(f"{numbers.fixed(100 * reading.utilization)} %")
+    return Peer(
+        _title(standing, device),
+        device.name,
+        "   ".join(words),
+        in_words(state, ages.get(device.id)) if state and state != "gap" else "",
+        device.id in standing.counted,
+    )
 
 
 def _why_here(standing: Standing) -> list[tuple[str, str]]:
@@ -123,32 +307,43 @@ def _bare_machine(standing: Standing, board: Board, numbers: Numbers, tried: tup
 
 
 def _pointers(device: Device, reading: DeviceReading, numbers: Numbers) -> tuple[Pointer, ...]:
+    """The readings on their scales. A GPU keeps a bar for what it does not tell, with a dash."""
+    gpu = device.kind == "gpu"
     pointers = []
     limit = reading.power_limit or device.power_limit
-    if reading.watts is not None or limit is not None:
+    if gpu or reading.watts is not None or limit is not None:
         scale = (limit or 1.15 * (reading.watts or 1.0)) * 1.15
         note = f"of {numbers.figure(limit, 'W')} W limit" if limit else "W"
         pointers.append(_pointer("Power", numbers.figure(reading.watts, "W"), note, reading.watts, scale, limit))
-    if reading.celsius is not None:
+    if gpu or reading.celsius is not None:
         slow = device.slowdown_celsius
         note = f"°C, slows at {slow:.0f}" if slow else "°C"
-        normal = (0.25, 0.7)
         text = numbers.fixed(reading.celsius)
-        pointers.append(_pointer("Temp", text, note, reading.celsius, (slow or 90.0) * 1.18, slow, normal))
-    if reading.memory_used is not None:
-        total = device.memory_bytes
-        used = numbers.fixed(reading.memory_used / 1e9, 1)
-        note = f"of {numbers.bytes(total)}" if total else "GB"
-        pointers.append(_pointer("Memory", used, note, reading.memory_used, total or reading.memory_used, total))
-    if reading.utilization is not None:
-        text = numbers.fixed(100 * reading.utilization)
-        pointers.append(_pointer("Busy", text, "%", reading.utilization, 1.0, None, (0.6, 1.0)))
-    if reading.clock_hz is not None:
+        pointers.append(_pointer("Temp", text, note, reading.celsius, (slow or 90.0) * 1.18, slow, (0.25, 0.7)))
+    if gpu or reading.memory_used is not None:
+        pointers.append(_memory(device, reading, numbers))
+    if gpu or reading.utilization is not None:
+        text = numbers.fixed(None if reading.utilization is None else 100 * reading.utilization)
+        note = "%, ours alone" if gpu and reading.memory_foreign == 0 else "%"
+        pointers.append(_pointer("Busy", text, note, reading.utilization, 1.0, None, (0.6, 1.0)))
+    if gpu or reading.clock_hz is not None:
         top = reading.clock_max_hz
         note = f"of {numbers.fixed(top / 1e6)} MHz" if top else "MHz"
-        text = numbers.fixed(reading.clock_hz / 1e6)
-        pointers.append(_pointer("Clock", text, note, reading.clock_hz, (top or reading.clock_hz) * 1.05, top))
+        text = numbers.fixed(None if reading.clock_hz is None else reading.clock_hz / 1e6)
+        pointers.append(_pointer("Clock", text, note, reading.clock_hz, (top or reading.clock_hz or 1.0) * 1.05, top))
     return tuple(pointers)
+
+
+def _memory(device: Device, reading: DeviceReading, numbers: Numbers) -> Pointer:
+    used, total, foreign = reading.memory_used, device.memory_bytes, reading.memory_foreign
+    text = numbers.fixed(None if used is None else used / 1e9, 1)
+    note = f"of {numbers.bytes(total)}" if total else "GB"
+    if foreign:
+        note += f", {numbers.fixed(foreign / 1e9, 1)} others"
+    full = total or used or 1.0
+    return replace(
+        _pointer("Memory", text, note, used, full, total), foreign=None if foreign is None else foreign / full
+    )
 
 
 def _pointer(

@@ -85,7 +85,10 @@ class TierLine:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """One reading of the device on its scale: `at`, `limit` and the `normal` range are fractions of the full scale."""
+    """One reading of the device on its scale: `at`, `limit` and the `normal` range are fractions of the full scale.
+
+    `foreign` is the fraction that other programs hold. A `faded` reading is older than it should be.
+    """
 
     label: str
     value: str
@@ -93,16 +96,40 @@ class Pointer:
     at: float | None = None
     limit: float | None = None
     normal: tuple[float, float] | None = None
+    foreign: float | None = None
+    faded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another device of the machine, in one line: its readings, or its `state` where there is nothing to read.
+
+    `used` marks one whose energy counts.
+    """
+
+    title: str
+    name: str
+    readings: str = ""
+    state: str = ""
+    used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The device card: pointers, words below them, and the watt sources that were tried in vain."""
+    """The device card: pointers, words below them, the other devices, and the watt sources that were tried in vain.
+
+    `name` is the maker's; `used` whether the device is one of several and its energy counts; `state` is empty where all
+    is well.
+    """
 
     title: str = "Machine"
     pointers: tuple[Pointer, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
     tried: tuple[Tried, ...] = ()
+    name: str = ""
+    used: bool = False
+    state: str = ""
+    peers: tuple[Peer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +142,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line that asks for attention, with what to do."""
+    """One line that asks for attention, with what to do; `action` is the word of a button that does it."""
 
     cause: str
     remedy: str = ""
     severe: bool = False
     tier: str = ""
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,5 +182,6 @@ class Shown:
     notices: tuple[Notice, ...] = ()
     totals: Totals = Totals()
     recording_bytes: int | None = None
+    idles_at: str = ""
     watts_wanted: bool = False
     dashed: bool = False

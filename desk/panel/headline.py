@@ -1,0 +1,160 @@
+"""The headline figures: each with its provenance, what it covers, and what it lacks where it is missing."""
+
+import numpy as np
+
+from desk.board import Board
+from desk.ledger.standing import Standing
+from desk.panel.machine import (
+    HEADLINE_S,
+    Ages,
+    main_device,
+    meter_in_words,
+    missing_devices,
+    power_limit,
+    watts_cover,
+    why_no_watts,
+)
+from desk.panel.numbers import Numbers
+from desk.panel.shown import Provenance, State, Value
+
+SPARK_S, SPARK_POINTS = 300.0, 60
+
+
+def headlines(
+    standing: Standing, board: Board, state: State, window_s: float, ages: Ages, numbers: Numbers
+) -> tuple[Value, ...]:
+    """The values of the cards, in their order; requests are judged over `window_s` seconds."""
+    quality = _quality(standing)
+    rate = board.value("tokens_per_second", None, HEADLINE_S)
+    watts = board.value("watts", None, HEADLINE_S)
+    per_joule = board.value("tokens_per_joule", None, HEADLINE_S)
+    cost = board.value("energy_cost_per_mtok", None, HEADLINE_S)
+    money = board.value("revenue_per_hour", None, HEADLINE_S)
+    on_time_money = board.value("on_time_revenue_per_hour", None, window_s)
+    on_time = board.value("on_time_share", None, window_s)
+    tariff = standing.tariff
+    price = f"{tariff.dollars_per_kwh:g} $/kWh" if tariff else "no price of energy"
+    hourly = None if watts is None or tariff is None else watts / 1000 * tariff.dollars_per_kwh
+    covers = f"{quality} watts" if standing.source == "declared" else meter_in_words(standing)
+    lacks = _lacks(standing, ages)
+    limit = power_limit(standing)
+    return (
+        Value(
+            "tokens_per_second",
+            "Tokens out",
+            "tok/s",
+            rate,
+            _known(rate, "measured"),
+            "all tiers, 10 s" if rate is not None else _NO_RATE[state].partition(";")[0],
+            _spark(board, "tokens_per_second"),
+        ),
+        Value(
+            "watts",
+            _power_title(standing),
+            "W",
+            watts,
+            _known(watts, quality),
+            _power_note(standing, watts, ages),
+            _spark(board, "watts"),
+            limit,
+            "limit" if limit is not None else "",
+        ),
+        Value(
+            "tokens_per_joule",
+            "Tokens per watt",
+            "tok/J",
+            per_joule,
+            _known(per_joule, "derived" if quality == "measured" else quality),
+            f"tokens ÷ joules, {covers}" if per_joule is not None else lacks,
+            _spark(board, "tokens_per_joule"),
+        ),
+        Value(
+            "energy_cost_per_mtok",
+            "Energy cost",
+            "$/Mtok",
+            cost,
+            _known(cost, "assumed"),
+            f"{numbers.figure(hourly, '$/h')} $/h at {price}" if cost is not None else lacks,
+            _spark(board, "energy_cost_per_mtok"),
+        ),
+        Value(
+            "revenue_per_hour",
+            "Implied revenue",
+            "$/h",
+            money,
+            _known(money, "assumed"),
+            _revenue_note(money, on_time_money, numbers) if money is not None else _NO_RATE[state],
+            _spark(board, "revenue_per_hour"),
+        ),
+        Value(
+            "on_time_share",
+            "On-time tokens",
+            "%",
+            on_time,
+            _known(on_time, "derived"),
+            "of finished requests that kept both promises" if on_time is not None else "no request has finished",
+            _spark(board, "on_time_share"),
+        ),
+    )
+
+
+_NO_RATE = {
+    "idle": "no run yet; prices are set",
+    "opening": "no token yet",
+    "running": "no token in the last seconds",
+    "paused": "paused",
+    "stopped": "the run has ended",
+}
+
+
+def _known(value: float | None, provenance: Provenance) -> Provenance:
+    return "unavailable" if value is None else provenance
+
+
+def _quality(standing: Standing) -> Provenance:
+    if standing.quality != "estimated":
+        return standing.quality
+    return "assumed" if standing.declared and standing.declared.assumed else "estimated"
+
+
+def _lacks(standing: Standing, ages: Ages) -> str:
+    if standing.meter and standing.source == "none":
+        return "needs a source of watts"
+    missing = missing_devices(standing, ages)
+    return (
+        f"{missing[0][0]} is {missing[0][1].partition(':')[0]}" if missing else "needs tokens and watts of one window"
+    )
+
+
+def _power_title(standing: Standing) -> str:
+    device = main_device(standing)
+    if standing.source in ("none", "declared") or device is None:
+        return "Power"
+    return {"gpu": "Board power", "cpu": "CPU power"}.get(device.kind, "Machine power")
+
+
+def _power_note(standing: Standing, watts: float | None, ages: Ages) -> str:
+    if why := why_no_watts(standing):
+        return why
+    if watts is None and (missing := _missing(standing, ages)):
+        return missing
+    words = watts_cover(standing, ages)
+    return words if standing.source == "declared" or words.endswith("old") else f"{words}, 10 s"
+
+
+def _revenue_note(money: float, on_time: float | None, numbers: Numbers) -> str:
+    tail = "at list price; nothing sold"
+    return tail if on_time is None else f"{numbers.fixed(min(on_time, money), 2)} on time, {tail}"
+
+
+def _spark(board: Board, figure: str) -> tuple[float | None, ...]:
+    _, y = board.curve(figure, None, SPARK_S, SPARK_POINTS, HEADLINE_S)
+    if not np.isfinite(y).any():
+        return ()
+    return tuple(float(value) if np.isfinite(value) else None for value in y)
+
+
+def _missing(standing: Standing, ages: Ages) -> str:
+    """`GPU 0 is lost`, where a device whose energy counts gives none."""
+    found = missing_devices(standing, ages)
+    return f"{found[0][0]} is {found[0][1].partition(':')[0]}" if found else ""

@@ -1,0 +1,214 @@
+"""The device card: the device behind the factory on its scales, its state in words, and the other devices beside it."""
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from desk.panel.bars import Badge, PointerBar, paint_warning
+from desk.panel.cards import Card
+from desk.panel.furniture import Label
+from desk.panel.shown import Machine, Peer
+from desk.panel.theme import Theme, font
+
+SOURCES = {
+    "nvml-counter": "NVIDIA energy counter",
+    "nvml-power": "NVIDIA power",
+    "amd": "AMD",
+    "rapl": "CPU RAPL counter",
+    "battery": "Battery",
+    "declared": "Declared watts",
+    "none": "None",
+}
+"""The sources of watts in words."""
+
+LEGEND = "shaded = normal range, line = limit"
+SHORT = 22
+"""Words up to this length stand two to a row."""
+WIDE_ROWS = 3
+"""More devices than this stand two to a row."""
+PEER = 20
+
+
+class MachineCard(Card):
+    """The device behind the factory: its readings on their scales, or why there are none."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme)
+        self._machine = Machine()
+        self._pointers: list[PointerBar] = []
+        self._title = Label(theme, "", 14, 600)
+        self._name = Label(theme, "", 11, token="mut")
+        self._used = Badge(theme, "in use", "outlined")
+        self._used.hide()
+        self._note = Label(theme, LEGEND, 11, token="mut")
+        self._note.hide()
+        self._bars = QVBoxLayout()
+        self._bars.setSpacing(0)
+        self._words = QGridLayout()
+        self._words.setHorizontalSpacing(12)
+        self._words.setVerticalSpacing(4)
+        self._peers = _Peers(theme)
+        head = QHBoxLayout()
+        head.setSpacing(10)
+        head.addWidget(self._title)
+        head.addWidget(self._name)
+        head.addWidget(self._used)
+        head.addStretch(1)
+        head.addWidget(self._note)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(16, 12, 16, 12)
+        page.setSpacing(4)
+        page.addLayout(head)
+        page.addLayout(self._bars)
+        page.addLayout(self._words)
+        page.addWidget(self._peers)
+        page.addStretch(1)
+
+    def sizeHint(self) -> QSize:
+        return QSize(496, 240)
+
+    def show_machine(self, machine: Machine) -> None:
+        if machine == self._machine:
+            return
+        before, self._machine = self._machine, machine
+        self._title.setText(machine.title)
+        self._name.setText(machine.name)
+        self._used.setVisible(machine.used)
+        # Where the head has much to tell, the legend has been read before.
+        scaled = any(p.limit is not None or p.normal is not None for p in machine.pointers)
+        self._note.setVisible(scaled and not machine.used and len(machine.name) <= 24)
+        if len(machine.pointers) != len(before.pointers):
+            _clear(self._bars)
+            self._pointers = [PointerBar(self.theme) for _ in machine.pointers]
+            for bar in self._pointers:
+                self._bars.addWidget(bar)
+        for bar, pointer in zip(self._pointers, machine.pointers, strict=True):
+            bar.show_pointer(pointer)
+        if (machine.state, machine.words, machine.tried) != (before.state, before.words, before.tried):
+            self._show_words(machine)
+        self._peers.show_peers(machine.peers)
+        self.setAccessibleName(f"{machine.title} {machine.name}".strip())
+        self.setAccessibleDescription(_sentence(machine))
+
+    def _show_words(self, machine: Machine) -> None:
+        _clear(self._words)
+        row = 0
+        if machine.state:
+            self._add(row, 0, "State", machine.state, token="text", wide=True)
+            row += 1
+        for pairs in _rows(machine.words):
+            for place, pair in enumerate(pairs):
+                self._add(row, 2 * place, *pair, wide=len(pairs) == 1)
+            row += 1
+        if machine.tried:
+            self._words.addWidget(Label(self.theme, "No source of watts here", 12, 600), row, 0, 1, 4)
+            row += 1
+        for tried in machine.tried:
+            self._add(row, 0, SOURCES.get(tried.source, tried.source), tried.cause, wide=True)
+            row += 1
+        self._words.setColumnStretch(1, 1)
+        self._words.setColumnStretch(3, 1)
+
+    def _add(self, row: int, column: int, head: str, rest: str, token: str = "soft", *, wide: bool = False) -> None:
+        left, right = Label(self.theme, head, token="mut"), Label(self.theme, rest, token=token)
+        left.setAlignment(Qt.AlignmentFlag.AlignTop)
+        right.setWordWrap(wide)
+        self._words.addWidget(left, row, column)
+        self._words.addWidget(right, row, column + 1, 1, 3 if wide else 1)
+
+
+class _Peers(QWidget):
+    """One line for each of the other devices; two to a line where there are many."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._peers: tuple[Peer, ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        theme.changed.connect(self.update)
+        self.hide()
+
+    def show_peers(self, peers: tuple[Peer, ...]) -> None:
+        if peers == self._peers:
+            return
+        self._peers = peers
+        self.setVisible(bool(peers))
+        self.setFixedHeight(9 + PEER * -(-len(peers) // self._columns))
+        self.setToolTip("\n".join(_line(peer) for peer in peers))
+        self.update()
+
+    @property
+    def _columns(self) -> int:
+        return 1 if len(self._peers) <= WIDE_ROWS else 2
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        theme, columns = self._theme, self._columns
+        painter = QPainter(self)
+        painter.fillRect(QRectF(0, 4, self.width(), 1), theme.colour("line"))
+        wide = (self.width() - 24 * (columns - 1)) / columns
+        for place, peer in enumerate(self._peers):
+            left = place % columns * (wide + 24)
+            self._paint_peer(painter, QRectF(left, 9 + place // columns * PEER, wide, PEER), peer)
+        painter.end()
+
+    def _paint_peer(self, painter: QPainter, box: QRectF, peer: Peer) -> None:
+        theme, base = self._theme, box.top() + 14
+        x = self._say(painter, box.left(), base, peer.title, font(12, 600), "text") + 8
+        troubled = peer.state.startswith(("lost", "stale", "not answering"))
+        said = peer.state or peer.readings
+        if self._columns > 1:
+            said = said.partition(":")[0].partition("   ")[0]
+        face = font(12, 500)
+        wide = QFontMetricsF(face).horizontalAdvance(said)
+        self._say(painter, box.right() - wide, base, said, face, "text" if troubled else "soft")
+        end = box.right() - wide - 10
+        if troubled:
+            paint_warning(painter, theme, QPointF(end - 2, base - 4))
+            end -= 16
+        if peer.used:
+            x = self._say(painter, x, base, "in use", font(11, 600), "soft") + 8
+        if self._columns == 1:
+            self._say(painter, x, base, peer.name, font(11), "mut", end - x)
+
+    def _say(
+        self, painter: QPainter, x: float, base: float, text: str, face: QFont, token: str, room: float = 1e6
+    ) -> float:
+        metrics = QFontMetricsF(face)
+        text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(room, 0.0))
+        painter.setFont(face)
+        painter.setPen(self._theme.colour(token))
+        painter.drawText(QPointF(x, base), text)
+        return x + metrics.horizontalAdvance(text)
+
+
+def _rows(words: tuple[tuple[str, str], ...]) -> list[list[tuple[str, str]]]:
+    """The words in rows: two short ones that follow each other share one."""
+    rows: list[list[tuple[str, str]]] = []
+    for pair in words:
+        if rows and len(rows[-1]) == 1 and max(len(rows[-1][0][1]), len(pair[1])) <= SHORT:
+            rows[-1].append(pair)
+        else:
+            rows.append([pair])
+    return rows
+
+
+def _line(peer: Peer) -> str:
+    said = peer.state or peer.readings or "no readings"
+    return f"{peer.title} {peer.name}{', in use' if peer.used else ''}: {said}"
+
+
+def _sentence(machine: Machine) -> str:
+    """The card in words, for a screen reader."""
+    parts = ["in use"] if machine.used else []
+    parts += [machine.state] if machine.state else []
+    parts += [f"{pointer.label} {pointer.value} {pointer.note}".strip() for pointer in machine.pointers]
+    parts += [f"{head}: {rest}" for head, rest in machine.words]
+    parts += [f"{SOURCES.get(tried.source, tried.source)}: {tried.cause}" for tried in machine.tried]
+    return ". ".join([*parts, *(_line(peer) for peer in machine.peers)])
+
+
+def _clear(layout: QLayout) -> None:
+    while (item := layout.takeAt(0)) is not None:
+        if (widget := item.widget()) is not None:
+            widget.setParent(None)
+            widget.deleteLater()
