@@ -66,15 +66,19 @@ def run(
     json_out: bool = False,
     strict: bool = False,
     shot: Path | None = None,
+    calibrate: bool = False,
 ) -> int:
     """Run the factory for `seconds` from its first token on, or until Ctrl-C; gives the exit code.
 
     With `json_out` one JSON object and nothing else goes to stdout, else a table per tier. `strict` makes a missed
-    promise an exit code of its own; `shot` asks for a picture of the end of the run.
+    promise an exit code of its own; `shot` asks for a picture of the end of the run; `calibrate` lets each lane work
+    alone for a few seconds first, so that the watts of each are known.
     """
     shift = _Shift(plant)
     with plant:
         plant.start()
+        if calibrate:
+            plant.calibrate()
         with contextlib.suppress(KeyboardInterrupt):
             shift.work(seconds)
         shift.end("duration" if shift.done(seconds) else "stopped")
@@ -244,7 +248,11 @@ class _Shift:
 
     def _line(self) -> str:
         standing, value = self.ledger.standing, self.board.value
-        state = "paused" if standing.paused else f"{now() - (self.first or 0.0):5.0f} s"
+        state = f"{now() - (self.first or 0.0):5.0f} s"
+        if standing.paused:
+            state = "paused"
+        elif standing.calibrating is not None:
+            state = f"calibrating {standing.calibrating or 'the floor'}"
         estimated = "~" if standing.quality == "estimated" else ""
         parts = [
             state,

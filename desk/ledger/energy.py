@@ -146,8 +146,18 @@ class Energy:
                     yield FloorLearned(t=t, device=name, watts=floor.watts, seconds=floor.seconds, loaded=loaded)
             for tier, solo in account.solo.items():
                 if solo.watts is not None and tier in self._lanes:
-                    lane = dict(zip(("model", "precision", "context", "slots"), self._lanes[tier], strict=True))
-                    yield SoloLearned(t=t, device=name, tier=tier, watts=solo.watts, seconds=solo.seconds, **lane)
+                    model, precision, context, slots = self._lanes[tier]
+                    yield SoloLearned(
+                        t=t,
+                        device=name,
+                        tier=tier,
+                        watts=solo.watts,
+                        seconds=solo.seconds,
+                        model=model,
+                        precision=precision,
+                        context=context,
+                        slots=slots,
+                    )
 
     def known_until(self, counted: tuple[str, ...]) -> float:
         """The moment up to which the energy of all counted devices is known; infinite where none counts."""

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from desk.facts.happened import DeviceReading, MeterOpened, Source, Tried
+import msgspec
+
+from desk.facts.happened import Device, DeviceReading, MeterOpened, Source, Tried
 from desk.facts.trouble import Trouble
 from desk.meters import sysfs
 from desk.meters.amd import Amd
@@ -25,14 +27,19 @@ OPENERS: tuple[tuple[Source, Opener], ...] = (
 """From the most to the least telling: the GPU's own meter, the processor's, and the whole machine's. Windows' energy
 meter interface, AMD's own library and Apple's counters are not among them."""
 
+BESIDE: tuple[Source, ...] = ("rapl",)
+"""Watched beside a GPU's watts: what an engine on the processor draws, the GPU does not tell."""
+
 PASSED_OVER = "passed over, because it did not answer when it was last asked"
 
 
 class Chain:
-    """The open sources, at most one of which gives watts.
+    """The open sources.
 
-    GPUs without watts stay open beside a source that has some: their memory and utilization are worth seeing. Watts
-    come from one source only, because a whole machine's include its parts'. `without` names sources to pass over.
+    GPUs without watts stay open beside a source that has some: their memory and utilization are worth seeing. Beside
+    GPUs with watts the processor's are read as well, since nobody knows here where the engine runs; its devices carry
+    the name of their source. A whole machine's watts include its parts', and are read alone. `without` names sources
+    to pass over.
     """
 
     def __init__(self, clock: Clock, tell: Tell, without: frozenset[str] = frozenset()) -> None:
@@ -49,8 +56,8 @@ class Chain:
         self._failed.clear()
         before, self._open = self._open, {}
         for name, opener in OPENERS:
-            if self.in_use is not None:
-                break
+            if self.in_use is not None and name not in BESIDE:
+                continue
             source = before.get(name)
             if source is not None and (source.stays or source.source is not None):
                 self._open[name] = before.pop(name)
@@ -103,9 +110,14 @@ class Chain:
             quality="measured" if metered else "unavailable",
             scope=metered.scope if metered else "",
             driver=next((source.driver for source in self._open.values() if source.driver), ""),
-            devices=tuple(device for source in self._open.values() for device in source.devices()),
+            devices=tuple(self._named(device, source) for source in self._open.values() for device in source.devices()),
             tried=tuple(sorted(tried, key=lambda each: order.index(each.source))),
         )
+
+    def _named(self, device: Device, source: Metered) -> Device:
+        """The device, with the source of its joules where that is not the meter's first."""
+        beside = source is not self.in_use and source.source is not None
+        return msgspec.structs.replace(device, source=source.source) if beside else device
 
     def rounds(self) -> list[Round]:
         """What there is to ask, and when."""

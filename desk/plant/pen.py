@@ -27,6 +27,7 @@ from desk.facts.happened import (
 from desk.facts.tiers import Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.journal import Journal
+from desk.ledger.ledger import Ledger
 
 
 class Pen:
@@ -47,6 +48,8 @@ class Pen:
         self._path: Path | None = None
         self._compressing: list[threading.Thread] = []
         self._queue: deque[AnyFact] = deque()
+        # The books go on between runs: what the meter sees while nothing runs is the floor of the next one.
+        self._books = Ledger()
 
     def drain(self) -> list[AnyFact]:
         """The facts since the last call."""
@@ -90,6 +93,7 @@ class Pen:
                 self._journal.write(encode(fact) if line is None else line)
             except Trouble as trouble:
                 self._lose(trouble)
+        self._books.post(fact)
         self._queue.append(fact)
 
     def begin(self, started: RunStarted, meter_pid: int | None) -> None:
@@ -101,6 +105,7 @@ class Pen:
         except (OSError, Trouble) as error:
             trouble = error
         self.paused = False
+        learned = self._books.learned(started.t)
         self.write(started)
         given_up = self._meter_given_up
         if meter_pid is not None:
@@ -108,6 +113,8 @@ class Pen:
         for standing in (self.meter, given_up, self._watts):
             if standing is not None:
                 self.write(msgspec.structs.replace(standing, t=started.t))
+        for fact in learned:
+            self.write(fact)
         if trouble is not None:
             self._lose(trouble)
 

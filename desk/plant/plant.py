@@ -31,7 +31,7 @@ from desk.facts.happened import (
     now,
 )
 from desk.facts.happened import Child as Role
-from desk.facts.orders import AnyOrder, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
+from desk.facts.orders import AnyOrder, Calibrate, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
 from desk.facts.tiers import Provider, Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.models import store
@@ -84,6 +84,7 @@ class Plant:
         self._argv = argv
         self._pen = Pen(tiers, tariff or Tariff())
         self._watched = Watch()
+        self._uncalibrated = False
 
         self._running = False
         self._reason: Reason | None = None
@@ -152,6 +153,10 @@ class Plant:
 
     def resume(self) -> None:
         self._wish(partial(self._order_engine, Resume()))
+
+    def calibrate(self) -> None:
+        """Let the meter see each lane alone for a few seconds: now, or as the next run begins."""
+        self._wish(self._calibrate)
 
     def change(self, tier: Tier) -> None:
         """Bring the settings of a tier into force, now or with the next run."""
@@ -254,10 +259,11 @@ class Plant:
     # ---- a run
 
     def _meter_line(self) -> list[str]:
-        """The meter's command line: after two crashes without optional calls, after two hangs without the source."""
+        """The meter's command line: after two crashes without optional calls, after two hangs without the driver."""
         careful = ["--bare"] if self._meter.crashes >= 2 else []
         if self._meter.hangs >= 2:
-            careful += ["--without", self._pen.meter.source if self._pen.meter else "nvml-counter"]
+            # Whatever gives the watts: GPUs without any are asked beside it, and a driver is what hangs.
+            careful += ["--without", "nvml-counter"]
         return self._argv("meter", *careful)
 
     def _open(self) -> None:
@@ -340,6 +346,9 @@ class Plant:
                 tiers=tuple(self._pen.tiers.values()), provider=self.provider, scenario=self.scenario, seed=self.seed
             )
         ]
+        if self._uncalibrated:
+            self._uncalibrated = False
+            orders.append(Calibrate())
         if self._pen.paused:
             orders.append(Pause())
         if self._watched.tier is not None:
@@ -372,6 +381,9 @@ class Plant:
 
     def _order_engine(self, order: AnyOrder) -> None:
         self._engine.order(order)
+
+    def _calibrate(self) -> None:
+        self._uncalibrated = not self._engine.order(Calibrate())
 
     def _change(self, tier: Tier) -> None:
         if not self._engine.order(ChangeTier(tier=tier)):

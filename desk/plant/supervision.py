@@ -33,7 +33,8 @@ class Limits:
     `stale` without a beat is shown; `silent` without a line ends it (`opening` before its first fact, `loading` while a
     lane loads). `ask`, `terminate` and `kill` are the patience with each way of ending it. A child that failed is
     started again after the next of `backoff`; after `failures` without `healthy` seconds of beats between them, or with
-    `unreaped` processes that not even a kill ended, it is given up. A job runs `once`: that it ends is its purpose.
+    `unreaped` processes that not even a kill ended, it is given up. A child that asks for a fresh process gets it at
+    once, and that is no failure, up to `renewals` times in a row. A job runs `once`: that it ends is its purpose.
     """
 
     silent: float
@@ -47,8 +48,12 @@ class Limits:
     failures: int = 5
     healthy: float = 30.0
     unreaped: int = 3
+    renewals: int = 3
     once: bool = False
 
+
+RENEW = 75
+"""Exit code of a child that asks for a fresh process (EX_TEMPFAIL): its driver was taken away or replaced."""
 
 ENGINE = Limits(silent=30.0, opening=30.0)
 METER = Limits(silent=3.0, opening=10.0)
@@ -91,7 +96,7 @@ class Supervisor:
         self._greeting = greeting
         self._settled = settled
         self._start_at: float | None = None
-        self._failures = 0
+        self._failures = self._renewals = 0
         self._unreaped: list[Child] = []
         self._leaving: list[tuple[float, Literal["terminate", "kill", "abandon"]]] = []
         self._begin(0.0)
@@ -107,7 +112,7 @@ class Supervisor:
         """Have the child running by the command line that `argv` gives for each new process."""
         self.wanted = True
         self._argv = argv
-        self._failures = self.crashes = self.hangs = 0
+        self._failures = self._renewals = self.crashes = self.hangs = 0
         if self.gone:
             self._start_at = now
             self._try_start(now)
@@ -262,12 +267,29 @@ class Supervisor:
         child, self.child = self.child, None
         assert child is not None
         child.forget()
+        if self.wanted and code == RENEW and self._renew(now):
+            self._record(ChildEnded(t=now, child=self.role, exit=code))
+            return
         if self.wanted and not self.cause and not (self.limits.once and code == 0):
             self.crashes += code < 0
             words = f": {child.last_words}" if child.last_words else ""
             self.cause = f"The {self.role} {describe_exit(code)}{words}".rstrip(".") + "."
         self._record(ChildEnded(t=now, child=self.role, exit=code, cause=self.cause if self.wanted else ""))
         self._after_end(now)
+
+    def _renew(self, now: float) -> bool:
+        """Have the fresh process that the child asked for; False where it asks too often."""
+        self._forgive(now)
+        self._renewals += 1
+        if self._renewals > self.limits.renewals:
+            return False
+        self._start_at = now
+        return True
+
+    def _forgive(self, now: float) -> None:
+        """A child that was healthy for long enough begins with a clean slate."""
+        if self._steady_since is not None and now - self._steady_since >= self.limits.healthy:
+            self._failures = self._renewals = self.crashes = self.hangs = 0
 
     def _after_end(self, now: float) -> None:
         if self.wanted and not self.limits.once:
@@ -277,8 +299,7 @@ class Supervisor:
             self._settled()
 
     def _fail(self, now: float) -> None:
-        if self._steady_since is not None and now - self._steady_since >= self.limits.healthy:
-            self._failures = self.crashes = self.hangs = 0
+        self._forgive(now)
         self._failures += 1
         hanging = len(self._unreaped) >= self.limits.unreaped
         if self._failures < self.limits.failures and not hanging:

@@ -77,6 +77,9 @@ def run(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 where a promise was missed.")] = False,
     shot: Annotated[Path | None, typer.Option(metavar="OUT.png", help="Take a picture at the end.")] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="First let each tier work alone for 3 s, to learn its watts.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Repeat the same requests with the same seed.")] = 0,
 ) -> None:
     """Run the factory without a window: a line a second on stderr, a table per tier at the end.
@@ -104,7 +107,8 @@ def run(
         raise typer.BadParameter(str(wrong)) from wrong
     signal.signal(signal.SIGTERM, _interrupt)
     with _quietly():
-        raise typer.Exit(headless.run(plant, seconds=seconds, json_out=json, strict=strict, shot=shot))
+        options = {"seconds": seconds, "json_out": json, "strict": strict, "shot": shot, "calibrate": calibrate}
+        raise typer.Exit(headless.run(plant, **options))
 
 
 @app.command()

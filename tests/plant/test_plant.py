@@ -263,7 +263,7 @@ class TestSupervision:
             Watched(plant).until_kind(ChildGivenUp, child="meter")
         assert lines == [["meter"], ["meter"], ["meter", "--bare"]]
 
-    def test_a_meter_that_keeps_hanging_is_started_without_its_source(self, tiers):
+    def test_a_meter_that_keeps_hanging_is_started_without_the_driver(self, tiers):
         lines = []
 
         def argv(verb, *arguments):
@@ -272,7 +272,7 @@ class TestSupervision:
 
         with Plant(tiers, argv=argv, limits=LIMITS) as plant:
             Watched(plant).until_kind(ChildGivenUp, child="meter")
-        assert lines == [["meter"], ["meter"], ["meter", "--without", "rapl"]]
+        assert lines == [["meter"], ["meter"], ["meter", "--without", "nvml-counter"]]
 
     def test_a_line_that_its_writer_died_over_is_left_out(self, open_plant):
         watched = open_plant(engine="dies over a line")
