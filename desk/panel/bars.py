@@ -113,7 +113,7 @@ class PointerBar(QWidget):
         self._theme = theme
         self._pointer = Pointer(label="", value=DASH)
         # Where the card has more to tell, bars move closer together.
-        self.setMinimumHeight(26)
+        self.setMinimumHeight(22)
         self.setMaximumHeight(36)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         theme.changed.connect(self.update)

@@ -110,8 +110,8 @@ def why_no_watts(standing: Standing) -> str:
     if meter is None:
         return "the meter is opening"
     if meter.source != "none":
-        kind = "GPU" if meter.source in ("nvml-counter", "nvml-power", "amd") else "processor"
-        return f"only the {kind} is metered, and it makes no tokens"
+        gpu = meter.source in ("nvml-counter", "nvml-power", "amd")
+        return f"only the {'GPU' if gpu else 'CPU'} is metered, not the {'CPU' if gpu else 'GPU'}"
     return "this machine measures no watts"
 
 
@@ -338,8 +338,6 @@ def _memory(device: Device, reading: DeviceReading, numbers: Numbers) -> Pointer
     used, total, foreign = reading.memory_used, device.memory_bytes, reading.memory_foreign
     text = numbers.fixed(None if used is None else used / 1e9, 1)
     note = f"of {numbers.bytes(total)}" if total else "GB"
-    if foreign:
-        note += f", {numbers.fixed(foreign / 1e9, 1)} others"
     full = total or used or 1.0
     return replace(
         _pointer("Memory", text, note, used, full, total), foreign=None if foreign is None else foreign / full

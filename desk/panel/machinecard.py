@@ -46,7 +46,7 @@ class MachineCard(Card):
         self._bars.setSpacing(0)
         self._words = QGridLayout()
         self._words.setHorizontalSpacing(12)
-        self._words.setVerticalSpacing(4)
+        self._words.setVerticalSpacing(3)
         self._peers = _Peers(theme)
         head = QHBoxLayout()
         head.setSpacing(10)
@@ -100,7 +100,7 @@ class MachineCard(Card):
             for place, pair in enumerate(pairs):
                 self._add(row, 2 * place, *pair, wide=len(pairs) == 1)
             row += 1
-        if machine.tried:
+        if machine.tried and not any(head == "Watts" for head, _ in machine.words):
             self._words.addWidget(Label(self.theme, "No source of watts here", 12, 600), row, 0, 1, 4)
             row += 1
         for tried in machine.tried:

@@ -87,8 +87,12 @@ class Slide(QWidget):
         self._say(painter, left - 1, box.top() + 55, text, big, "mut" if text == DASH else "text")
         if text != DASH:
             self._say(painter, left + _width(big, text) + 6, box.top() + 55, value.unit, font(14), "mut")
-        note = NOTES.get(value.key, value.note) if value.value is not None else value.note.partition(":")[0]
-        self._say(painter, left, box.top() + 75, note, font(11), "mut", box.width() - 26)
+        note = NOTES.get(value.key, value.note) if value.value is not None else value.note
+        room = box.width() - 26
+        # Whole words, as many as there is room for: what was cut short cannot be asked about on a slide.
+        while ", " in note and _width(font(11), note) > room:
+            note = note.rpartition(", ")[0]
+        self._say(painter, left, box.top() + 75, note, font(11), "mut", room)
 
     def _paint_foot(self, painter: QPainter) -> None:
         theme, shown = self._theme, self._shown

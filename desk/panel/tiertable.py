@@ -34,6 +34,7 @@ class TierTable(QWidget):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(self.sizeHint().height())
         self.setAccessibleName("Tiers")
         theme.changed.connect(self.update)
 
@@ -52,7 +53,7 @@ class TierTable(QWidget):
         self._lines, self._note = lines, note
         self.setAccessibleDescription(" ".join(self._sentence(line) for line in lines))
         if resized:
-            self.updateGeometry()
+            self.setFixedHeight(self.sizeHint().height())
         self.update()
 
     def mark_edited(self, tier: str) -> None:

@@ -2,6 +2,8 @@
 
 import random
 
+import msgspec
+
 from desk.facts.happened import (
     ChildStarted,
     Device,
@@ -55,6 +57,10 @@ def tiers():
 
 
 def meter(source):
+    if source == "two-gpus":
+        one = meter("nvml-counter")
+        other = Device(id="gpu1", kind="gpu", name="Other GPU", uuid="GPU-0001", memory_bytes=16 * 10**9)
+        return msgspec.structs.replace(one, devices=(*one.devices, other))
     if source == "nvml-counter":
         board = Device(
             id="gpu0",
@@ -80,7 +86,7 @@ def meter(source):
 def facts(seconds=60.0, source="none", declared=None, stopped=True, seed=7):
     """All facts of a run of `seconds`, in arrival order; `declared` is (idle, busy) watts that the user named."""
     chance = random.Random(seed)
-    gpu = source == "nvml-counter"
+    gpu = source in ("nvml-counter", "two-gpus")
     yield RunStarted(
         t=T0,
         run="7f3a91c2",
@@ -103,6 +109,7 @@ def facts(seconds=60.0, source="none", declared=None, stopped=True, seed=7):
         device="Example GPU" if gpu else "Example CPU",
         threads=8,
         cause="" if gpu else "no NVIDIA device",
+        device_uuid="GPU-0000" if gpu else "",
     )
     for tier in tiers():
         yield LaneReady(
@@ -185,12 +192,23 @@ def _beats(seconds, source, gpu, chance):
                 watts=watts,
                 utilization=0.97 * level / 1.05,
                 memory_used=14_200_000_000,
-                memory_foreign=0,
+                memory_foreign=0 if source == "nvml-counter" else 1_200_000_000,
                 celsius=67.0,
                 clock_hz=2.52e9,
                 clock_max_hz=2.61e9,
                 power_limit=350.0,
+                limiter="" if source == "nvml-counter" else "power limit",
             )
         else:
             reading = DeviceReading(device="cpu0", utilization=0.8 * level, memory_used=3_100_000_000)
-        yield Read(t=t, devices=(reading,))
+        yield Read(t=t, devices=(reading, *_other(source, t, elapsed, seconds)))
+
+
+def _other(source, t, elapsed, seconds):
+    """A second GPU that makes no tokens, lost after two thirds of the run."""
+    if source != "two-gpus":
+        return ()
+    if elapsed > 2 / 3 * seconds:
+        return (DeviceReading(device="gpu1", state="lost"),)
+    told = DeviceReading(device="gpu1", edges=((t, 64 * elapsed),), watts=64.0, celsius=44.0, memory_used=2_100_000_000)
+    return (told,)

@@ -154,8 +154,10 @@ class Strip(pg.GraphicsObject):
         self._paint_areas(painter, x, rows)
         self._paint_hairlines(painter)
         self._paint_references(painter)
-        self._paint_curves(painter, x, rows, scale)
-        self._paint_reason(painter)
+        if self._empty:
+            self._paint_reason(painter)
+        else:
+            self._paint_curves(painter, x, rows, scale)
         self._paint_heading(painter)
         self._paint_labels(painter, self._labels())
 
@@ -234,8 +236,6 @@ class Strip(pg.GraphicsObject):
 
     def _paint_reason(self, painter: QPainter) -> None:
         """Why the strip has nothing to show of its own figure."""
-        if not self._empty:
-            return
         reason = self._setting.reasons.get(self.spec.figure, "nothing in this window yet")
         how = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
         painter.setFont(font(11))
