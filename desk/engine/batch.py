@@ -13,7 +13,8 @@ depend on the load around it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from desk.engine.runtime import Cache, Feed, Network
+from desk.engine.feeds import Feed, SharedCache
+from desk.engine.runtime import Network
 from desk.engine.sampling import Chooser, Sampler
 from desk.facts.trouble import Trouble
 
@@ -68,12 +69,13 @@ class Batch:
     def __init__(self, network: Network, slots: int, context: int) -> None:
         self.network = network
         self.context = context
-        self.cache: Cache = network.cache(slots, context)
+        self.cache: SharedCache = network.cache(slots, context)
         self._slots: list[Row | None] = [None] * slots
         self._decodes: dict[int, Feed] = {}
         self._prefills: dict[int, Feed] = {}
         self._decode_next = True
         self._joined = 0
+        self._latest = -1
         self._sampler = Sampler()
 
     def __len__(self) -> int:
@@ -157,25 +159,30 @@ class Batch:
         if feed is None:
             feed = self._prefills[row.slot] = self.cache.feed(row.slot, 1, min(CHUNK, self.context))
         tokens = min(CHUNK, row.missing)
-        total = row.cached + tokens
-        feed.ids[0, :tokens] = row.known[row.cached : total]
-        feed.seqlens[0] = total - 1
-        feed.total[...] = total
-        feed.last[0, 0] = tokens - 1
-        feed.shorten(tokens)
+        feed.chunk(row.known[row.cached : row.cached + tokens], row.cached, wanted=tokens == row.missing)
         return Run(feed, [row], tokens)
 
     def _decode(self) -> Run:
         """All rows that need one token. Others below the highest of them are computed along on a harmless token:
-        it lands behind their cached part, where their next real token overwrites it."""
+        it lands behind their cached part, where their next real token overwrites it.
+
+        Where the cache takes one row at a time, each of them in turn."""
+        if not self.cache.together:
+            ready = [row for row in self if row.missing == 1]
+            row = next((row for row in ready if row.slot > self._latest), ready[0])
+            self._latest = row.slot
+            self._decode_next = row is not ready[-1]  # a chunk of a prompt comes after all of them
+            return self._chunk(row)
         self._compact()
         count = 1 + max(row.slot for row in self if row.missing == 1)
         feed = self._decodes.get(count)
         if feed is None:
             feed = self._decodes[count] = self.cache.feed(0, count)
         rows = [row if row is not None and row.missing == 1 else None for row in self._slots[:count]]
-        feed.ids[:, 0] = [row.known[-1] if row is not None else 0 for row in rows]
-        feed.seqlens[:] = [row.cached if row is not None else 0 for row in self._slots[:count]]
+        feed.decode(
+            [row.known[-1] if row is not None else 0 for row in rows],
+            [row.cached if row is not None else 0 for row in self._slots[:count]],
+        )
         return Run(feed, rows, 1)
 
     def _compact(self) -> None:

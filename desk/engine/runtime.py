@@ -5,12 +5,12 @@ the vendor ends here.
 """
 
 import ctypes
+import math
 import os
 import platform
 import re
 import sys
 import weakref
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ import psutil
 from onnxruntime.capi import onnxruntime_pybind11_state as vendor  # ty: ignore[import-not-found] - a compiled module
 
 from desk.engine.driver import Driver, ask_driver
+from desk.engine.feeds import GrowingCache, SharedCache
 from desk.facts.tiers import Provider
 from desk.facts.trouble import Trouble
 from desk.models.manifest import Manifest
@@ -29,11 +30,25 @@ Used = Literal["cuda", "cpu"]
 VERSION: str = ort.__version__
 
 _EP = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
-_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+}
 _CUDA_LIBRARIES = {
     "linux": ("libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13", "libcurand.so.10"),
     "win32": ("cudart64_13.dll", "cublasLt64_13.dll", "cublas64_13.dll"),
 }
+_COUNTING = set(
+    """
+    Add And Cast Concat Constant ConstantOfShape CumSum Div Equal Expand Flatten Gather Greater GreaterOrEqual Identity
+    If Less LessOrEqual Max Min Mod Mul Not Or Range ReduceMax ReduceSum Reshape Shape Size Slice Squeeze Sub Unsqueeze
+    Where
+    """.split()  # noqa: SIM905 - a list of words reads better without forty pairs of quotes
+)
+"""Operators of shapes and positions, which the runtime keeps on the CPU in graphs for CUDA."""
+
 _NOT_ON_CUDA = "fallback to CPU EP has been explicitly disabled"
 _OUT_OF_MEMORY = (
     "Failed to allocate memory",
@@ -117,7 +132,12 @@ class Runtime:
         key = (str(folder), manifest.revision, provider)
         network = self._networks.get(key)
         if network is None:
-            network = self._networks[key] = Network(open_session(folder / manifest.graph, provider), manifest, provider)
+            if manifest.wiring.exporter:
+                from desk.models.foreign import fitness  # noqa: PLC0415 - onnx takes long to import, others need none
+
+                fitness.check(folder, manifest, provider)
+            session = open_session(folder / manifest.graph, provider, own=not manifest.wiring.exporter)
+            network = self._networks[key] = Network(session, manifest, provider)
         return network
 
     def _choose(self, wish: Provider) -> Used:
@@ -136,161 +156,150 @@ class Runtime:
 
 
 class Network:
-    """A loaded graph. `provider` is where its session really landed."""
+    """A loaded graph. `provider` is where its session really landed.
+
+    `kinds` has the element types of its inputs and outputs, `cache_names` past and present of each tensor of its cache.
+    """
 
     def __init__(self, session: ort.InferenceSession, manifest: Manifest, provider: Used) -> None:
         self.session = session
         self.manifest = manifest
         self.provider: Used = provider
         self.tested = False  # set once its rows are known not to depend on each other
-        types = {argument.name: argument.type for argument in (*session.get_inputs(), *session.get_outputs())}
-        wanted = {"input_ids", "seqlens_k", "total_len", "last_idx", "top_v", "top_i"} | {
-            name for past, present in self._cache_names() for name in (past, present)
-        }
-        missing = sorted(wanted - types.keys())
+        self.cache_names = manifest.wiring.cache_names(manifest.layers)
+        ports = {port.name: port for port in (*session.get_inputs(), *session.get_outputs())}
+        wiring = manifest.wiring
+        given = (wiring.logits,) if wiring.logits else ("top_v", "top_i")
+        taken = (wiring.lengths, wiring.total, wiring.last, wiring.mask, wiring.positions, wiring.keep)
+        wanted = {"input_ids", *given, *filter(None, taken), *(name for names in self.cache_names for name in names)}
+        missing = sorted(wanted - ports.keys())
         if missing:
             raise Trouble(f"The graph of model {manifest.name} has no {missing[0]}.", "Build the model again.")
-        self.kv_dtype = np.dtype(_DTYPES[types["past_key_values.0.key"]])
-        self.logit_dtype = np.dtype(_DTYPES[types["top_v"]])
+        self._shapes = {name: ports[name].shape for name in wanted}
+        self.kinds = {name: np.dtype(_DTYPES[ports[name].type]) for name in wanted}
+        self.kv_dtype = self.kinds[self.cache_names[0][0]]
+        self.logit_dtype = self.kinds[given[0]]
+
+    @property
+    def logits_width(self) -> int:
+        """How many logits a graph without candidates of its own gives for a position."""
+        width = self._shapes[self.manifest.wiring.logits][-1]
+        return width if isinstance(width, int) else self.manifest.vocabulary
+
+    def lone_shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an input that holds a single number."""
+        return (1,) * len(self._shapes[name])
 
     def kv_bytes(self, slots: int, context: int) -> int:
         """What a cache of that many slots and tokens takes."""
         m = self.manifest
-        return 2 * m.layers * slots * m.kv_heads * context * m.head_size * self.kv_dtype.itemsize
+        rows = slots + m.wiring.growing
+        return 2 * m.layers * rows * m.kv_heads * context * m.head_size * self.kv_dtype.itemsize
 
-    def cache(self, slots: int, context: int) -> "Cache":
+    def cache(self, slots: int, context: int) -> SharedCache:
         """A fresh KV cache; raises `Trouble` with the numbers where memory does not hold it."""
-        return Cache(self, slots, context)
-
-    def run(self, binding: ort.IOBinding, inputs: Iterable[tuple[np.ndarray, ort.OrtValue]]) -> None:
-        """Bring `inputs` to the device and run the graph; the vendor's errors leave as `Trouble` or `DeviceLost`."""
-        try:
-            if self.provider != "cpu":  # in host memory the arrays are the inputs themselves
-                for array, value in inputs:
-                    value.update_inplace(array)
-            self.session.run_with_iobinding(binding)
-        except Exception as error:
-            raise _translated(error, self.provider, f"Model {self.manifest.name} failed in a run") from error
-
-    def _cache_names(self) -> list[tuple[str, str]]:
-        return [
-            (f"past_key_values.{layer}.{part}", f"present.{layer}.{part}")
-            for layer in range(self.manifest.layers)
-            for part in ("key", "value")
-        ]
-
-
-class Cache:
-    """The keys and values of one lane: one block [tensors, slots, kv_heads, context, head_size] on the device.
-
-    `host` is the block as an array where it lies in host memory, else `None`.
-    """
-
-    def __init__(self, network: Network, slots: int, context: int) -> None:
-        self.network = network
-        self.slots = slots
-        self.context = context
-        m = network.manifest
-        self._row_shape = (m.kv_heads, context, m.head_size)
-        shape = (2 * m.layers, slots, *self._row_shape)
-        self.bytes = network.kv_bytes(slots, context)
-        self.host: np.ndarray | None = None
-        if network.provider == "cpu":
-            free = psutil.virtual_memory().available
-            if self.bytes > free:
+        if self.provider == "cpu":
+            size, free = self.kv_bytes(slots, context), psutil.virtual_memory().available
+            if size > free:
                 raise Trouble(
-                    f"The KV cache of {slots} slots of {context} tokens takes {self.bytes / 2**30:.1f} GiB, "
+                    f"The KV cache of {slots} slots of {context} tokens takes {size / 2**30:.1f} GiB, "
                     f"and {free / 2**30:.1f} GiB of memory are free.",
                     "Choose fewer slots or a shorter context.",
                 )
+        return (GrowingCache if self.manifest.wiring.growing else SharedCache)(self, slots, context)
+
+    def memory(self, shape: tuple[int, ...]) -> "Memory":
+        """Memory for keys and values where the network runs; raises `Trouble` where there is not enough."""
+        return Memory(shape, self.kv_dtype, self.provider)
+
+    def binding(self) -> "Binding":
+        """A run to be bound."""
+        return Binding(self)
+
+
+class Memory:
+    """A block of numbers at `address` on a device. `host` is it as an array where that is the host, else `None`."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, provider: Used) -> None:
+        self.bytes = math.prod(shape) * dtype.itemsize
+        self.host: np.ndarray | None = None
+        if provider == "cpu":
             # Untouched pages of zeros cost no memory, so idle slots are free.
-            self.host = np.zeros(shape, network.kv_dtype)
-            self._block = ort.OrtValue.ortvalue_from_numpy(self.host)
+            self.host = np.zeros(shape, dtype)
+            self._value = ort.OrtValue.ortvalue_from_numpy(self.host)
         else:
             try:
-                self._block = ort.OrtValue.ortvalue_from_shape_and_type(shape, network.kv_dtype, "cuda", 0)
+                self._value = ort.OrtValue.ortvalue_from_shape_and_type(shape, dtype, "cuda", 0)
             except Exception as error:
                 raise _translated(error, "cuda", f"A KV cache of {self.bytes / 2**30:.1f} GiB was refused") from error
-        self._row_bytes = self.bytes // (2 * m.layers * slots)
-
-    def feed(self, first: int, rows: int, tokens: int = 1) -> "Feed":
-        """A bound run over `rows` neighbouring slots from `first` on, up to `tokens` tokens each."""
-        return Feed(self, first, rows, tokens)
-
-    def move(self, source: int, target: int, length: int) -> None:
-        """Copy the first `length` positions of a slot to another one (host memory only)."""
-        assert self.host is not None, "a cache on the device is never compacted"
-        self.host[:, target, :, :length] = self.host[:, source, :, :length]
-
-    def bind(self, binding: ort.IOBinding, first: int, rows: int) -> None:
-        """Bind past and present of those slots to the same memory."""
-        shape = [rows, *self._row_shape]
-        start = self._block.data_ptr() + first * self._row_bytes
-        for tensor, (past, present) in enumerate(self.network._cache_names()):
-            address = start + tensor * self.slots * self._row_bytes
-            binding.bind_input(past, self.network.provider, 0, self.network.kv_dtype, shape, address)
-            binding.bind_output(present, self.network.provider, 0, self.network.kv_dtype, shape, address)
+        self.address: int = self._value.data_ptr()
 
 
-class Feed:
-    """The arrays that one kind of run reads and writes, bound once.
+class Binding:
+    """What one kind of run reads and writes, by the names of its graph. Whoever binds an address keeps it alive."""
 
-    In: `ids` int64 [rows, tokens], `seqlens` int32 [rows] (total length of the row after the run, minus one), `total`
-    int32 scalar, `last` int64 [rows, 1]. Out: `top_v` [rows, candidates] logits in falling order, `top_i` int64.
-    """
-
-    def __init__(self, cache: Cache, first: int, rows: int, tokens: int) -> None:
-        network = cache.network
-        candidates = network.manifest.candidates
+    def __init__(self, network: Network) -> None:
         self._network = network
-        self._cache = cache  # keeps the bound memory alive
-        self._tokens = tokens
+        self._io = network.session.io_binding()
         self._inputs: dict[str, tuple[np.ndarray, ort.OrtValue]] = {}
-        self._binding = network.session.io_binding()
-        cache.bind(self._binding, first, rows)
-        self.ids = self._input("input_ids", np.zeros((rows, tokens), np.int64))
-        self.seqlens = self._input("seqlens_k", np.zeros(rows, np.int32))
-        self.last = self._input("last_idx", np.zeros((rows, 1), np.int64))
-        # The only input that the provider reads in host memory. The capacity serves every step of one token alike.
-        self.total = np.array(cache.context, np.int32)
-        self._binding.bind_ortvalue_input("total_len", ort.OrtValue.ortvalue_from_numpy(self.total))
-        self.top_v = np.zeros((rows, candidates), network.logit_dtype)
-        self.top_i = np.zeros((rows, candidates), np.int64)
-        for name, array in (("top_v", self.top_v), ("top_i", self.top_i)):
-            value = ort.OrtValue.ortvalue_from_numpy(array.reshape(rows, 1, candidates))
-            self._binding.bind_ortvalue_output(name, value)
+        self._held: dict[str, ort.OrtValue] = {}
+
+    def read(self, name: str, array: np.ndarray, on_host: bool = False) -> np.ndarray:
+        """Let the runs read `array` as it is at their time; `on_host` where the provider reads it in host memory."""
+        provider = "cpu" if on_host else self._network.provider
+        value = ort.OrtValue.ortvalue_from_numpy(array, provider, 0)
+        if not on_host:
+            self._inputs[name] = array, value
+        self._io.bind_ortvalue_input(name, value)
+        return array
+
+    def resize(self, name: str, shape: tuple[int, ...]) -> None:
+        """Let the next runs read the beginning of an input's memory, as an array of that shape."""
+        array, value = self._inputs[name]
+        self._io.bind_input(name, self._network.provider, 0, array.dtype, shape, value.data_ptr())
+
+    def write(self, name: str, array: np.ndarray) -> None:
+        """Let the runs write into `array`, in host memory."""
+        value = self._held[name] = ort.OrtValue.ortvalue_from_numpy(array)
+        self._io.bind_ortvalue_output(name, value)
+
+    def take(self, name: str, dtype: np.dtype, shape: tuple[int, ...], address: int) -> None:
+        """Let the runs read device memory."""
+        self._io.bind_input(name, self._network.provider, 0, dtype, shape, address)
+
+    def give(self, name: str, dtype: np.dtype, shape: tuple[int, ...], address: int) -> None:
+        """Let the runs write device memory."""
+        self._io.bind_output(name, self._network.provider, 0, dtype, shape, address)
 
     def run(self) -> None:
-        """Run on what the input arrays hold now."""
-        self._network.run(self._binding, self._inputs.values())
-
-    def shorten(self, tokens: int) -> None:
-        """Let the next runs of a single row read the first `tokens` of `ids`."""
-        if tokens != self._tokens:
-            _, value = self._inputs["input_ids"]
-            address = value.data_ptr()
-            self._binding.bind_input("input_ids", self._network.provider, 0, np.int64, [1, tokens], address)
-            self._tokens = tokens
-
-    def _input(self, name: str, array: np.ndarray) -> np.ndarray:
-        value = ort.OrtValue.ortvalue_from_numpy(array, self._network.provider, 0)
-        self._inputs[name] = (array, value)
-        self._binding.bind_ortvalue_input(name, value)
-        return array
+        """Bring the inputs to the device and run the graph; the vendor's errors leave as `Trouble` or `DeviceLost`."""
+        network = self._network
+        try:
+            if network.provider != "cpu":  # in host memory the arrays are the inputs themselves
+                for array, value in self._inputs.values():
+                    value.update_inplace(array)
+            network.session.run_with_iobinding(self._io)
+        except Exception as error:
+            what = f"Model {network.manifest.name} failed in a run"
+            raise _translated(error, network.provider, what) from error
 
 
 # ---- sessions and the vendor's errors
 
 
-def open_session(graph: Path | bytes, used: Used) -> ort.InferenceSession:
-    """A session that lies wholly on its provider; raises `Trouble` where it does not load or does not land there."""
+def open_session(graph: Path | bytes, used: Used, own: bool = True) -> ort.InferenceSession:
+    """A session that lies on its provider; raises `Trouble` where it does not load or does not land there.
+
+    Our own graphs lie wholly on it. Those of others (not `own`) also count shapes, which the runtime does on the CPU.
+    """
     size_pool()
     options = ort.SessionOptions()
     options.use_per_session_threads = False
     options.log_severity_level = 3
     provider: Any = _EP[used]
     if used == "cuda":
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1" if own else "0")
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "0" if own else "1")
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
         settings = {"device_id": "0", "arena_extend_strategy": "kSameAsRequested", "enable_cudnn": "0"}
         provider = (provider, settings)
@@ -303,9 +312,20 @@ def open_session(graph: Path | bytes, used: Used) -> ort.InferenceSession:
         if _NOT_ON_CUDA in str(error):
             raise _not_on_cuda(what) from error
         raise _translated(error, used, f"{what} did not load") from error
-    if session.get_providers()[0] != _EP[used]:
+    if session.get_providers()[0] != _EP[used] or not (own or used == "cpu" or _computes_on(session, used)):
         raise _not_on_cuda(what)
     return session
+
+
+def _computes_on(session: ort.InferenceSession, used: Used) -> bool:
+    """Whether whatever lies elsewhere in a foreign graph only counts."""
+    elsewhere = {
+        node.op_type
+        for part in session.get_provider_graph_assignment_info()
+        if part.ep_name != _EP[used]
+        for node in part.get_nodes()
+    }
+    return elsewhere <= _COUNTING
 
 
 def _not_on_cuda(what: str) -> Trouble:

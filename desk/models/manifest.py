@@ -19,17 +19,52 @@ class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class Wiring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a graph is fed: the names of its inputs and outputs, empty for those that it does not have.
+
+    The defaults are the graphs of our own builder, with `top_v` and `top_i` in the place of `logits`. `exporter` names
+    who else made the graph. `lengths` is each row's total length minus one, `total` the longest of them, `last` the
+    position whose logits are wanted, `mask` int64 [rows, total] with ones for the tokens of a row, `positions` int64
+    [rows, tokens], `keep` the number of positions to give logits for. `logits` are [rows, tokens, vocabulary], where
+    `pruned` of the last token alone. `past` and `present` name the tensors of the cache, key and value by turns.
+
+    `growing` says that the present is the past with the new tokens appended, in memory of its own, for one row at a
+    time; else both are one memory, with room for more tokens than the past has, for any number of rows.
+    """
+
+    exporter: str = ""
+    lengths: str = "seqlens_k"
+    total: str = "total_len"
+    last: str = "last_idx"
+    mask: str = ""
+    positions: str = ""
+    keep: str = ""
+    logits: str = ""
+    pruned: bool = False
+    past: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+    growing: bool = False
+
+    def cache_names(self, layers: int) -> list[tuple[str, str]]:
+        """Past and present of every tensor of the cache, in order."""
+        if self.past:
+            return list(zip(self.past, self.present, strict=True))
+        names = [f"{layer}.{part}" for layer in range(layers) for part in ("key", "value")]
+        return [(f"past_key_values.{name}", f"present.{name}") for name in names]
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model folder, ready to load.
 
-    The graph takes `input_ids` int64 [rows, tokens], `seqlens_k` int32 [rows] (total length - 1), `total_len` int32
-    scalar, `last_idx` int64 [rows, 1] (the position whose logits are wanted) and `past_key_values.N.key|value`
-    [rows, kv_heads, capacity, head_size]; it gives `top_v` and `top_i` [rows, 1, candidates], sorted, and
-    `present.N.key|value`, bound to the same memory as the past. `top_v` is float32; the cache is `kv_type`.
+    A graph of our own builder takes `input_ids` int64 [rows, tokens], `seqlens_k` int32 [rows] (total length - 1),
+    `total_len` int32 scalar, `last_idx` int64 [rows, 1] (the position whose logits are wanted) and
+    `past_key_values.N.key|value` [rows, kv_heads, capacity, head_size]; it gives `top_v` and `top_i` [rows, 1,
+    candidates], sorted, and `present.N.key|value`, bound to the same memory as the past. `top_v` is float32; the cache
+    is `kv_type`. How a graph of another exporter differs, `wiring` says.
 
     `chat_template` is the Jinja text itself. `bos` is set only where every prompt must begin with it. `revision` names
     the weights for people, `source_sha256` the file they were made from; `quantisation` says in a word or two how the
-    linear layers are stored.
+    linear layers are stored, `window` how many tokens back the shortest-sighted layers look (0: all see everything).
     """
 
     format: int = MANIFEST_FORMAT
@@ -56,6 +91,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     files: dict[str, FileStamp]
     source_sha256: str = ""
     quantisation: str = ""
+    wiring: Wiring = Wiring()
+    window: int = 0
 
 
 def read_manifest(folder: Path) -> Manifest:

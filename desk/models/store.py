@@ -6,7 +6,8 @@ from desk.facts import places
 from desk.facts.tiers import Provider
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue, entry
-from desk.models.manifest import BUILDER, Manifest, read_manifest
+from desk.models.foreign.layout import describe
+from desk.models.manifest import BUILDER, MANIFEST, Manifest, read_manifest
 
 RUNS_ON: dict[str, tuple[Provider, ...]] = {"q8": ("cpu",), "q4": ("cpu",), "fp16": ("cuda", "cpu")}
 """Which providers have kernels for a precision. Attention on CUDA wants 16-bit floats, so fp32 graphs stay outside."""
@@ -46,14 +47,15 @@ def ready(model: str, precision: str = "", provider: Provider = "cpu") -> bool:
 def open_model(model: str, precision: str = "", provider: Provider = "cpu") -> tuple[Path, Manifest]:
     """Folder and manifest of a catalogue name or of a path to a model folder, ready to load; raises `Trouble`.
 
-    An empty `precision` means the best one for `provider`. A folder is taken as it is.
+    An empty `precision` means the best one for `provider`. A folder is taken as it is: one of ours by its manifest, one
+    of another exporter by what its files say.
     """
     if model not in catalogue():
         folder = Path(model).expanduser()
         if not folder.is_dir():
             cause = f"There is no model {model}: neither in the catalogue nor a folder."
             raise Trouble(cause, f"Choose one of {', '.join(catalogue())}, or name a model folder.")
-        return folder, read_manifest(folder)
+        return folder, read_manifest(folder) if (folder / MANIFEST).exists() else describe(folder, precision, provider)
     precision = precision_for(model, precision, provider)
     folder = folder_of(model, precision)
     build = f"Build it: desk models build {model} {precision}"

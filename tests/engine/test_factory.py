@@ -9,7 +9,7 @@ import pytest
 import tiny_decoder
 
 from desk.engine import factory as factory_module
-from desk.engine import runtime
+from desk.engine import feeds
 from desk.facts.happened import (
     EngineOpened,
     Finished,
@@ -155,7 +155,7 @@ def gate(monkeypatch):
     class Gate:
         armed, inside, go = threading.Event(), threading.Event(), threading.Event()
 
-    true_run = runtime.Feed.run
+    true_run = feeds.Feed.run
 
     def gated(feed):
         if Gate.armed.is_set() and feed.ids.shape[1] == 1:  # a decode, which gives a token to every row
@@ -163,7 +163,7 @@ def gate(monkeypatch):
             assert Gate.go.wait(20.0)
         true_run(feed)
 
-    monkeypatch.setattr(runtime.Feed, "run", gated)
+    monkeypatch.setattr(feeds.Feed, "run", gated)
     return Gate
 
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from desk.engine import driver, runtime
+from desk.engine import driver, feeds, runtime
 from desk.engine.batch import Batch
 from desk.engine.driver import Driver, NvidiaDevice, ask_driver
 from desk.engine.prompts import Fitter
@@ -103,14 +103,14 @@ def test_a_model_whose_rows_depend_on_each_other_is_refused(tiny, monkeypatch):
     """The second of two rows reads the first one's keys: what a kernel without per-row lengths would do."""
     opened = Runtime("cpu")
     network = opened.load(tiny, read_manifest(tiny), "cpu")
-    true_run = runtime.Feed.run
+    true_run = feeds.Feed.run
 
     def leaky(feed):
         if len(feed.ids) > 1:
             feed.ids[1] = feed.ids[0]
         true_run(feed)
 
-    monkeypatch.setattr(runtime.Feed, "run", leaky)
+    monkeypatch.setattr(feeds.Feed, "run", leaky)
     with pytest.raises(Trouble, match="not alone"):
         check_rows(network)
     monkeypatch.undo()

@@ -1,0 +1,226 @@
+"""The seam between rows of tokens and a graph: how one run's inputs are filled, and its candidates read.
+
+`Wiring` in a model's manifest says what its graph asks for. A `Feed` writes just that, so everything above it knows
+tokens and lengths alone. A cache is of one of two kinds: `SharedCache`, in which past and present are the same memory
+and any rows run together, and `GrowingCache` for graphs that append to their past, one row at a time.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from desk.engine.runtime import Binding, Network
+
+_BLOCK = 64
+
+
+class SharedCache:
+    """Keys and values of one lane in one block [tensors, slots, kv_heads, context, head_size].
+
+    `host` is the block as an array where it lies in host memory, else `None`. `together` says that one run may decode
+    several rows.
+    """
+
+    together = True
+
+    def __init__(self, network: "Network", slots: int, context: int) -> None:
+        m = network.manifest
+        self.network = network
+        self.context = context
+        self._slots = slots
+        self._row_shape = (m.kv_heads, context, m.head_size)
+        self._memory = network.memory((2 * m.layers, slots, *self._row_shape))
+        self.bytes = self._memory.bytes
+        self.host = self._memory.host
+        self._row_bytes = self.bytes // (2 * m.layers * slots)
+        self._room = np.zeros(0, network.logit_dtype)
+
+    def feed(self, first: int, rows: int, tokens: int = 1) -> "Feed":
+        """A bound run over `rows` neighbouring slots from `first` on, up to `tokens` tokens each."""
+        return Feed(self, first, rows, tokens)
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Copy the first `length` positions of a slot to another one (host memory only)."""
+        assert self.host is not None, "a cache on the device is never compacted"
+        self.host[:, target, :, :length] = self.host[:, source, :, :length]
+
+    def bind(self, binding: "Binding", first: int, rows: int) -> None:
+        """Bind past and present of those slots to the same memory."""
+        shape = (rows, *self._row_shape)
+        start = self._memory.address + first * self._row_bytes
+        for tensor, (past, present) in enumerate(self.network.cache_names):
+            address = start + tensor * self._slots * self._row_bytes
+            binding.take(past, self.network.kv_dtype, shape, address)
+            binding.give(present, self.network.kv_dtype, shape, address)
+
+    def grow(self, binding: "Binding", slot: int, cached: int, total: int) -> None:
+        """Nothing to prepare: there is room for the new tokens behind the old."""
+
+    def keep(self, slot: int) -> None:
+        """Nothing to do: the run wrote where it will be read."""
+
+    def room(self, positions: int) -> np.ndarray:
+        """Room for the logits of that many positions, the same memory for all feeds: only one of them runs at a time,
+        and its candidates are picked at once."""
+        wanted = max(positions, self._slots) * self.network.logits_width
+        if len(self._room) < wanted:
+            self._room = np.zeros(wanted, self.network.logit_dtype)
+        return self._room
+
+
+class GrowingCache(SharedCache):
+    """Keys and values of one lane where each run reads a row's past and writes it anew, longer.
+
+    One row more than there are slots takes what a run writes; then it is that slot's row, and the old one takes the
+    next run's. A row holds its tensors one behind the other, each packed for the length that it has now.
+    """
+
+    together = False
+
+    def __init__(self, network: "Network", slots: int, context: int) -> None:
+        super().__init__(network, slots + 1, context)
+        self.host = None  # rows lie packed, so none is ever moved
+        self._row_of = list(range(slots))
+        self._spare = slots
+
+    def bind(self, binding: "Binding", first: int, rows: int) -> None:
+        """Nothing to bind yet: every run has sizes of its own."""
+        assert rows == 1, "a growing cache runs one row at a time"
+
+    def grow(self, binding: "Binding", slot: int, cached: int, total: int) -> None:
+        """Bind the slot's past of `cached` tokens, and the spare row for its present of `total`."""
+        heads, _, size = self._row_shape
+        tensors = len(self.network.cache_names)
+        past, present = (
+            self._memory.address + row * tensors * self._row_bytes for row in (self._row_of[slot], self._spare)
+        )
+        for tensor, names in enumerate(self.network.cache_names):
+            offset = tensor * self._row_bytes
+            binding.take(names[0], self.network.kv_dtype, (1, heads, cached, size), past + offset)
+            binding.give(names[1], self.network.kv_dtype, (1, heads, total, size), present + offset)
+
+    def keep(self, slot: int) -> None:
+        """Take what the run wrote as the slot's row."""
+        self._row_of[slot], self._spare = self._spare, self._row_of[slot]
+
+
+class Feed:
+    """One kind of run, bound once: `decode` or `chunk` writes its inputs, `run` runs it.
+
+    `ids` int64 [rows, tokens] go in. Out come `top_v` [rows, candidates], logits in falling order, and `top_i` int64,
+    their tokens.
+    """
+
+    def __init__(self, cache: SharedCache, first: int, rows: int, tokens: int) -> None:
+        network = cache.network
+        wiring, candidates = network.manifest.wiring, network.manifest.candidates
+        self._cache = cache  # keeps the bound memory alive
+        self._first = first
+        self._tokens = tokens
+        self._wiring = wiring
+        self._binding = network.binding()
+        cache.bind(self._binding, first, rows)
+        self.ids = self._input("input_ids", rows, tokens)
+        self._lengths = self._input(wiring.lengths, rows) if wiring.lengths else None
+        self._last = self._input(wiring.last, rows, 1) if wiring.last else None
+        self._mask = self._input(wiring.mask, rows, cache.context) if wiring.mask else None
+        self._positions = self._input(wiring.positions, rows, tokens) if wiring.positions else None
+        self._columns = np.arange(cache.context)
+        if wiring.total:
+            # The only input that the provider reads in host memory. The capacity serves every step of one token alike.
+            self._total = np.full(network.lone_shape(wiring.total), cache.context, network.kinds[wiring.total])
+            self._binding.read(wiring.total, self._total, on_host=True)
+        if wiring.keep:
+            self._binding.read(wiring.keep, np.ones(network.lone_shape(wiring.keep), network.kinds[wiring.keep]))
+        self._wanted = True
+        self._logits: np.ndarray | None = None
+        if wiring.logits:
+            self.top_v = np.zeros((rows, candidates), np.float32)
+            self.top_i = np.zeros((rows, candidates), np.int64)
+            self._room = cache.room(1 if wiring.pruned else rows * tokens)
+            self._give_logits(rows, tokens)
+        else:
+            self.top_v = np.zeros((rows, candidates), network.logit_dtype)
+            self.top_i = np.zeros((rows, candidates), np.int64)
+            self._binding.write("top_v", self.top_v.reshape(rows, 1, candidates))
+            self._binding.write("top_i", self.top_i.reshape(rows, 1, candidates))
+
+    def decode(self, ids: Sequence[int], cached: Sequence[int]) -> None:
+        """One token of each row, on top of the `cached` ones that its slot holds."""
+        self.ids[:, 0] = ids
+        if self._lengths is not None:
+            self._lengths[:] = cached
+        if self._positions is not None:
+            self._positions[:, 0] = cached
+        if self._mask is not None:
+            # As wide as the cache, so that one binding serves every length: a row's own is the sum of its ones.
+            np.less_equal(self._columns, np.array(cached)[:, None], out=self._mask, casting="unsafe")
+
+    def chunk(self, ids: Sequence[int], cached: int, wanted: bool = True) -> None:
+        """Some tokens of a single row, on top of `cached` ones; `wanted` says whether its candidates will be read."""
+        tokens = len(ids)
+        total = cached + tokens
+        self.ids[0, :tokens] = ids
+        self._wanted = wanted
+        if self._lengths is not None:
+            self._lengths[0] = total - 1
+        if self._wiring.total:
+            self._total[...] = total
+        if self._last is not None:
+            self._last[0, 0] = tokens - 1
+        if self._positions is not None:
+            self._positions[0, :tokens] = self._columns[cached:total]
+        if self._mask is not None:
+            self._mask[0, :total] = 1
+            self._binding.resize(self._wiring.mask, (1, total))
+        if tokens != self._tokens:
+            self._tokens = tokens
+            self._binding.resize("input_ids", (1, tokens))
+            if self._positions is not None:
+                self._binding.resize(self._wiring.positions, (1, tokens))
+            if self._logits is not None:
+                self._give_logits(1, tokens)
+        self._cache.grow(self._binding, self._first, cached, total)
+
+    def run(self) -> None:
+        """Run on what was written last."""
+        self._binding.run()
+        self._cache.keep(self._first)
+        if self._logits is not None and self._wanted:
+            best(self._logits[:, -1], self.top_v, self.top_i)
+
+    def _input(self, name: str, *shape: int) -> np.ndarray:
+        return self._binding.read(name, np.zeros(shape, self._cache.network.kinds[name]))
+
+    def _give_logits(self, rows: int, tokens: int) -> None:
+        shape = (rows, 1 if self._wiring.pruned else tokens, self._cache.network.logits_width)
+        self._logits = self._room[: math.prod(shape)].reshape(shape)
+        self._binding.write(self._wiring.logits, self._logits)
+
+
+def best(logits: np.ndarray, values: np.ndarray, ids: np.ndarray) -> None:
+    """Write the largest of `logits` [rows, vocabulary] and their ids, falling, equal ones by their ids.
+
+    The largest k lie in those k blocks whose own largest are, so that only these are looked through.
+    """
+    rows, width = logits.shape
+    count = values.shape[1]
+    numbers = logits.astype(np.float32, copy=False)
+    whole = width // _BLOCK * _BLOCK
+    if whole // _BLOCK > count:
+        peaks = numbers[:, :whole].reshape(rows, -1, _BLOCK).max(axis=2)
+        blocks = np.argpartition(peaks, -count, axis=1)[:, -count:]
+        inside = (blocks[:, :, None] * _BLOCK + np.arange(_BLOCK)).reshape(rows, -1)
+        tail = np.broadcast_to(np.arange(whole, width), (rows, width - whole))
+        places = np.concatenate([inside, tail], axis=1)
+        numbers = np.take_along_axis(numbers, places, axis=1)
+    else:
+        places = np.broadcast_to(np.arange(width), (rows, width))
+    near = np.argpartition(-numbers, count - 1, axis=1)[:, :count]
+    numbers, places = np.take_along_axis(numbers, near, axis=1), np.take_along_axis(places, near, axis=1)
+    order = np.lexsort((places, -numbers), axis=1)
+    values[:] = np.take_along_axis(numbers, order, axis=1)
+    ids[:] = np.take_along_axis(places, order, axis=1)

@@ -1,0 +1,187 @@
+"""How a graph of another exporter wants to be fed, found in its inputs, outputs and attention nodes.
+
+Two ways of keeping keys and values cover what exporters write. Where every layer attends in GroupQueryAttention, past
+and present are one memory with room for the whole context, and rows of any lengths run together. Elsewhere the present
+is the past with the new tokens appended: such a cache grows with every run, and each sequence runs by itself.
+"""
+
+import re
+from dataclasses import dataclass
+
+from desk.facts.tiers import Provider
+from desk.facts.trouble import Trouble
+from desk.models.foreign.anatomy import Anatomy, Node, Port
+from desk.models.manifest import Wiring
+
+ATTENTION = "GroupQueryAttention"
+
+_LENGTHS = ("seqlens_k",)
+_TOTAL = ("total_sequence_length", "total_seq_len", "total_len")
+_KEEP = ("num_logits_to_keep", "logits_to_keep")
+_CACHE_TYPES = ("float32", "float16")
+_INT8 = {
+    "DynamicQuantizeLinear",
+    "DynamicQuantizeMatMul",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "QAttention",
+    "QGemm",
+    "QLinearAdd",
+    "QLinearMatMul",
+    "QuantizeLinear",
+}
+_ELSE = "Export it with a KV cache for text generation, or choose another model."
+_UNFED = (
+    (re.compile("encoder_|decoder_input_ids"), "is an encoder-decoder", "Choose a model that only decodes."),
+    (
+        re.compile("inputs_embeds|pixel|image|audio|vision|speech|input_features|token_type_ids"),
+        "is one part of a multimodal model",
+        "Choose a model made for text alone.",
+    ),
+    (
+        re.compile("conv|ssm|recurrent|mamba|rwkv"),
+        "keeps a recurrent state beside its KV cache",
+        "Choose a model of which all layers attend.",
+    ),
+    (
+        re.compile("block_table|cumulative_|slot_mapping|attention_metadata"),
+        "wants a paged KV cache",
+        "Export it again without paged attention.",
+    ),
+    (
+        re.compile("use_cache_branch"),
+        "holds two graphs in one, as older exporters made it",
+        "Export it again with a newer exporter.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What the graph itself says about its cache; 0 where it leaves a size open."""
+
+    layers: int
+    kv_heads: int
+    head_size: int
+    kv_type: str
+    vocabulary: int
+    positions: int
+
+
+def wire(name: str, graph: Anatomy, exporter: str) -> tuple[Wiring, Sizes]:
+    """How to feed the graph of model `name`, and its sizes; raises `Trouble` for one that cannot be fed."""
+    pasts, presents = _cache(name, graph.inputs), _cache(name, graph.outputs, "present")
+    known = {"input_ids", "attention_mask", "position_ids", *_LENGTHS, *_TOTAL, *_KEEP}
+    for unfed in (one for one in graph.inputs if one not in known and one not in pasts.values()):
+        for pattern, cause, remedy in _UNFED:
+            if pattern.search(unfed):
+                raise Trouble(f"Model {name} {cause}: its graph asks for {unfed}.", remedy)
+        raise Trouble(f"The graph of model {name} asks for {unfed}, which nothing here can give.", _ELSE)
+    ids = graph.inputs.get("input_ids")
+    if ids is None or len(ids.shape) != 2:
+        raise Trouble(f"The graph of model {name} has no input_ids of rows and tokens.", _ELSE)
+    logits = graph.outputs.get("logits")
+    if logits is None or len(logits.shape) != 3:
+        raise Trouble(f"The graph of model {name} gives no logits.", _ELSE)
+    if not pasts:
+        raise Trouble(f"The graph of model {name} has no KV cache, so every token would cost the whole text.", _ELSE)
+    if pasts.keys() != presents.keys() or len(pasts) % 2 or max(pasts)[0] + 1 != len(pasts) // 2:
+        raise Trouble(f"The graph of model {name} does not give back the KV cache that it takes.", _ELSE)
+    nodes = graph.all_of(ATTENTION)
+    for node in nodes:
+        if "sliding_window_cache" in node.numbers:
+            raise Trouble(
+                f"Model {name} keeps a KV cache of the size of its window, which no released runtime here knows.",
+                "Export it again with the builder's option windowed_kv_cache=false.",
+            )
+    shared = _shares(graph, nodes, set(pasts.values()))
+    wiring = Wiring(
+        exporter=exporter,
+        lengths=_first(graph, _LENGTHS),
+        total=_first(graph, _TOTAL),
+        last="",
+        mask=_first(graph, ("attention_mask",)),
+        positions=_first(graph, ("position_ids",)),
+        keep=_first(graph, _KEEP),
+        logits="logits",
+        pruned=logits.shape[1] == 1 or bool(_first(graph, _KEEP)),
+        past=tuple(pasts[key] for key in sorted(pasts)),
+        present=tuple(presents[key] for key in sorted(pasts)),
+        growing=not shared,
+    )
+    return wiring, _sizes(name, graph, [graph.inputs[past] for past in pasts.values()], nodes)
+
+
+def refuse_provider(name: str, graph: Anatomy, provider: Provider) -> None:
+    """Raise `Trouble` where the provider is known to lack what the graph is made of."""
+    eight_bit = sorted({node.operator for node in graph.nodes} & _INT8)
+    if provider == "cuda" and eight_bit:
+        raise Trouble(
+            f"Model {name} computes in 8-bit integers ({eight_bit[0]}), which CUDA has no kernel for.",
+            "Choose the fp16 or q4f16 variant of the model, or the provider cpu.",
+        )
+
+
+def precision_of(graph: Anatomy, kv_type: str) -> str:
+    """A short word for how the weights are stored, as transformers.js names its variants."""
+    if {node.operator for node in graph.nodes} & _INT8:
+        return "int8"
+    bits = {node.numbers.get("bits", 4) for node in graph.all_of("MatMulNBits")}
+    half = kv_type == "float16"
+    if not bits:
+        return "fp16" if half else "fp32"
+    return f"q{min(bits)}{'f16' if half else ''}"
+
+
+def window_of(graph: Anatomy) -> int:
+    """How many tokens back the shortest-sighted layers look; 0 where all of them see everything."""
+    windows = (node.numbers.get("local_window_size", -1) for node in graph.all_of(ATTENTION))
+    return min((window for window in windows if window > 0), default=0)
+
+
+def _cache(name: str, ports: dict[str, Port], side: str = "past") -> dict[tuple[int, str], str]:
+    """The names of the cache's tensors by layer and part, whatever the exporter's taste."""
+    found: dict[tuple[int, str], str] = {}
+    for port in ports:
+        if match := re.fullmatch(rf"{side}(?:_key_values)?(?:\.(\d+)\.(key|value)|_(key|value)_(\d+))", port):
+            layer, part = sorted(filter(None, match.groups()))
+            if (int(layer), part) in found:
+                raise Trouble(f"The graph of model {name} has two caches for layer {layer}.", _ELSE)
+            found[int(layer), part] = port
+    return found
+
+
+def _shares(graph: Anatomy, nodes: list[Node], pasts: set[str]) -> bool:
+    """Whether past and present may be one memory with room to spare: only attention sees the past, and attention
+    learns the lengths and the positions of its rows from elsewhere than from the past's size."""
+    held = {name for node in nodes for name in node.inputs[3:5]}
+    elsewhere = {name for node in graph.nodes if node.operator != ATTENTION for name in node.inputs}
+    turned = "position_ids" in graph.inputs or all(node.numbers.get("do_rotary", 0) for node in nodes)
+    biased = any(name for node in nodes for name in node.inputs[10:11])
+    counted = "attention_mask" in graph.inputs or _first(graph, _LENGTHS)
+    return pasts <= held and not pasts & elsewhere and turned and not biased and bool(counted)
+
+
+def _sizes(name: str, graph: Anatomy, pasts: list[Port], nodes: list[Node]) -> Sizes:
+    kinds, shapes = {port.kind for port in pasts}, {(port.shape[1], port.shape[3]) for port in pasts}
+    if not kinds <= set(_CACHE_TYPES) or len(kinds) > 1:
+        kind = min(kinds - set(_CACHE_TYPES), default="mixed types")
+        raise Trouble(f"Model {name} keeps its KV cache in {kind}.", "Export it with a cache in 32 or 16-bit floats.")
+    if len(shapes) > 1:
+        raise Trouble(f"The layers of model {name} have KV caches of different sizes.", "Choose another model.")
+    heads, size = (size if isinstance(size, int) else 0 for size in min(shapes, key=str))
+    vocabulary = graph.outputs["logits"].shape[2]
+    tables = {name for node in nodes if node.numbers.get("do_rotary", 0) for name in node.inputs[7:8]}
+    rows = [graph.tensors[table].shape[0] for table in tables if table in graph.tensors]
+    return Sizes(
+        layers=len(pasts) // 2,
+        kv_heads=heads,
+        head_size=size,
+        kv_type=min(kinds),
+        vocabulary=vocabulary if isinstance(vocabulary, int) else 0,
+        positions=min(rows, default=0),
+    )
+
+
+def _first(graph: Anatomy, names: tuple[str, ...]) -> str:
+    return next((name for name in names if name in graph.inputs), "")
