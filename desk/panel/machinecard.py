@@ -67,6 +67,10 @@ class MachineCard(Card):
     def sizeHint(self) -> QSize:
         return QSize(496, 240)
 
+    def hasHeightForWidth(self) -> bool:
+        # The words wrap, but the card takes the height there is: asked by width, it would claim its most for good.
+        return False
+
     def show_machine(self, machine: Machine) -> None:
         if machine == self._machine:
             return
