@@ -42,6 +42,10 @@ def _dispatch() -> int:
             from desk.engine.probe import main as probe
 
             return probe(arguments)
+        case ["contestant", *arguments]:
+            from desk.engine.contestant import main as contestant
+
+            return contestant(arguments)
         case ["worker", *arguments]:
             from desk.models.worker import main as worker
 
