@@ -91,7 +91,7 @@ def wire(name: str, graph: Anatomy, exporter: str) -> tuple[Wiring, Sizes]:
     for node in nodes:
         if "sliding_window_cache" in node.numbers:
             raise Trouble(
-                f"Model {name} keeps a KV cache of the size of its window, which no released runtime here knows.",
+                f"Model {name} keeps a KV cache of the size of its window, which the runtime here does not know.",
                 "Export it again with the builder's option windowed_kv_cache=false.",
             )
     shared = _shares(graph, nodes, set(pasts.values()))
@@ -172,6 +172,7 @@ def _sizes(name: str, graph: Anatomy, pasts: list[Port], nodes: list[Node]) -> S
     heads, size = (size if isinstance(size, int) else 0 for size in min(shapes, key=str))
     vocabulary = graph.outputs["logits"].shape[2]
     tables = {name for node in nodes if node.numbers.get("do_rotary", 0) for name in node.inputs[7:8]}
+    tables |= {name for node in graph.all_of("RotaryEmbedding") for name in node.inputs[2:3]}
     rows = [graph.tensors[table].shape[0] for table in tables if table in graph.tensors]
     return Sizes(
         layers=len(pasts) // 2,

@@ -132,7 +132,7 @@ def genai(source: Path, folder: Path, precision: str, provider: str, *options: s
     run = "runpy.run_module('onnxruntime_genai.models.builder', run_name='__main__', alter_sys=True)"
     command = [os.environ["BUILDER"], "-c", f"import runpy, transformers; {prelude}{run}"]
     command += ["-i", source, "-o", folder, "-p", precision, "-e", provider, "-c", source / "cache"]
-    command += ["--extra_options", *options]
+    command += ["--extra_options", *options] if options else []
     subprocess.run([str(part) for part in command], check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
 
 
@@ -159,6 +159,7 @@ def transformers_js(source: Path, folder: Path) -> None:
 def expanded(model: torch.nn.Module, graph: Path) -> torch.nn.Module:
     """The model with those of its matrices that the graph holds in 4 bits as those 4 bits say."""
     found = onnx.load(graph)
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.data.clone())  # no longer tied to the embedding
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in found.graph.initializer}
     linears = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
     for node in found.graph.node:
@@ -182,23 +183,27 @@ def expanded(model: torch.nn.Module, graph: Path) -> torch.nn.Module:
 
 
 def put(linears: dict[str, torch.nn.Linear], matrix: torch.Tensor) -> None:
-    """Replace the matrix nearest to `matrix`, or the neighbouring ones (q, k, v or gate, up) that it joins."""
-    together = [[name] for name in linears]
-    for name in linears:
+    """Write `matrix` over the weights nearest to it: a whole matrix, several that it joins (q, k, v), or half of one
+    that it is a part of (gate and up)."""
+    places = []
+    for name, linear in linears.items():
+        weight = linear.weight.data
+        places += [[weight], list(weight.chunk(2)[:1]), list(weight.chunk(2)[1:])]
         if name.endswith("q_proj"):
-            together.append([name.replace("q_proj", part) for part in ("q_proj", "k_proj", "v_proj")])
-        if name.endswith("gate_proj"):
-            together.append([name, name.replace("gate_proj", "up_proj")])
-    distance, names = min(
-        (float((torch.cat([linears[n].weight.data for n in names]) - matrix).abs().mean()), names)
-        for names in together
-        if sum(linears[n].out_features for n in names) == len(matrix)
-        and linears[names[0]].in_features == matrix.shape[1]
+            places.append(
+                [linears[name.replace("q_proj", part)].weight.data for part in ("q_proj", "k_proj", "v_proj")]
+            )
+    distance, place = min(
+        ((float((torch.cat(place) - matrix).abs().mean()), place) for place in places if shape(place) == matrix.shape),
+        key=lambda found: found[0],
     )
-    assert distance < 0.1, (distance, names)
-    parts = matrix.split([linears[name].out_features for name in names])
-    for name, part in zip(names, parts, strict=True):
-        linears[name].weight = torch.nn.Parameter(part.clone())
+    assert distance < 0.1, distance
+    for part, values in zip(place, matrix.split([len(part) for part in place]), strict=True):
+        part.copy_(values)
+
+
+def shape(parts: list[torch.Tensor]) -> tuple[int, ...]:
+    return (sum(len(part) for part in parts), parts[0].shape[1])
 
 
 def main() -> None:
@@ -219,13 +224,18 @@ def main() -> None:
         ("qwen3", "fp32", "cpu"),
         ("qwen3", "int4", "cpu"),
         ("gemma3", "fp32", "cpu"),
-        ("phi3", "fp32", "cpu"),
+        ("phi3", "int4", "cpu"),
+        ("llama", "fp16", "dml"),  # asks for position_ids, since rotation is a node of its own there
     ):
-        if made := begin(f"genai-{family}-{precision}", family):
+        if made := begin(f"genai-{family}-{precision}{'-positions' if provider == 'dml' else ''}", family):
             model, source, folder = made
-            exact = ["accuracy_level=1"] if precision == "int4" and family == "llama" else []
+            exact = ["accuracy_level=1"] if precision == "int4" and family != "qwen3" else []
             genai(source, folder, precision, provider, "windowed_kv_cache=false", *exact)
             record(expanded(model, folder / "model.onnx"), folder)
+    if made := begin("genai-gemma3-windowed", "gemma3"):
+        model, source, folder = made
+        genai(source, folder, "fp32", "cpu")
+        (folder / "model.onnx.data").unlink()  # what is refused by its graph needs no weights
     for family in ("llama", "qwen3", "gemma3"):
         if made := begin(f"optimum-{family}", family):
             model, source, folder = made
