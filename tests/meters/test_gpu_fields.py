@@ -1,7 +1,7 @@
 """What a GPU cannot tell, will not tell, or tells wrongly, and what is shown instead. No fault may look like a 0."""
 
 import pytest
-from metering import Simulator
+from nvml_standin.metering import Simulator
 
 TWO = "gpu 0\ngpu 1\n"
 

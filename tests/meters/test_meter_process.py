@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-from metering import decode
+from nvml_standin.metering import decode
 
 from desk.facts.codec import decode_fact, encode
 from desk.facts.happened import MeterOpened, Read, now

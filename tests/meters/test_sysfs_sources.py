@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from metering import Facts
+from nvml_standin.metering import Facts
 
 from desk.meters import sysfs
 from desk.meters.chain import Chain

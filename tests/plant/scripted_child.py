@@ -93,7 +93,9 @@ class Engine:
         self.leaving = True
 
     def open(self, order):
-        say(EngineOpened(t=now(), runtime="scripted", provider="cpu", device="Scripted CPU", threads=1))
+        uuid = behaviour.removeprefix("on ") if behaviour.startswith("on ") else ""
+        where = {"provider": "cuda" if uuid else "cpu", "device": "Scripted device", "device_uuid": uuid}
+        say(EngineOpened(t=now(), runtime="scripted", threads=1, **where))
         for tier in order.tiers:
             say(LaneLoading(t=now(), tier=tier.name, model=tier.model))
             if behaviour == "no lane opens":
