@@ -98,6 +98,7 @@ class Ledger:
         self._cell = 0
         self._start = 0.0
         self._index = 0
+        self._lanes_were = (True, False)
         self._first_token: float | None = None
         self._stopped = False
         self._unmetered: dict[str, int] = {}
@@ -322,6 +323,9 @@ class Ledger:
         quiet = all(lane.state != "loading" for lane in standing.lanes.values()) and not any(
             standing.children[child].state == "started" for child in ("engine", "worker") if child in standing.children
         )
+        # What a period is told of the lanes came a moment after it: one right after a change teaches no floor.
+        before, self._lanes_were = self._lanes_were, (quiet, standing.loaded)
+        quiet = quiet and before == self._lanes_were
         flow = self._energy.measured(standing.counted, until, quiet, standing.loaded)
         declared = standing.declared
         if standing.source == "declared" and declared is not None:
