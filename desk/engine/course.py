@@ -11,16 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from desk.engine.batch import CHUNK, Batch
+from desk.engine.batch import CHUNK, Batch, Row
 from desk.engine.lane import Lane, Outfit, Request
 from desk.engine.prompts import Fitter
 from desk.engine.runtime import Network
+from desk.engine.sampling import Chooser
 from desk.engine.scheduler import Stride
 from desk.engine.watch import Watcher
 from desk.facts.codec import encode
 from desk.facts.happened import AnyFact, Worked, now
 from desk.facts.tiers import Sampling, Tier
-from desk.scenario import Ask, ClosedLoop, Prompt
+from desk.facts.trouble import Trouble
+from desk.scenario import Ask, Prompt, Users
 
 WARM_STEPS = 2
 BEAT_S = 0.1
@@ -89,10 +91,7 @@ class Course:
         give where lanes cost each other nothing; `share_error` is the largest difference between a lane's part of the
         step seconds and its share, as a part of its share.
         """
-        lanes = [self._lane(count, prompt + _LANE_ANSWER, name=f"Lane {index}") for index, count in enumerate(slots)]
-        for lane in lanes:
-            self._keep_full(lane, prompt, _LANE_ANSWER)
-            _Line([lane], self._tell).until_decoding()
+        lanes = [self._kept_full(count, 0, count, prompt, f"Lane {at}") for at, count in enumerate(slots)]
         alone = [_Stretch() for _ in lanes]
         together = _Stretch()
         for _ in range(max(1, round(seconds / (2 * _SLICE_S * len(lanes))))):
@@ -113,10 +112,11 @@ class Course:
         TTFT counts from admission: what a request waits for a slot is a matter of how many there are.
         """
         chance = random.Random(seed)
-        lane = self._lane(slots, MIXED_PROMPT[1] + MIXED_ANSWER[1] + 1)
+        context = min(MIXED_PROMPT[1] + MIXED_ANSWER[1] + 1, self._network.manifest.context)
+        lane = self._lane(slots, context)
         line = _Line([lane], self._tell)
         asked = [
-            self._ask(lane, number, chance.randint(*MIXED_PROMPT), chance.randint(*MIXED_ANSWER))
+            self._ask(lane, number, min(chance.randint(*MIXED_PROMPT), context // 2), chance.randint(*MIXED_ANSWER))
             for number in range(requests)
         ]
         start = now()
@@ -135,9 +135,7 @@ class Course:
         `ratio` is the 99th percentile of the rows' token gaps beside the prompts over their median gap without;
         `waiting` is how many long prompts were not through at the end.
         """
-        lane = self._lane(rows + 1, max(long_prompt, prompt + _LANE_ANSWER) + 2)
-        self._keep_full(lane, prompt, _LANE_ANSWER, rows)
-        _Line([lane], self._tell).until_decoding()
+        lane = self._kept_full(rows + 1, long_prompt + 2, rows, prompt)
         line = _Line([lane], self._tell)
         line.during(seconds)
         plain = [gap for values in line.gaps.values() for gap in values]
@@ -161,6 +159,12 @@ class Course:
     # ---- lanes and what they are asked
 
     def _lane(self, slots: int, context: int, sampling: Sampling | None = None, name: str = "Lane") -> Lane:
+        longest = self._network.manifest.context
+        if context > longest:
+            raise Trouble(
+                f"That takes a context of {context} tokens, and {self._network.manifest.title} was made for {longest}.",
+                "Measure shorter prompts or fewer steps.",
+            )
         tier = Tier(
             name=name,
             model=self._network.manifest.name,
@@ -170,22 +174,30 @@ class Course:
             sampling=sampling or Sampling(),
         )
         lane = Lane(tier, self._tell, Watcher(self._tell))
-        lane.equip(Outfit(tier, Batch(self._network, slots, context), _Random(self._network), 0.0))
+        lane.equip(Outfit(tier, Batch(self._network, slots, context), _Nothing(), 0.0))
         return lane
 
     def _ask(self, lane: Lane, number: int, prompt: int, answer: int) -> Request:
+        """A request of that many random tokens, the same ones for the same number."""
         t = now()
-        ask = Ask(when=t, user=number, prompt=Prompt(user=f"{number} {prompt}"), answer_tokens=answer, seed=number)
-        request = Request(number=number, ask=ask, submitted=t)
+        chance, end = random.Random(number), self._network.manifest.vocabulary
+        ids = [chance.randrange(min(_LOWEST_ID, end // 2), end) for _ in range(prompt)]
+        row = Row(ids, Chooser(lane.tier.sampling, number, ids))
+        ask = Ask(when=t, user=number, prompt=Prompt(user=""), answer_tokens=answer, seed=number)
+        request = Request(number=number, ask=ask, submitted=t, asked=prompt, start=prompt, row=row)
         lane.submit(request)
         return request
 
-    def _keep_full(self, lane: Lane, prompt: int, answer: int, rows: int = 0) -> None:
-        """Ask for as many rows as the lane has slots, or for `rows`, and again whenever one of them ends."""
+    def _kept_full(self, slots: int, context: int, rows: int, prompt: int, name: str = "Lane") -> Lane:
+        """A lane of at least that context, of which that many rows never end: where one has its answer, a fresh one is
+        asked for. They begin with answers of different lengths, so that they do not all end at once."""
+        answer = max(1, min(_LANE_ANSWER, self._network.manifest.context - prompt - 2))
+        lane = self._lane(slots, max(context, prompt + answer + 2), name=name)
         lane.users = _Endless(lambda number: self._ask(lane, number, prompt, answer) if number >= 0 else None)
-        for number in range(rows or lane.tier.slots):
-            # Of different lengths, so that they do not all end at once.
-            self._ask(lane, number, prompt, answer - number * answer // (4 * lane.tier.slots))
+        for number in range(rows):
+            self._ask(lane, number, prompt, max(1, answer - number * answer // (4 * rows)))
+        _Line([lane], self._tell).until_decoding()
+        return lane
 
     def _tell(self, fact: AnyFact) -> None:
         """What telling costs beside the pipe."""
@@ -282,7 +294,7 @@ class _Stretch:
         return self._tokens / self._seconds
 
 
-class _Endless(ClosedLoop):
+class _Endless(Users):
     """Users who ask again as soon as they are answered: `again` is told who it was."""
 
     def __init__(self, again: Callable[[int], object]) -> None:
@@ -292,17 +304,11 @@ class _Endless(ClosedLoop):
         self._again(user)
 
 
-class _Random(Fitter):
-    """Fits a prompt that names a user and a length by that many random tokens, the same for everybody."""
+class _Nothing(Fitter):
+    """There is nothing to fit: requests come as tokens."""
 
-    def __init__(self, network: Network) -> None:
-        self._end = network.manifest.vocabulary
+    def __init__(self) -> None:
         self.vocabulary = ""
-
-    def fit(self, prompt: Prompt, answer_tokens: int) -> list[int]:
-        number, length = prompt.user.split()
-        chance, end = random.Random(number), self._end
-        return [chance.randrange(min(_LOWEST_ID, end // 2), end) for _ in range(int(length))]
 
 
 class _Clocked:

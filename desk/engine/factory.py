@@ -32,7 +32,7 @@ from desk.facts.happened import (
 from desk.facts.orders import AnyOrder, Calibrate, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
-from desk.scenario import SCENARIOS, ClosedLoop
+from desk.scenario import STEADY, Users, scenario
 
 DRAIN_S = 5.0
 """How long a lane may take to finish its requests before new settings of its cache or model; the rest are requeued."""
@@ -61,6 +61,7 @@ class Factory:
         self._runtime: Runtime | None = None
         self._introduced = False
         self._opening: OpenFactory | None = None
+        self._scenario = STEADY
         self._requests = 0
         self._paused_since: float | None = None
         self._under_way: tuple[Lane, float] | None = None
@@ -158,7 +159,7 @@ class Factory:
         if due is not None and due <= t:
             for ask in lane.users.due(t):
                 self._requests += 1
-                lane.submit(Request(number=self._requests, ask=ask, submitted=ask.when))
+                lane.submit(Request(number=self._requests, ask=ask, submitted=ask.when), t - ask.when)
         lane.admit(t)
 
     def _step(self, lane: Lane) -> None:
@@ -234,9 +235,10 @@ class Factory:
         if self._opening is not None:
             self._trouble("The factory was asked to open twice.", "Stop it first.")
             return
-        if order.scenario not in SCENARIOS:
-            known = ", ".join(SCENARIOS)
-            self._trouble(f"There is no scenario {order.scenario}; its users stay steady.", f"Choose one of: {known}.")
+        try:
+            self._scenario = scenario(order.scenario)
+        except Trouble as trouble:
+            self._trouble(f"{trouble.cause} The load stays steady.", trouble.remedy)
         self._opening = order
         self._loader.open(order.provider)
 
@@ -289,7 +291,7 @@ class Factory:
         if lane.wanted is not None:
             self._tell(TierChanged(t=t, tier=lane.tier))
         if lane.users is None:
-            lane.users = ClosedLoop(lane.tier, self._opening.seed, t)
+            lane.users = Users(lane.tier, self._opening.seed, t, self._scenario)
         wanted, lane.wanted = lane.wanted, None
         if wanted is not None and with_structure(lane.tier, wanted) != lane.tier:
             self._drain(lane, wanted)  # settings changed again while these were loading
@@ -375,6 +377,8 @@ class Factory:
             t = now()
             for lane in self._lanes.values():
                 lane.skip(t - self._paused_since)
+                if lane.users is not None:
+                    lane.users.skip(t - self._paused_since)
             self._solo.skip(t - self._paused_since)
             self._paused_since = None
             self._tell(Resumed(t=t))

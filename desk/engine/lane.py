@@ -13,9 +13,12 @@ from desk.engine.watch import Watcher
 from desk.facts.happened import AnyFact, Finished, FinishReason, FirstToken, LaneWork, Slot
 from desk.facts.histogram import bucket_of
 from desk.facts.tiers import Tier
-from desk.scenario import Ask, ClosedLoop
+from desk.scenario import Ask, Users
 
 Tell = Callable[[AnyFact], None]
+
+QUEUE = 4096
+"""How many passers-by wait at most."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +55,7 @@ class Book:
     emitted: int = 0
     steps: int = 0
     gaps: dict[int, int] = field(default_factory=dict)
+    lag: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Lane:
         self.drained_by = 0.0
         self.passed = 0.0
         self.book = Book()
-        self.users: ClosedLoop | None = None
+        self.users: Users | None = None
         self.outfit: Outfit | None = None
         self.active: dict[Row, Request] = {}
         self.queue: deque[Request] = deque()
@@ -92,9 +96,17 @@ class Lane:
 
     # ---- requests come
 
-    def submit(self, request: Request) -> None:
-        """Put a request at the end of the queue."""
-        self.queue.append(request)
+    def submit(self, request: Request, lag: float = 0.0) -> None:
+        """Put a request at the end of the queue, `lag` seconds after it was due.
+
+        A passer-by who finds `QUEUE` others waiting is turned away, which counts as cancelled: an open loop that asks
+        for more than there is must not fill the memory.
+        """
+        self.book.lag = max(self.book.lag, lag)
+        if request.ask.user < 0 and len(self.queue) >= QUEUE:
+            self._finish(request, "cancelled", request.submitted + lag)
+        else:
+            self.queue.append(request)
 
     def admit(self, now: float) -> None:
         """Give waiting requests the free slots, in their order."""
@@ -105,7 +117,7 @@ class Lane:
             request = self.queue.popleft()
             row = request.row
             if row is None:
-                known = list(self.outfit.fitter.fit(request.ask.prompt, self.tier.answer_tokens))
+                known = self._fitted(request, self.outfit.fitter)
                 request.asked = request.start = len(known)
                 row = request.row = self._row(request, known)
             elif len(row.known) >= self.outfit.batch.context:
@@ -115,6 +127,12 @@ class Lane:
             if request.admitted is None:
                 request.admitted = now
             self.active[row] = request
+
+    def _fitted(self, request: Request, fitter: Fitter) -> list[int]:
+        ask = request.ask
+        if ask.prompt_tokens:
+            return fitter.cut(ask.prompt, ask.prompt_tokens, ask.answer_tokens)
+        return list(fitter.fit(ask.prompt, self.tier.answer_tokens))
 
     def _row(self, request: Request, known: list[int]) -> Row:
         return Row(known, Chooser(self.tier.sampling, request.ask.seed, known))
@@ -239,7 +257,7 @@ class Lane:
     def _translate(self, request: Request, fitter: Fitter) -> None:
         assert self._before is not None
         said = self._before[0].text.decode(request.answer)
-        prompt = fitter.fit(request.ask.prompt, self.tier.answer_tokens)
+        prompt = self._fitted(request, fitter)
         request.start = len(prompt)
         request.row = self._row(request, [*prompt, *fitter.continuation(said)])
         self._watcher.switch(request.number, fitter.text.stream())
@@ -273,4 +291,5 @@ class Lane:
             queue=len(self.queue),
             slots=slots,
             gaps=book.gaps,
+            lag=book.lag,
         )

@@ -17,7 +17,7 @@ from desk.facts.tiers import Provider, Tier
 from desk.facts.trouble import Trouble
 from desk.models.store import open_model
 from desk.models.text import Text
-from desk.scenario import prompts
+from desk.scenario import mix, prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,8 @@ class Loader:
                     f"Choose a context of at most {manifest.context} tokens.",
                 )
             prompts(tier.mix)
+            if tier.lengths:
+                mix(tier.lengths)
             key = (folder, manifest.revision)
             text = self._texts.get(key) or self._texts.setdefault(key, Text(folder, manifest))
             fitter = Fitter(text, manifest, tier.context)

@@ -25,7 +25,8 @@ class Fitter:
         self._context = context
         self._start = manifest.bos
         self._fitted: dict[tuple[Prompt, int], list[int]] = {}
-        shortest = len(text.chat(Prompt(user="?").messages()))
+        self._shortest = text.chat(Prompt(user="?").messages())
+        shortest = len(self._shortest)
         if 2 * shortest > context:
             raise Trouble(
                 f"A context of {context} tokens has no room for a conversation with {manifest.title}, "
@@ -46,6 +47,21 @@ class Fitter:
                 self._fitted.clear()
             ids = self._fitted[key] = self._cut(prompt, room)
         return ids
+
+    def cut(self, prompt: Prompt, tokens: int, answer_tokens: int) -> list[int]:
+        """So many tokens of a prompt, its template included; fewer where the context has no room for them.
+
+        What is cut away is the end of what the user says, at the tokens: whoever asks for a length wants that length.
+        """
+        tokens = min(tokens, self._context - min(answer_tokens, self._context // 2))
+        ids = self.text.chat(prompt.messages())
+        excess = len(ids) - max(tokens, len(self._shortest))
+        if excess <= 0:
+            return ids
+        tail = 0  # the template's own end, behind what the user says
+        while tail < len(self._shortest) and ids[-1 - tail] == self._shortest[-1 - tail]:
+            tail += 1
+        return [*ids[: len(ids) - tail - excess], *ids[len(ids) - tail :]]
 
     def continuation(self, answer: str) -> list[int]:
         """The tokens of an answer that has begun, to go behind those of its prompt."""

@@ -89,7 +89,7 @@ class Sampler:
         widths = [min(s.top_k or candidates, candidates) if s.temperature else 1 for s in settings]
         self._width = max(widths, default=1)
         self._weights = np.empty((len(settings), self._width), np.float32)
-        self._sums = memoryview(self._weights.reshape(-1))
+        self._sums = self._weights.reshape(-1).data
         starts = range(0, self._weights.size, self._width)
         self._limits = [
             (index, start, start + width - 1, s.top_p)

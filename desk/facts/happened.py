@@ -224,7 +224,8 @@ class LaneWork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `busy` seconds inside runs of the model, `prefill` prompt tokens processed (work, recomputation included),
     `emitted` tokens handed to users (each request's first token included), `steps` runs, `queue` requests waiting,
     `slots` the sequences held at the end of the span, `gaps` the seconds between successive tokens of a request as a
-    histogram (`desk.facts.histogram`), the first token of a request excluded.
+    histogram (`desk.facts.histogram`), the first token of a request excluded. `lag` is by how many seconds the span's
+    most belated request came after it was due: the generator's own delay, which its TTFT includes.
     """
 
     tier: str
@@ -235,6 +236,7 @@ class LaneWork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue: int = 0
     slots: tuple[Slot, ...] = ()
     gaps: dict[int, int] = {}
+    lag: float = 0.0
 
 
 class Worked(Fact):

@@ -41,6 +41,10 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
     part of the device's step seconds relative to the other tiers, `users` the virtual clients that keep asking,
     `think_s` the seconds each of them pauses between an answer and the next request, `mix` the kind of prompts they
     send (a name under `assets/prompts`), `answer_tokens` the longest answer they ask for.
+
+    With `arrivals_per_second` passers-by ask instead of users (an open loop); the gaps between them are gamma
+    distributed with the shape `burstiness` (1: Poisson, less: bursts, more: evenly). `lengths` names the mix that the
+    lengths of prompts and answers are drawn from (`desk.scenario.lengths`); empty, they are those of the texts.
     """
 
     name: str
@@ -57,6 +61,9 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
     sampling: Sampling = Sampling()
     price: Price = Price()
     promise: Promise = Promise()
+    arrivals_per_second: float | None = None
+    burstiness: float = 1.0
+    lengths: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a setting that no lane can run, in words that name the field (msgspec reports them as its own)."""
@@ -66,6 +73,8 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
             "share": (self.share, 0.01, 100.0),
             "users": (self.users, 0, 10_000),
             "think_s": (self.think_s, 0.0, 3600.0),
+            "arrivals_per_second": (1.0 if self.arrivals_per_second is None else self.arrivals_per_second, 1e-3, 1e4),
+            "burstiness": (self.burstiness, 0.01, 1e3),
             "answer_tokens": (self.answer_tokens, 1, 1_048_576),
             "price.input": (self.price.input, 0.0, 1e6),
             "price.cached": (self.price.cached, 0.0, 1e6),

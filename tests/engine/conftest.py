@@ -7,12 +7,12 @@ import time
 import pytest
 import tiny_decoder
 
-from desk import scenario
 from desk.engine.factory import Factory
 from desk.engine.runtime import Runtime
 from desk.facts.orders import Halt, OpenFactory
 from desk.facts.tiers import Tier
 from desk.models.manifest import read_manifest
+from desk.scenario import texts
 
 PATIENCE_S = 20.0
 
@@ -49,10 +49,10 @@ def prompt_folder(tmp_path_factory):
 
 @pytest.fixture
 def shipped_prompts(prompt_folder, monkeypatch):
-    monkeypatch.setattr(scenario, "shipped", lambda *parts: prompt_folder.joinpath(*parts))
-    scenario.prompts.cache_clear()
+    monkeypatch.setattr(texts, "shipped", lambda *parts: prompt_folder.joinpath(*parts))
+    texts.prompts.cache_clear()
     yield
-    scenario.prompts.cache_clear()
+    texts.prompts.cache_clear()
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ PATIENCE_S = 30.0
 CHILD = """
 import sys
 from pathlib import Path
-from desk import scenario
-scenario.shipped = lambda *parts: Path({folder!r}).joinpath(*parts)
+from desk.scenario import texts
+texts.shipped = lambda *parts: Path({folder!r}).joinpath(*parts)
 from desk.engine import process
 {prank}
 sys.exit(process.main())

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from desk import scenario
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
-from desk.scenario import ClosedLoop, Prompt, prompts
+from desk.scenario import Prompt, Users, prompts, texts
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +19,7 @@ def shipped(tmp_path, monkeypatch):
     (folder / "chat.jsonl").write_text("\n".join(json.dumps(line) for line in lines) + "\n")
     (folder / "torn.jsonl").write_text('{"user": "a"}\n{"user": ')
     (folder / "empty.jsonl").write_text("\n")
-    monkeypatch.setattr(scenario, "shipped", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(texts, "shipped", lambda *parts: tmp_path.joinpath(*parts))
     prompts.cache_clear()
     yield
     prompts.cache_clear()
@@ -39,14 +38,14 @@ def test_a_prompt_is_a_conversation():
 @pytest.mark.parametrize("kind", ["none", "torn", "empty"])
 def test_prompts_that_cannot_be_had_are_a_trouble(kind):
     with pytest.raises(Trouble) as refused:
-        ClosedLoop(tier(mix=kind), seed=0, now=0.0)
+        Users(tier(mix=kind), seed=0, now=0.0)
     assert kind in refused.value.cause
     assert refused.value.remedy
 
 
 def requests(seed, answer_s, name="Free", count=40, **settings):
     """The first requests by user, when the n-th answer takes `answer_s(n)` seconds."""
-    loop, clock, asked, busy = ClosedLoop(tier(name=name, **settings), seed, 0.0), 0.0, {}, []
+    loop, clock, asked, busy = Users(tier(name=name, **settings), seed, 0.0), 0.0, {}, []
     for number in range(count):
         while not busy:
             due = loop.next_due()
@@ -78,15 +77,15 @@ def test_answers_are_wanted_evenly_between_half_and_the_whole_limit():
 
 
 def test_users_start_spread_over_one_pause_and_at_once_without():
-    assert len(ClosedLoop(tier(), 0, 5.0).due(5.0)) == 4
-    loop = ClosedLoop(tier(users=100, think_s=10.0), 0, 5.0)
+    assert len(Users(tier(), 0, 5.0).due(5.0)) == 4
+    loop = Users(tier(users=100, think_s=10.0), 0, 5.0)
     assert 20 < len(loop.due(10.0)) < 80
     loop.due(15.0)
     assert loop.next_due() is None
 
 
 def test_a_user_pauses_between_its_requests():
-    loop = ClosedLoop(tier(users=1, think_s=2.0), 0, 0.0)
+    loop = Users(tier(users=1, think_s=2.0), 0, 0.0)
     (ask,) = loop.due(2.0)
     assert ask.when <= 2.0
     loop.answered(0, 7.0)
@@ -99,7 +98,7 @@ def test_a_user_pauses_between_its_requests():
 @given(st.lists(st.one_of(st.integers(0, 6), st.sampled_from(["ask", "answer", "late answer"])), max_size=60))
 def test_there_are_never_more_or_fewer_users_than_set(happenings):
     """Numbers set the users; in between they ask and are answered."""
-    loop, clock, busy, users = ClosedLoop(tier(users=3), 0, 0.0), 0.0, [], 3
+    loop, clock, busy, users = Users(tier(users=3), 0, 0.0), 0.0, [], 3
     for happening in happenings:
         clock += 1.0
         if happening == "ask":
