@@ -69,7 +69,7 @@ def read(path: Path) -> Anatomy:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
                 graph = next(span for number, span in _messages(buffer, (0, len(buffer))) if number == _GRAPH)
                 _read_graph(buffer, graph, anatomy, outermost=True)
-        except (ValueError, IndexError, StopIteration) as error:
+        except (ValueError, IndexError, StopIteration, RecursionError) as error:
             cause = f"The file {path.name} is not a whole ONNX graph."
             raise Trouble(cause, "Fetch or export the model again.") from error
     return anatomy
