@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from desk.engine.runtime import Binding, Network
 
-_BLOCK = 64
+_DEPTH = 16
 
 
 class SharedCache:
@@ -204,22 +204,22 @@ class Feed:
 def best(logits: np.ndarray, values: np.ndarray, ids: np.ndarray) -> None:
     """Write the largest of `logits` [rows, vocabulary] and their ids, falling, equal ones by their ids.
 
-    The largest k lie in those k blocks whose own largest are, so that only these are looked through.
+    The vocabulary is seen as `_DEPTH` lines one below the other: the largest k lie in those k columns of which the own
+    largest are, so that only these are looked through. (Columns, since maxima of whole lines are what numpy does fast.)
     """
     rows, width = logits.shape
     count = values.shape[1]
     numbers = logits.astype(np.float32, copy=False)
-    whole = width // _BLOCK * _BLOCK
-    if whole // _BLOCK > count:
-        peaks = numbers[:, :whole].reshape(rows, -1, _BLOCK).max(axis=2)
-        blocks = np.argpartition(peaks, -count, axis=1)[:, -count:]
-        inside = (blocks[:, :, None] * _BLOCK + np.arange(_BLOCK)).reshape(rows, -1)
-        tail = np.broadcast_to(np.arange(whole, width), (rows, width - whole))
-        places = np.concatenate([inside, tail], axis=1)
+    columns = width // _DEPTH
+    places = np.broadcast_to(np.arange(width), (rows, width))
+    if columns > count:
+        whole = columns * _DEPTH
+        peaks = numbers[:, :whole].reshape(rows, _DEPTH, columns).max(axis=1)
+        chosen = np.argpartition(peaks, -count, axis=1)[:, -count:]
+        inside = (chosen[:, :, None] + np.arange(0, whole, columns)).reshape(rows, -1)
+        places = np.concatenate([inside, places[:, whole:]], axis=1)
         numbers = np.take_along_axis(numbers, places, axis=1)
-    else:
-        places = np.broadcast_to(np.arange(width), (rows, width))
-    near = np.argpartition(-numbers, count - 1, axis=1)[:, :count]
+    near = np.argpartition(numbers, -count, axis=1)[:, -count:]
     numbers, places = np.take_along_axis(numbers, near, axis=1), np.take_along_axis(places, near, axis=1)
     order = np.lexsort((places, -numbers), axis=1)
     values[:] = np.take_along_axis(numbers, order, axis=1)
