@@ -42,10 +42,18 @@ def _dispatch() -> int:
             from desk.engine.probe import main as probe
 
             return probe(arguments)
+        case ["answer"]:
+            from desk.engine.answer import main as answer
+
+            return answer()
         case ["contestant", *arguments]:
             from desk.engine.contestant import main as contestant
 
             return contestant(arguments)
+        case ["roofline", *arguments]:
+            from desk.engine.roofline import main as roofline
+
+            return roofline(arguments)
         case ["worker", *arguments]:
             from desk.models.worker import main as worker
 

@@ -11,13 +11,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from desk.engine import floor
 from desk.engine.course import Course
 from desk.engine.runtime import VERSION, Network, Runtime
 from desk.facts.trouble import Trouble
@@ -44,13 +41,11 @@ def main(arguments: Sequence[str]) -> int:
         # An end mark would let rows leave a batch that is measured full.
         endless = msgspec.structs.replace(manifest, eos=())
         network = runtime.load(folder, endless, "cpu")
-        tell(_about(folder, manifest, network, runtime.threads))
+        tell(_about(manifest, network, runtime.threads))
         course = Course(network)
         for line in sys.stdin:
             order = json.loads(line)
             match order.pop("do"):
-                case "machine":
-                    tell(asdict(floor.measure(runtime.threads)))
                 case "prefill" | "decode" | "lanes" | "mixed" | "interference" as name:
                     tell(getattr(course, name)(**order))
                 case other:
@@ -61,8 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _about(folder: Path, manifest: Manifest, network: Network, threads: int) -> dict[str, Any]:
-    work = floor.work(folder / manifest.graph, manifest.head_size)
+def _about(manifest: Manifest, network: Network, threads: int) -> dict[str, Any]:
     return {
         "engine": "token-desk",
         "version": f"onnxruntime {VERSION}",
@@ -70,9 +64,5 @@ def _about(folder: Path, manifest: Manifest, network: Network, threads: int) -> 
         "precision": manifest.precision,
         "threads": threads,
         "context": manifest.context,
-        "weight_bytes": work.weight_bytes,
-        "madds": work.madds,
-        "attention_madds": work.attention_madds,
-        "quantised": work.quantised,
         "kv_bytes": network.kv_bytes(1, 1),
     }

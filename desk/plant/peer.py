@@ -44,7 +44,7 @@ class Genai:
         self._model = og.Model(config)
         told = json.loads((Path(folder) / "genai_config.json").read_text(encoding="utf-8"))["model"]
         self._vocabulary = told["vocab_size"]
-        self.about = {"engine": "onnxruntime-genai", "version": og.__version__, "precision": "as in the folder"}
+        self.about = {"engine": "onnxruntime-genai", "version": og.__version__}
 
     def prefill(self, tokens: int, times: int) -> float:
         """Seconds for that many prompts one after the other."""

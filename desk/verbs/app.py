@@ -80,6 +80,9 @@ def run(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="First let each tier work alone for 3 s, to learn its watts.")
     ] = False,
+    scenario: Annotated[
+        str, typer.Option(help="How the load goes: steady, ramp, rush-hour, spike, or a TOML file.")
+    ] = "steady",
     seed: Annotated[int, typer.Option(help="Repeat the same requests with the same seed.")] = 0,
 ) -> None:
     """Run the factory without a window: a line a second on stderr, a table per tier at the end.
@@ -91,6 +94,7 @@ def run(
     from desk import headless
     from desk.plant import settings
     from desk.plant.plant import Plant
+    from desk.scenario import scenario as timed
 
     chosen, trouble = settings.load()
     if trouble is not None:
@@ -102,7 +106,8 @@ def run(
             "watts": settings.declared(watts) if watts is not None else None,
         }
         given = {name: value for name, value in given.items() if value is not None}
-        plant = Plant.of(msgspec.structs.replace(chosen, **given), seed=seed)
+        timed(scenario)
+        plant = Plant.of(msgspec.structs.replace(chosen, **given), seed=seed, scenario=scenario)
     except Trouble as wrong:
         raise typer.BadParameter(str(wrong)) from wrong
     signal.signal(signal.SIGTERM, _interrupt)
@@ -167,6 +172,109 @@ def doctor(
     from desk.verbs.doctor import main as examine
 
     raise typer.Exit(examine(gpu=gpu, json_out=json))
+
+
+@app.command()
+def bench(
+    model: Annotated[
+        list[str] | None, typer.Option(help="A name of the catalogue or a model folder; may be repeated.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="Such as q8; the CPU's best if left out.")] = "",
+    batches: Annotated[str, typer.Option(metavar="N,N,...", help="Rows at once.")] = "1,4,8,16,32",
+    threads: Annotated[int | None, typer.Option(min=1, help="Of every engine; a core each if left out.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved; two or more give intervals.")] = 5,
+    prompt: Annotated[int, typer.Option(min=1, help="Tokens of each prompt.")] = 128,
+    steps: Annotated[int, typer.Option(min=1, help="Decode steps of each measurement.")] = 64,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Length of the loads (several lanes, long prompts); 0 leaves them out.")
+    ] = 10.0,
+    peers: Annotated[
+        str, typer.Option(metavar="PYTHON", help="The interpreter of an environment that has the other engines.")
+    ] = "",
+    gguf: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="What llama.cpp runs there; may be repeated.")
+    ] = None,
+    rival: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COMMAND", help="Any program that answers as desk/plant/peer.py does; may be repeated."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")] = False,
+) -> None:
+    """Measure the engine on the CPU, beside other engines where there are some, in interleaved rounds.
+
+    The peers' environment: python -m venv P && P/bin/pip install onnxruntime-genai llama-cpp-python. With it, a model
+    folder made by onnxruntime-genai's builder is run by both engines, and each GGUF file by llama.cpp.
+
+    Exit code 5: an engine that was asked for dropped out; the rest is shown.
+
+    Example: desk bench --model smollm2-135m --peers P/bin/python --gguf SmolLM2-135M-Instruct.Q8_0.gguf
+    """
+    import shlex
+
+    from desk.plant.bench import Plan
+    from desk.plant.machine import this_machine
+    from desk.verbs.bench import main as measure
+
+    try:
+        rows = tuple(int(rows) for rows in batches.split(","))
+    except ValueError:
+        rows = ()
+    if not rows or min(rows) < 1:
+        raise typer.BadParameter("Give numbers of rows, such as 1,8,16.", param_hint="--batches")
+    if gguf and not peers:
+        raise typer.BadParameter("llama.cpp runs in the environment of --peers.", param_hint="--gguf")
+    plan = Plan(
+        models=model or ["smollm2-135m"],
+        precision=precision,
+        batches=rows,
+        threads=threads or this_machine().cores,
+        rounds=rounds,
+        prompt=prompt,
+        steps=steps,
+        seconds=seconds,
+        peers=peers,
+        ggufs=gguf or (),
+        rivals=[shlex.split(command) for command in rival or ()],
+    )
+    with _quietly():
+        raise typer.Exit(measure(plan, json_out=json))
+
+
+@app.command()
+def generate(
+    model: Annotated[str, typer.Argument(help="A name of the catalogue, or a model folder.")],
+    prompt: Annotated[str, typer.Option(help="What to answer.")],
+    max_tokens: Annotated[int, typer.Option(min=1, max=1_048_576, help="The longest answer.")] = 256,
+    temperature: Annotated[float, typer.Option(min=0.0, max=10.0, help="0 takes the likeliest token.")] = 0.0,
+    top_k: Annotated[int, typer.Option(min=0, max=64, help="Draw from the likeliest so many; 0: all candidates.")] = 40,
+    top_p: Annotated[float, typer.Option(min=1e-6, max=1.0, help="Draw from what makes up this probability.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same answer.")] = 0,
+    stop: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Ends the answer; may be repeated.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The prompt as it is: no chat template, no added tokens.")] = False,
+    provider: Annotated[Provider, typer.Option(help="Where to run: cuda and cpu are strict.")] = Provider.auto,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")] = False,
+) -> None:
+    """Answer one prompt with the engine that serves the tiers; the text comes as it is made.
+
+    Example: desk generate smollm2-135m --prompt "Why is the sky blue?" --max-tokens 64
+    """
+    from desk.facts.orders import Generate
+    from desk.facts.tiers import Sampling
+    from desk.verbs.generate import main as answer
+
+    if "" in (stop or ()):
+        raise typer.BadParameter("An empty text would end every answer.", param_hint="--stop")
+    order = Generate(
+        model=model,
+        prompt=prompt,
+        raw=raw,
+        provider=provider.value,
+        max_tokens=max_tokens,
+        sampling=Sampling(temperature=temperature, top_k=top_k, top_p=top_p, stop=tuple(stop or ())),
+        seed=seed,
+    )
+    with _quietly():
+        raise typer.Exit(answer(order, json_out=json))
 
 
 @models.command("build")

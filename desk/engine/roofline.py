@@ -1,13 +1,20 @@
-"""The physical floor of a step: what the machine must read and multiply, over how fast it was measured to do so.
+"""The physical floor of a step: what the machine must read and multiply, and how fast it was measured to do so.
+
+    desk roofline THREADS PRECISION MODEL ...     measure, then look at models; PRECISION is empty for the best one
 
 No step can be quicker than the longer of two times: reading every weight (and the keys and values of every row) once
 at the machine's read bandwidth, and making every multiply-add at the peak of its units (the roofline of Williams,
-Waterman and Patterson, CACM 52(4), 2009). Weights count as they lie in the file.
+Waterman and Patterson, CACM 52(4), 2009). Weights count as they lie in the file. A child of its own does this, because
+what it reads would count as the memory of an engine. Each line on stdout is a JSON object: the machine's, then one a
+model, or a `cause` and its `remedy` in its place.
 """
 
+import json
+import os
+import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +22,10 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from desk.engine.runtime import open_session
+from desk.engine.runtime import open_session, size_pool
 from desk.facts.happened import now
+from desk.facts.trouble import Trouble
+from desk.models.store import open_model
 
 _READ_BYTES = 256 << 20
 """What each thread reads at a time: beyond the caches of any processor this runs on."""
@@ -49,6 +58,25 @@ class Work:
     madds: int
     attention_madds: int
     quantised: bool
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The child; gives the exit code."""
+    if len(arguments) < 2 or not arguments[0].isdecimal():
+        sys.stderr.write("usage: desk roofline THREADS PRECISION MODEL ...\n")
+        return 2
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a native library prints must not spoil a line
+    threads, precision, *models = arguments
+    print(json.dumps(asdict(measure(size_pool(int(threads))))), file=out, flush=True)
+    for model in models:
+        try:
+            folder, manifest = open_model(model, precision, "cpu")
+            told = asdict(work(folder / manifest.graph, manifest.head_size))
+        except Trouble as trouble:
+            told = {"cause": trouble.cause, "remedy": trouble.remedy}
+        print(json.dumps(told), file=out, flush=True)
+    return 0
 
 
 def measure(threads: int) -> Machine:
@@ -127,7 +155,7 @@ def _peak(left: Any, right: Any, operator: str) -> float:
     return _SIDE**3 / _quickest(lambda: session.run(None, {"x": x}))
 
 
-def _quickest(action: Any) -> float:
+def _quickest(action: Callable[[], object]) -> float:
     action()
     seconds = []
     for _ in range(_BEST_OF):
