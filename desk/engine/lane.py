@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from desk.engine.batch import Batch, Row, Run
+from desk.engine.ending import Ending
 from desk.engine.prompts import Fitter
 from desk.engine.runtime import Network
 from desk.engine.sampling import Chooser
@@ -39,6 +40,7 @@ class Request:
     start: int = 0
     emitted: int = 0
     row: Row | None = None
+    ending: Ending | None = None
 
     @property
     def answer(self) -> list[int]:
@@ -120,6 +122,8 @@ class Lane:
                 known = self._fitted(request, self.outfit.fitter)
                 request.asked = request.start = len(known)
                 row = request.row = self._row(request, known)
+                if self.tier.sampling.stop:
+                    request.ending = Ending(self.outfit.fitter.text.stream(), self.tier.sampling.stop)
             elif len(row.known) >= self.outfit.batch.context:
                 self._finish(request, "length", now)
                 continue
@@ -167,7 +171,9 @@ class Lane:
             request.latest = now
             if request.number == self._watcher.request:
                 self._watcher.said(token)
-            if request.emitted >= request.ask.answer_tokens or len(row.known) >= context:
+            if request.ending is not None and request.ending.push(token):
+                self._finish(request, "stop", now)
+            elif request.emitted >= request.ask.answer_tokens or len(row.known) >= context:
                 self._finish(request, "length", now)
         for latest, count in waits.items():
             bucket = bucket_of(now - latest)
@@ -261,6 +267,8 @@ class Lane:
         request.start = len(prompt)
         request.row = self._row(request, [*prompt, *fitter.continuation(said)])
         self._watcher.switch(request.number, fitter.text.stream())
+        if request.ending is not None:
+            request.ending.switch(fitter.text.stream())
 
     def skip(self, seconds: float) -> None:
         """Leave a pause out of the gaps between tokens: the lane was told to stand still, it was not slow."""

@@ -3,7 +3,7 @@
 import msgspec
 
 from desk.facts.happened import tag
-from desk.facts.tiers import Provider, Tier
+from desk.facts.tiers import Provider, Sampling, Tier
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="order", tag=tag):
@@ -50,4 +50,16 @@ class Watch(Order):
     request: int | None = None
 
 
-AnyOrder = OpenFactory | ChangeTier | Pause | Resume | Halt | Calibrate | Watch
+class Generate(Order):
+    """One answer to one prompt, asked of a child that does nothing else; `raw` adds no chat template and no tokens."""
+
+    model: str
+    prompt: str
+    raw: bool = False
+    provider: Provider = "auto"
+    max_tokens: int = 256
+    sampling: Sampling = Sampling()
+    seed: int = 0
+
+
+AnyOrder = OpenFactory | ChangeTier | Pause | Resume | Halt | Calibrate | Watch | Generate

@@ -26,12 +26,13 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
-    """How the next token is drawn. A temperature of 0 is greedy."""
+    """How the next token is drawn, and the texts that end an answer (`stop`). A temperature of 0 is greedy."""
 
     temperature: float = 0.0
     top_k: int = 40
     top_p: float = 1.0
     repetition_penalty: float = 1.0
+    stop: tuple[str, ...] = ()
 
 
 class Tier(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +88,8 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
         for field, (value, low, high) in limits.items():
             if not low <= value <= high:
                 raise ValueError(f"{field} of tier {self.name} is {value:g}, but must lie between {low:g} and {high:g}")
+        if "" in self.sampling.stop:
+            raise ValueError(f"sampling.stop of tier {self.name} has an empty text, which would end every answer")
         for field, value in (
             ("promise.ttft_s", self.promise.ttft_s),
             ("promise.tokens_per_second_per_user", self.promise.tokens_per_second_per_user),
