@@ -160,6 +160,7 @@ class Floor(QWidget):
         self.editor.edit(line.tier, line.state)
         self.machine.hide()
         self.editor.show()
+        self.editor.begin()
         self.table.mark_edited(name)
 
     def close_tier(self) -> None:

@@ -10,7 +10,16 @@ from time import perf_counter
 import msgspec
 from PySide6.QtCore import QObject, QTimer
 
-from desk.facts.happened import AnyFact, RunStarted, now
+from desk.facts.happened import (
+    AnyFact,
+    Paused,
+    Resumed,
+    RunStarted,
+    RunStopped,
+    TierChanged,
+    WattsDeclared,
+    now,
+)
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue
@@ -29,6 +38,8 @@ RESTING_MS = 100
 """A factory that stands still needs no more than this."""
 HIDDEN_MS = 500
 """A window that nobody sees takes facts in, and does no more, at this interval."""
+TURNS = (RunStarted, RunStopped, Paused, Resumed, TierChanged, WattsDeclared)
+"""What an order comes back as is shown at the next tick: a button that lags behind would be pressed twice."""
 FOLD_S = 0.012
 """A tick folds facts for at most so long, so that a jump in a recording never holds up the window."""
 
@@ -113,6 +124,8 @@ class Heartbeat(QObject):
         if isinstance(self.source, Replay) and any(isinstance(fact, RunStarted) for fact in fresh):
             # A jump back begins the recording again: what was still to be folded is part of what is told again.
             self._pending.clear()
+        if any(isinstance(fact, TURNS) for fact in fresh):
+            self._since_numbers = NUMBERS_MS
         self._pending.extend(fresh)
         until = perf_counter() + FOLD_S
         while self._pending and perf_counter() < until:

@@ -32,6 +32,7 @@ from desk.panel.numbers import Numbers
 from desk.panel.shown import Cell, Job, Mode, Notice, Shown, State, TierLine, Totals
 from desk.panel.statusline import badge_words
 from desk.panel.strips import Event, Reference, Setting
+from desk.panel.tieredit import FIELDS
 from desk.plant import presets
 
 JUDGED_EACH = 4
@@ -191,11 +192,15 @@ _ENDS = {
 
 
 def _plain(text: str, standing: Standing) -> str:
-    """The mark of a run's start or end in the words of a reader; every other mark as it is."""
+    """A mark in the words of the panel: a run's end, a tier's settings by their labels."""
     run, stopped = standing.run, standing.stopped
     if stopped and text == f"Run ended: {stopped.reason}":
         return _ENDS[stopped.reason]
-    return "Run started" if run and text == f"Run started ({run.preset})" else text
+    if run and text == f"Run started ({run.preset})":
+        return "Run started"
+    for setting in FIELDS:
+        text = text.replace(f" {setting.path} ", f" {setting.label.lower()} ")
+    return text
 
 
 @cache

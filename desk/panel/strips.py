@@ -119,6 +119,8 @@ class _Lane(pg.GraphicsObject):
             if left < plot.left() or any(left < b + 8 and a - 8 < left + width for a, b in taken):
                 continue
             taken.append((left, left + width))
+            # Another event's hairline may cross the words; they stand on ground of their own.
+            painter.fillRect(QRectF(left - 3, self._rect.top() + 8, width + 6, 16), theme.colour("panel"))
             painter.setFont(face)
             painter.setPen(theme.colour("text" if event.late else "soft"))
             painter.drawText(QPointF(left, self._rect.top() + 20), event.text)

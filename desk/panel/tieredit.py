@@ -188,6 +188,13 @@ class TierEdit(Card):
         self._tier = None
         self._mirror(tier, state)
 
+    def begin(self) -> None:
+        """Have the output price ready to be typed over: it is what is changed most."""
+        line = self._inputs["price.output"]
+        assert isinstance(line, QLineEdit)
+        line.setFocus(Qt.FocusReason.OtherFocusReason)
+        line.selectAll()
+
     def show_tier(self, tier: Tier, state: str = "") -> None:
         """The settings now in force: each field follows, but for the one being typed in and those still on the way.
 

@@ -290,9 +290,9 @@ class Strip(pg.GraphicsObject):
             labels.append(_Label(anchor, trace.label, said, trace.tier, trace.tier is None, trace.bold, quiet))
         for line in self._references():
             labels.append(_Label(self._y(line.value), line.label, self._said(line.value, self.spec.unit), quiet=True))
-        known = sorted((label for label in labels if np.isfinite(label.anchor)), key=lambda label: label.anchor)
-        missing = [label for label in labels if not np.isfinite(label.anchor)]
-        return known + missing[::-1]
+        # Where curves meet, the dearest tier stands on top, as in the stack and in the table.
+        known = sorted((label for label in labels[::-1] if np.isfinite(label.anchor)), key=lambda label: label.anchor)
+        return known + [label for label in labels[::-1] if not np.isfinite(label.anchor)]
 
     def _said(self, value: float | None, unit: str) -> str:
         """A value with the decimals that all values of the strip's own unit share."""
