@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from desk.facts.trouble import Trouble
+from desk.meters.fieldvalues import Question
 
 try:
     import pynvml
@@ -69,7 +70,6 @@ _MEMORY_V2 = 0x02000028
 _SLOWDOWN_THRESHOLD = 1
 _SM_CLOCK = 1
 _NOT_AVAILABLE = 0xFFFFFFFFFFFFFFFF
-_VALUE_TYPES = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
 
 
 class DriverError(Exception):
@@ -136,7 +136,11 @@ class Memory(NamedTuple):
 
 
 class Board:
-    """One GPU. Everything that it cannot tell is `None`; what it would not tell just now raises `DriverError`."""
+    """One GPU. Everything that it cannot tell is `None`; what it would not tell just now raises `DriverError`.
+
+    `module_scope`: the watts are those of processor, GPU and memory together; `comparable`: energy and power are
+    known to be of the same thing.
+    """
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
@@ -146,7 +150,10 @@ class Board:
         self.pci = self._pci()
         self.mig = self._quietly(lambda: bool(ask(pynvml.nvmlDeviceGetMigMode, handle)[0])) or False
         self.power_usage_is_averaged = self._averages()
+        self.module_scope = False
+        self.comparable = False
         self._fields: dict[int, int] = {}
+        self._question: Question | None = None
         self._energy = Way(lambda: ask(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle))
         self._usage = Way(lambda: ask(pynvml.nvmlDeviceGetPowerUsage, handle) / 1e3)
         self._probe()
@@ -184,23 +191,12 @@ class Board:
     def has_instant_power(self) -> bool:
         return POWER_INSTANT in self._fields or (self._usage.exists and not self.power_usage_is_averaged)
 
-    @property
-    def module_scope(self) -> bool:
-        """Whether the watts are those of processor, GPU and memory together."""
-        # The counter of a Grace Hopper covers the module, whatever scope it is asked with.
-        return MODULE_SCOPE in self._fields.values() or any(word in self.name for word in ("GH200", "GB200", "GB300"))
-
-    @property
-    def comparable(self) -> bool:
-        """Whether energy and power are known to be of the same thing."""
-        return len(set(self._fields.values())) <= 1 and (MODULE_SCOPE in self._fields.values()) == self.module_scope
-
     def measure(self) -> Measured:
         """Energy and power, in as few calls as the driver allows."""
         found: dict[int, float] = {}
         refused = 0
-        if self._fields:
-            for field, code, value in self._ask_fields(list(self._fields.items())):
+        if self._question is not None:
+            for field, code, value in _answers(self._question):
                 if code == 0:
                     found[field] = value
                 else:
@@ -223,13 +219,14 @@ class Board:
         """Never ask for the energy counter again."""
         self._fields.pop(ENERGY, None)
         self._energy = Way()
+        self._prepare()
 
     def give_up_refused(self) -> None:
         """Never ask again for the fields that are refused now."""
         for field, code, _ in self._ask_fields(list(self._fields.items())):
             if code != 0:
                 del self._fields[field]
-        self._choose_usage()
+        self._prepare()
 
     def _probe(self) -> None:
         """Find out once which fields there are, of the GPU alone if possible, else of its module."""
@@ -248,6 +245,15 @@ class Board:
             self._energy = Way()
         else:
             self._quietly(self._energy)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Lay out what is asked again and again, and find out what its answers mean."""
+        self._question = self._about(list(self._fields.items())) if self._fields else None
+        scopes = set(self._fields.values())
+        # The counter of a Grace Hopper covers the module, whatever scope it is asked with.
+        self.module_scope = MODULE_SCOPE in scopes or any(word in self.name for word in ("GH200", "GB200", "GB300"))
+        self.comparable = len(scopes) <= 1 and (MODULE_SCOPE in scopes) == self.module_scope
         self._choose_usage()
 
     def _choose_usage(self) -> None:
@@ -259,12 +265,10 @@ class Board:
             self._quietly(self._usage)
 
     def _ask_fields(self, wanted: list[tuple[int, int]]) -> list[tuple[int, int, float]]:
-        answers = []
-        for value in ask(pynvml.nvmlDeviceGetFieldValues, self._handle, wanted):
-            kind = value.valueType
-            code = value.nvmlReturn if kind < len(_VALUE_TYPES) else NOT_SUPPORTED
-            answers.append((value.fieldId, code, getattr(value.value, _VALUE_TYPES[kind]) if code == 0 else 0))
-        return answers
+        return _answers(self._about(wanted))
+
+    def _about(self, wanted: list[tuple[int, int]]) -> Question:
+        return Question(ask(pynvml._nvmlGetFunctionPointer, "nvmlDeviceGetFieldValues"), self._handle, wanted)
 
     def _quietly(self, call: Callable[[], T]) -> T | None:
         """An answer that may be missing: only the loss of the GPU or of the driver is an error."""
@@ -334,6 +338,13 @@ class Driver:
     def close(self) -> None:
         with contextlib.suppress(DriverError):  # it may be gone already, which is as good
             ask(pynvml.nvmlShutdown)
+
+
+def _answers(question: Question) -> list[tuple[int, int, float]]:
+    code = question.ask()
+    if code != 0:
+        raise DriverError(code)
+    return question.answers
 
 
 def pci_address(told: str) -> str:
