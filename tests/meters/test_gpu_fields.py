@@ -198,6 +198,13 @@ def test_what_a_driver_lacks_is_not_asked_for_again(simulate, standin):
     assert calls.count("nvmlDeviceGetTemperature") >= 9
 
 
+def test_calls_that_are_known_to_lie_or_to_dawdle_are_not_made(simulate, standin):
+    """Utilization by process answers NOT_FOUND, or SUCCESS with nothing; fans and PCIe traffic tell nothing here."""
+    simulate("log\ngpu 0\nfail nvmlDeviceGetProcessUtilization * 6\nfail nvmlDeviceGetFanSpeed * 3", 6, into=standin)
+    calls = {call.split()[0] for call in standin.calls}
+    assert not calls & {"nvmlDeviceGetProcessUtilization", "nvmlDeviceGetFanSpeed", "nvmlDeviceGetPcieThroughput"}
+
+
 def test_foreign_memory_is_that_of_other_programs(simulate, simulators):
     ours, other = simulators["new"].pid, 1  # process 1 is nobody's child
     facts = simulate(f"gpu 0 process {ours} 700\ngpu 0 process {other} 300", 6)
