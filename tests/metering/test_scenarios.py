@@ -107,7 +107,7 @@ SCENARIOS = [
 
 
 @cache
-def tests_of(file):
+def functions_in(file):
     """The test functions of a file by name, with what decorates them."""
     tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
     return {
@@ -124,6 +124,6 @@ def test_there_are_sixty_nine():
 
 @pytest.mark.parametrize(("file", "test"), sorted({(file, test) for _, file, test in SCENARIOS}))
 def test_each_has_a_test_that_runs(file, test):
-    assert test in tests_of(file)
-    assert "skip" not in tests_of(file)[test]
-    assert "xfail" not in tests_of(file)[test]
+    assert test in functions_in(file)
+    assert "skip" not in functions_in(file)[test]
+    assert "xfail" not in functions_in(file)[test]
