@@ -64,5 +64,5 @@ def _about(manifest: Manifest, network: Network, threads: int) -> dict[str, Any]
         "precision": manifest.precision,
         "threads": threads,
         "context": manifest.context,
-        "kv_bytes": network.kv_bytes(1, 1),
+        "kv_bytes": network.manifest.kv_bytes(1, 1),
     }

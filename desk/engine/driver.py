@@ -1,6 +1,6 @@
-"""Which NVIDIA devices the driver shows, asked of the driver library itself.
+"""Which NVIDIA devices the driver shows and what is free on them, asked of the driver library itself.
 
-Three calls into `libcuda` answer it without the CUDA toolkit, without onnxruntime and without NVML, whose door is
+A few calls into `libcuda` answer it without the CUDA toolkit, without onnxruntime and without NVML, whose door is
 elsewhere: a machine without a driver is told apart from one whose driver does not answer.
 """
 
@@ -31,9 +31,8 @@ class Driver:
 
 def ask_driver() -> Driver:
     """The NVIDIA devices of this machine; none, without a cause, where there is no driver or no device."""
-    try:
-        cuda = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
+    cuda = _library()
+    if cuda is None:
         return Driver()
     answer = cuda.cuInit(0)
     if answer in (_NO_DEVICE, _STUB_LIBRARY):
@@ -43,6 +42,32 @@ def ask_driver() -> Driver:
     if answer:
         return Driver(cause=f"The NVIDIA driver is installed but answers with error {answer}.")
     return Driver(devices=tuple(_describe(cuda, index) for index in range(count.value)))
+
+
+def free_memory() -> int | None:
+    """Bytes free on the first device, once something in this process uses it; `None` where the driver does not say."""
+    cuda = _library()
+    if cuda is None or not hasattr(cuda, "cuMemGetInfo_v2"):
+        return None
+    device, context, free, total = ctypes.c_int(), ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_size_t()
+    # The context that the runtime made, which it may have made current on another thread only.
+    if cuda.cuDeviceGet(ctypes.byref(device), 0) or cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), device):
+        return None
+    try:
+        if cuda.cuCtxPushCurrent_v2(context):
+            return None
+        answer = cuda.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total))
+        cuda.cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
+    finally:
+        cuda.cuDevicePrimaryCtxRelease_v2(device)
+    return None if answer else free.value
+
+
+def _library() -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return None
 
 
 def _describe(cuda: ctypes.CDLL, index: int) -> NvidiaDevice:

@@ -310,6 +310,8 @@ class Factory:
                 weights_bytes=network.manifest.weights_bytes,
                 kv_bytes=outfit.batch.cache.bytes,
                 load_s=outfit.load_s,
+                planned_bytes=outfit.planned_bytes,
+                free_bytes=outfit.free_bytes,
                 revision=network.manifest.revision,
             )
         )

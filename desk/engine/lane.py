@@ -62,12 +62,17 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What a lane needs to run a tier: the batch over its KV cache, and the prompts cut to fit it."""
+    """What a lane needs to run a tier: the batch over its KV cache, and the prompts cut to fit it.
+
+    `planned_bytes` is the memory it was planned to take, `free_bytes` what was free then.
+    """
 
     tier: Tier
     batch: Batch
     fitter: Fitter
     load_s: float
+    planned_bytes: int = 0
+    free_bytes: int | None = None
 
 
 class Lane:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from desk.engine.batch import Batch
 from desk.engine.lane import Outfit
+from desk.engine.memory import plan
 from desk.engine.prompts import Fitter
 from desk.engine.runtime import Runtime
 from desk.engine.selftest import check_rows
@@ -113,9 +114,13 @@ class Loader:
             key = (folder, manifest.revision)
             text = self._texts.get(key) or self._texts.setdefault(key, Text(folder, manifest))
             fitter = Fitter(text, manifest, tier.context)
+            loaded = self._runtime.loaded(folder, manifest, provider)
+            planned = plan(manifest, provider, tier.slots, tier.context, loaded)
+            free = self._runtime.free(provider, planned.kv)
+            planned.require(free, f"A lane of {manifest.title} with {tier.slots} slots of {tier.context} tokens")
             network = self._runtime.load(folder, manifest, provider)
             check_rows(network)
             batch = Batch(network, tier.slots, tier.context)
         except Trouble as trouble:
             return Refused(tier, trouble)
-        return Outfitted(Outfit(tier=tier, batch=batch, fitter=fitter, load_s=now() - start))
+        return Outfitted(Outfit(tier, batch, fitter, now() - start, planned.total, free))

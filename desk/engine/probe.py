@@ -101,7 +101,7 @@ def _hold(bench: Bench, size: int, tell: Callable[..., None]) -> None:
         tell(held=0, uuid=bench.runtime.device("cuda")[1])
         if not sys.stdin.buffer.readline():
             return
-        cache = network.cache(size // network.kv_bytes(1, _HOLD_CONTEXT), _HOLD_CONTEXT)
+        cache = network.cache(size // network.manifest.kv_bytes(1, _HOLD_CONTEXT), _HOLD_CONTEXT)
         tell(held=cache.bytes)
         while sys.stdin.buffer.readline():
             pass

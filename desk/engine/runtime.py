@@ -19,7 +19,7 @@ import onnxruntime as ort
 import psutil
 from onnxruntime.capi import onnxruntime_pybind11_state as vendor  # ty: ignore[import-not-found] - a compiled module
 
-from desk.engine.driver import Driver, ask_driver
+from desk.engine.driver import Driver, ask_driver, free_memory
 from desk.engine.feeds import GrowingCache, SharedCache
 from desk.facts.tiers import Provider
 from desk.facts.trouble import Trouble
@@ -124,6 +124,17 @@ class Runtime:
             return _processor(), ""
         return self._driver.devices[0].name, self._driver.devices[0].uuid
 
+    def free(self, provider: Used, cache: int = 0) -> int | None:
+        """Bytes that are free for a lane with a cache of that size, `None` where the driver does not say."""
+        if provider == "cpu":
+            return psutil.virtual_memory().available
+        free = free_memory()
+        return None if free is None else free + min((block for block in _spare if block >= cache), default=0)
+
+    def loaded(self, folder: Path, manifest: Manifest, provider: Used) -> bool:
+        """Whether some lane has that model loaded."""
+        return (str(folder), manifest.revision, provider) in self._networks
+
     def load(self, folder: Path, manifest: Manifest, provider: Used) -> "Network":
         """The model of `folder`, one session for all lanes that run it on that provider.
 
@@ -190,16 +201,10 @@ class Network:
         """The shape of an input that holds a single number."""
         return (1,) * len(self._shapes[name])
 
-    def kv_bytes(self, slots: int, context: int) -> int:
-        """What a cache of that many slots and tokens takes."""
-        m = self.manifest
-        rows = slots + m.wiring.growing
-        return 2 * m.layers * rows * m.kv_heads * context * m.head_size * self.kv_dtype.itemsize
-
     def cache(self, slots: int, context: int) -> SharedCache:
         """A fresh KV cache; raises `Trouble` with the numbers where memory does not hold it."""
         if self.provider == "cpu":
-            size, free = self.kv_bytes(slots, context), psutil.virtual_memory().available
+            size, free = self.manifest.kv_bytes(slots, context), psutil.virtual_memory().available
             if size > free:
                 raise Trouble(
                     f"The KV cache of {slots} slots of {context} tokens takes {size / 2**30:.1f} GiB, "
@@ -217,6 +222,16 @@ class Network:
         return Binding(self)
 
 
+_spare: list[int] = []
+"""Sizes of the blocks on the device whose caches are gone: the runtime keeps them, for arrays that fit."""
+
+
+def _allotted(size: int) -> None:
+    fitting = min((block for block in _spare if block >= size), default=None)
+    if fitting is not None:
+        _spare.remove(fitting)
+
+
 class Memory:
     """A block of numbers at `address` on a device. `host` is it as an array where that is the host, else `None`."""
 
@@ -224,14 +239,17 @@ class Memory:
         self.bytes = math.prod(shape) * dtype.itemsize
         self.host: np.ndarray | None = None
         if provider == "cpu":
-            # Untouched pages of zeros cost no memory, so idle slots are free.
-            self.host = np.zeros(shape, dtype)
+            # Every page is touched now: the system hands large ones out slowly, and a lane's first steps would pay.
+            self.host = np.empty(shape, dtype)
+            self.host.fill(0)
             self._value = ort.OrtValue.ortvalue_from_numpy(self.host)
         else:
             try:
                 self._value = ort.OrtValue.ortvalue_from_shape_and_type(shape, dtype, "cuda", 0)
             except Exception as error:
                 raise _translated(error, "cuda", f"A KV cache of {self.bytes / 2**30:.1f} GiB was refused") from error
+            _allotted(self.bytes)
+            weakref.finalize(self, _spare.append, self.bytes)
         self.address: int = self._value.data_ptr()
 
 

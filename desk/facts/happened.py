@@ -183,7 +183,11 @@ class LaneLoading(Fact):
 
 
 class LaneReady(Fact):
-    """A lane can make tokens. Bytes are what its weights and its KV cache hold; a shared session counts once each."""
+    """A lane can make tokens. Bytes are what its weights and its KV cache hold; a shared session counts once each.
+
+    `planned_bytes` is what the lane was planned to take beyond what others hold (activations and a margin included),
+    `free_bytes` what was free where it computes when that was decided; `None` where nobody can say.
+    """
 
     tier: str
     model: str
@@ -195,6 +199,8 @@ class LaneReady(Fact):
     kv_bytes: int
     load_s: float
     revision: str = ""
+    planned_bytes: int = 0
+    free_bytes: int | None = None
 
 
 class LaneDraining(Fact):

@@ -94,6 +94,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     wiring: Wiring = Wiring()
     window: int = 0
 
+    def kv_bytes(self, slots: int, context: int) -> int:
+        """What a KV cache of that many slots and tokens takes. A growing one has a row more, to write into."""
+        rows, size = slots + self.wiring.growing, {"float16": 2, "float32": 4}[self.kv_type]
+        return 2 * self.layers * rows * self.kv_heads * context * self.head_size * size
+
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of `folder`, its files present at the sizes it names; raises `Trouble` for anything else."""

@@ -82,6 +82,42 @@ def memory(stub: CudaStub, model: str) -> dict[str, Any]:
     }
 
 
+def plan(stub: CudaStub, model: str, slots: int, context: int) -> dict[str, Any]:
+    """The plan of a lane, what it then takes at most, and what is said when as much is not there."""
+    from desk.engine.batch import Batch
+    from desk.engine.memory import plan as planned_for
+    from desk.engine.runtime import Runtime
+    from desk.models.manifest import read_manifest
+
+    runtime, manifest = Runtime("cuda"), read_manifest(Path(model))
+    opened = stub.counters().in_use
+    plan = planned_for(manifest, "cuda", slots, context, loaded=False)
+    seen: dict[str, Any] = {"total": plan.total, "margin": plan.margin, "free": runtime.free("cuda")}
+    stub.set_memory(opened + plan.total - 1)
+    seen["refused"] = trouble_of(lambda: plan.require(runtime.free("cuda"), "The lane"))
+    stub.set_memory(opened + plan.total)
+    seen["accepted"] = trouble_of(lambda: plan.require(runtime.free("cuda"), "The lane"))
+    network = runtime.load(Path(model), manifest, "cuda")
+    batch = Batch(network, slots, context)
+    for row in sequences(*(1 + n % (context - 2) for n in range(0, 7 * slots, 7))):
+        batch.join(row)
+    for _ in range(4 * slots):
+        run = batch.next_run()
+        run.feed.run()
+        settle(batch, run)
+        for row in [row for row in batch if len(row.known) >= context]:
+            batch.leave(row)
+    seen["peak"] = stub.counters().peak - opened
+    free, spare = runtime.free("cuda"), plan.kv
+    del batch, run, row
+    seen["given_back"] = runtime.free("cuda", spare) - free
+    seen["too_large_to_reuse"] = runtime.free("cuda", spare + 1) - free
+    again = Batch(network, slots, context)
+    seen["used_again"] = runtime.free("cuda", spare) - free
+    del again
+    return seen
+
+
 def steady(stub: CudaStub, model: str) -> dict[str, Any]:
     """Two lanes on one session in turn, requests joining and leaving: the same day twice, the second one counted."""
     from desk.engine.batch import Batch
@@ -374,5 +410,5 @@ def trouble_of(action: Callable[[], Any]) -> list[str] | None:
 if __name__ == "__main__":
     name, libraries, text = sys.argv[1:]
     settings = json.loads(text)
-    model = settings.pop("model")
-    print(json.dumps(globals()[name](CudaStub(Path(libraries), **settings), model)))
+    model, lane = settings.pop("model"), settings.pop("lane", {})
+    print(json.dumps(globals()[name](CudaStub(Path(libraries), **settings), model, **lane)))

@@ -116,7 +116,7 @@ def test_attention_nodes_share_their_cache_and_others_let_it_grow(batch):
     assert type(batch("genai-llama-fp32").cache) is SharedCache
     growing = batch("optimum-llama", slots=3).cache
     assert type(growing) is GrowingCache
-    assert growing.bytes == growing.network.kv_bytes(3, CONTEXT) == 4 * (2 * 2 * 2 * 16 * CONTEXT) * 4
+    assert growing.bytes == growing.network.manifest.kv_bytes(3, CONTEXT) == 4 * (2 * 2 * 2 * 16 * CONTEXT) * 4
 
 
 def test_rows_of_a_growing_cache_take_turns_and_prompts_wait_for_one_round(batch):
