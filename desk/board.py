@@ -12,7 +12,7 @@ from math import ceil, isnan, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.facts.histogram import count_into, percentile
+from desk.facts.histogram import count_into, percentiles
 from desk.ledger.period import PERIOD_S, Event, Period, TierPeriod
 
 Floats = NDArray[np.float64]
@@ -114,9 +114,9 @@ class _Rolling:
         self._fractions = fractions
         self._parts: deque[dict[int, int]] = deque()
         self._sum: dict[int, int] = {}
-        self._percentiles = (0.0, 0.0, 0.0)
+        self._percentiles: tuple[float, ...] = (0.0, 0.0, 0.0)
 
-    def add(self, part: dict[int, int]) -> tuple[float, float, float]:
+    def add(self, part: dict[int, int]) -> tuple[float, ...]:
         """Both percentiles and 1, or three zeros where nothing was counted in the window: columns to sum up."""
         self._parts.append(part)
         oldest = self._parts.popleft() if len(self._parts) > self._length else {}
@@ -127,8 +127,8 @@ class _Rolling:
             self._sum[bucket] -= count
             if not self._sum[bucket]:
                 del self._sum[bucket]
-        low, high = (percentile(self._sum, fraction) for fraction in self._fractions)
-        self._percentiles = (0.0, 0.0, 0.0) if low is None or high is None else (low, high, 1.0)
+        found = percentiles(self._sum, self._fractions)
+        self._percentiles = (0.0, 0.0, 0.0) if found is None else (*found, 1.0)
         return self._percentiles
 
 
@@ -170,9 +170,10 @@ class Board:
             whole.queue, whole.slots_used = queue, slots
             whole.active_joules = (whole.active_joules or 0.0) + (tier.active_joules or 0.0)
         grown = self._sums[:, :, self._newest].copy()
-        for name, tier in ((None, whole), *period.tiers.items()):
-            row = self._rows[name]
-            grown[row] += self._increments(row, period, tier)
+        rows = [0, *map(self._rows.__getitem__, period.tiers)]
+        tiers = (whole, *period.tiers.values())
+        increments = [self._increments(row, period, tier) for row, tier in zip(rows, tiers, strict=True)]
+        grown[rows, 1 : _PLACE["utilization"]] += np.array(increments)
         grown[0, _PLACE["standby"]] += period.standby_joules or 0.0
         grown[0, _PLACE["other"]] += period.other_joules or 0.0
         grown[0, _PLACE["utilization"] :] += _readings(period)
@@ -232,13 +233,12 @@ class Board:
         whole[missing] = nan
         return (over[ends] - over[starts]) / whole * ratio.scale
 
-    def _increments(self, row: int, period: Period, tier: TierPeriod) -> Floats:
-        """What the columns of a row grow by, in their order up to the readings of devices."""
+    def _increments(self, row: int, period: Period, tier: TierPeriod) -> tuple[float, ...]:
+        """What the columns of a row grow by, in their order: those between `end` and the readings of devices."""
         worked = period.worked
         metered = tier.joules is not None
         priced = tier.energy_cost is not None
-        grown = np.zeros(len(_COLUMNS))
-        grown[1 : _PLACE["utilization"]] = (
+        return (
             *(worked, period.covered, period.edges if period.quality == "measured" else FEWEST_EDGES),
             *(tier.busy, tier.prefill, tier.emitted, tier.metered if metered else 0),
             *(tier.revenue, tier.on_time_revenue, tier.on_time_tokens, tier.finished_tokens),
@@ -248,7 +248,6 @@ class Board:
             *self._ttfts[row].add(tier.ttfts),
             *self._itls[row].add(tier.gaps),
         )
-        return grown
 
     def _open_row(self, tier: str) -> None:
         self._rows[tier] = len(self._rows)

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 BUCKETS_PER_OCTAVE = 32
@@ -31,10 +31,15 @@ def count_into(histogram: dict[int, int], counts: Mapping[int, int]) -> None:
 
 def percentile(histogram: Mapping[int, int], fraction: float) -> float | None:
     """The nearest-rank percentile in seconds (`fraction` 0..1), `None` for an empty histogram."""
-    total = sum(histogram.values())
-    if total == 0:
-        return None
-    rank = max(1, math.ceil(fraction * total))
+    found = percentiles(histogram, (fraction,))
+    return None if found is None else found[0]
+
+
+def percentiles(histogram: Mapping[int, int], fractions: Sequence[float]) -> tuple[float, ...] | None:
+    """Several of them at once."""
     buckets = sorted(histogram)
-    reached = list(accumulate(histogram[bucket] for bucket in buckets))
-    return seconds_of(buckets[bisect_left(reached, rank)])
+    reached = list(accumulate(map(histogram.__getitem__, buckets)))
+    if not reached or reached[-1] == 0:
+        return None
+    ranks = (max(1, math.ceil(fraction * reached[-1])) for fraction in fractions)
+    return tuple(seconds_of(buckets[bisect_left(reached, rank)]) for rank in ranks)

@@ -263,6 +263,12 @@ class Account:
             worked = {tier: s for tier, total in now.items() if (s := total - was.get(tier, 0.0)) > NOTHING}
             yield Tick(stop - start, joules - before, worked)
 
+    def pass_over(self, until: float) -> None:
+        """Nobody asks for the energy up to `until`."""
+        self._cut = None
+        while self._points and self._points[0][0] <= until:
+            self._points.popleft()
+
     def learn(self, tick: Tick, quiet: bool, loaded: bool) -> None:
         """Learn the floor from idle ticks (`quiet`: nothing loads either), solo watts from ticks of one tier."""
         if tick.busy or self.foreign or not quiet:

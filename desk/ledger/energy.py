@@ -177,14 +177,15 @@ class Energy:
         flow = Flow()
         covered: list[tuple[float, int]] = []
         for name, account in self._accounts.items():
-            mine, counts = Flow(), name in counted
+            if name not in counted:
+                account.pass_over(until)
+                continue
+            mine = Flow()
             for tick in account.ticks(until, self.busy):
                 account.learn(tick, quiet, loaded)
-                if counts:
-                    book(mine, tick, account.floor_watts(loaded), account.foreign, account.solo_watts)
-            if counts:
-                flow.add(mine)
-                covered.append((mine.covered, mine.edges))
+                book(mine, tick, account.floor_watts(loaded), account.foreign, account.solo_watts)
+            flow.add(mine)
+            covered.append((mine.covered, mine.edges))
         # With a device missing the sum is not the machine's: then nothing is covered.
         complete = len(covered) == len(counted)
         flow.covered = min((seconds for seconds, _ in covered), default=0.0) if complete else 0.0

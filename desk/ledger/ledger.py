@@ -165,14 +165,16 @@ class Ledger:
             period = self._at(cell)
             period.worked += seconds
             for work in lanes:
-                tier = self._tier(period, work.tier)
+                tier = period.tiers.get(work.tier) or self._tier(period, work.tier)
                 tier.busy += work.busy
                 tier.steps += work.steps
                 tier.prefill += work.prefill
                 tier.emitted += work.emitted
-                tier.revenue += work.emitted * self._price(work.tier).output * PER_TOKEN
                 tier.queue, tier.slots_used = work.queue, len(work.slots)
-                count_into(tier.gaps, work.gaps)
+                if work.emitted:
+                    tier.revenue += work.emitted * self._price(work.tier).output * PER_TOKEN
+                if work.gaps:
+                    count_into(tier.gaps, work.gaps)
 
     def _by_period(self, fact: Worked, moment: float) -> Iterator[tuple[int, float, tuple[LaneWork, ...]]]:
         """The work by the periods that it counts in, with the seconds in each.

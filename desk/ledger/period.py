@@ -73,8 +73,10 @@ class TierPeriod:
         self.metered += period.metered
         self.queue = period.queue
         self.slots_used = period.slots_used
-        count_into(self.gaps, period.gaps)
-        count_into(self.ttfts, period.ttfts)
+        if period.gaps:
+            count_into(self.gaps, period.gaps)
+        if period.ttfts:
+            count_into(self.ttfts, period.ttfts)
 
     def ttft(self, fraction: float) -> float | None:
         """The percentile of the time to first token, in seconds from submission."""
