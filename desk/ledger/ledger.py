@@ -4,11 +4,9 @@ No clock, no files, no threads: what it gives depends on the facts and their ord
 and the command line cannot disagree. Inside, times are seconds since the run started.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import ceil, inf
 from typing import Any
-
-from msgspec.structs import replace
 
 from desk.facts.happened import (
     AnyFact,
@@ -176,20 +174,22 @@ class Ledger:
                 if work.gaps:
                     count_into(tier.gaps, work.gaps)
 
-    def _by_period(self, fact: Worked, moment: float) -> Iterator[tuple[int, float, tuple[LaneWork, ...]]]:
+    def _by_period(self, fact: Worked, moment: float) -> list[tuple[int, float, tuple[LaneWork, ...]]]:
         """The work by the periods that it counts in, with the seconds in each.
 
         Work across the end of a period is divided there: a beat that fell now before and now after it would ripple.
         """
         start = moment - fact.span
         first, last = self._cell_of(start), self._cell_of(moment)
-        before = 0.0
-        for cell in range(first, last):
-            share = ((cell + 1) * PERIOD_S - start) / fact.span
-            yield cell, fact.span * (share - before), tuple(_part(work, before, share) for work in fact.lanes)
+        if first == last:
+            return [(last, fact.span, fact.lanes)]
+        parts, before = [], 0.0
+        for cell in range(first, last + 1):
+            share = 1.0 if cell == last else ((cell + 1) * PERIOD_S - start) / fact.span
+            lanes = tuple(_part(work, before, share) for work in fact.lanes)
+            parts.append((cell, fact.span * (share - before), lanes))
             before = share
-        lanes = fact.lanes if first == last else tuple(_part(work, before, 1.0) for work in fact.lanes)
-        yield last, fact.span * (1.0 - before), lanes
+        return parts
 
     def _first(self, fact: FirstToken, moment: float) -> None:
         if self._first_token is None:
@@ -395,11 +395,16 @@ def kept(fact: Finished, promise: Promise) -> bool:
 
 def _part(work: LaneWork, start: float, stop: float) -> LaneWork:
     """The part of a lane's work between two fractions of its span; whole counts stay whole, and their sum the same."""
-    emitted, prefill, steps = (
-        round(count * stop) - round(count * start) for count in (work.emitted, work.prefill, work.steps)
+    return LaneWork(
+        tier=work.tier,
+        busy=work.busy * (stop - start),
+        prefill=round(work.prefill * stop) - round(work.prefill * start),
+        emitted=round(work.emitted * stop) - round(work.emitted * start),
+        steps=round(work.steps * stop) - round(work.steps * start),
+        queue=work.queue,
+        slots=work.slots,
+        gaps=work.gaps if stop == 1.0 else {},
     )
-    busy, gaps = work.busy * (stop - start), work.gaps if stop == 1.0 else {}
-    return replace(work, busy=busy, emitted=emitted, prefill=prefill, steps=steps, gaps=gaps)
 
 
 _FREE = Price()
