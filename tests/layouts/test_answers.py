@@ -1,15 +1,19 @@
 """Every layout answers as transformers does on the same weights, whatever runs beside it and however it is cut."""
 
 import numpy as np
+import onnx
 import pytest
 from answering import CONTEXT, expected, greedy, row_of, same, step
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from desk.engine import batch as batch_module
+from desk.engine.batch import Batch
 from desk.engine.feeds import GrowingCache, SharedCache, best
 from desk.engine.selftest import check_rows
 from desk.facts.trouble import Trouble
+from desk.models.foreign.layout import describe
 
 EXACT, GELU, HALF, EIGHT_BIT = 1e-4, 1e-3, 5e-2, 0.15
 """Largest differences of a logit: rounding; another form of Gelu; 16-bit floats; activations in 8 bits. Measured: 1e-5,
@@ -99,6 +103,28 @@ def test_a_prompt_in_chunks_answers_as_it_does_whole(batch, layout, precision, c
 @every_layout
 def test_the_proof_at_load_holds(network, layout, precision):
     check_rows(network(layout, precision))
+
+
+def test_a_graph_that_gives_the_logits_asked_for_is_asked_for_one_position(copied, runtime):
+    """Some of transformers.js' graphs take `num_logits_to_keep`: here one of optimum's, cut off as they are."""
+    folder = copied("optimum-llama")
+    model = onnx.load(folder / "model.onnx")
+    graph = model.graph
+    next(node for node in graph.node if "logits" in node.output).output[:] = ["all_logits"]
+    graph.input.append(helper.make_tensor_value_info("num_logits_to_keep", TensorProto.INT64, []))
+    for name, value in (("axis", [1]), ("end", [2**31])):
+        graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [1], value))
+    graph.initializer.append(helper.make_tensor("front", TensorProto.INT64, [1], [0]))
+    graph.node.append(helper.make_node("Neg", ["num_logits_to_keep"], ["back"]))
+    graph.node.append(helper.make_node("Unsqueeze", ["back", "front"], ["start"]))
+    graph.node.append(helper.make_node("Slice", ["all_logits", "start", "end", "axis"], ["logits"]))
+    onnx.save(model, folder / "model.onnx")
+    manifest = describe(folder)
+    assert (manifest.wiring.keep, manifest.wiring.pruned) == ("num_logits_to_keep", True)
+    running = Batch(runtime.load(folder, manifest, "cpu"), 3, CONTEXT)
+    answers = expected("optimum-llama")
+    given_out = greedy(running, [answer["prompt"] for answer in answers], len(answers[0]["answer"]))
+    assert [[token for token, _ in tokens] for tokens in given_out] == [answer["answer"] for answer in answers]
 
 
 @pytest.mark.parametrize("layout", ["genai-llama-fp32", "optimum-llama"])

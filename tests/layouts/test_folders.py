@@ -107,6 +107,25 @@ def test_graphs_made_for_cuda_have_kernels_there(layout):
     fitness.check(folder, manifest, "cuda")
 
 
+def choosing(graph, compare):
+    """Let the graph take its table of cosines from an `If`, as the builder writes it for models of two rotations."""
+    branches = []
+    for name in ("large", "small"):
+        value = helper.make_tensor("", TensorProto.FLOAT, [128, 8], [0.0] * 1024)
+        constant = helper.make_node("Constant", [], [f"cos_{name}"], value=value)
+        branches.append(helper.make_graph([constant], name, [], [helper.make_empty_tensor_value_info(f"cos_{name}")]))
+    graph.initializer.remove(next(tensor for tensor in graph.initializer if tensor.name == "cos_cache"))
+    graph.initializer.append(helper.make_tensor("limit", TensorProto.INT64, [], [64]))
+    graph.node.insert(0, helper.make_node(compare, ["total", "limit"], ["long"]))
+    graph.node.insert(
+        1, helper.make_node("If", ["long"], ["cos_cache"], then_branch=branches[0], else_branch=branches[1])
+    )
+
+
+def test_a_model_that_turns_otherwise_in_longer_texts_is_served_up_to_there(copied):
+    assert describe(changed(copied("genai-llama-fp32"), lambda graph: choosing(graph, "Greater"))).context == 64
+
+
 # ---- refusals
 
 
@@ -185,6 +204,10 @@ def test_layers_of_different_sizes(copied):
         next(p for p in graph.input if p.name == "past_key_values.1.key").type.tensor_type.shape.dim[1].dim_value = 4
 
     refused(changed(copied("genai-llama-fp32"), widen), "different sizes")
+
+
+def test_a_rotation_chosen_in_another_way(copied):
+    refused(changed(copied("genai-llama-fp32"), lambda graph: choosing(graph, "Less")), "turns positions in a way")
 
 
 def test_a_cache_of_the_windows_size():

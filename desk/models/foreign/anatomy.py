@@ -36,21 +36,26 @@ class Node:
 
     operator: str
     inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     numbers: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One constant. `outside` says where its data lies, if not in the graph: location, offset, length, as written."""
+    """One constant. `outside` says where its data lies, if not in the graph: location, offset, length, as written.
+
+    `number` is its value where it is a single int64.
+    """
 
     shape: tuple[int, ...]
     kind: str
     outside: dict[str, str]
+    number: int | None = None
 
 
 @dataclass(slots=True)
 class Anatomy:
-    """The parts of one graph, those of subgraphs among its nodes and tensors."""
+    """The parts of one graph, those of subgraphs among its nodes and tensors; a `Constant` is a tensor, too."""
 
     inputs: dict[str, Port] = field(default_factory=dict)
     outputs: dict[str, Port] = field(default_factory=dict)
@@ -101,17 +106,20 @@ def _read_graph(buffer: Buffer, span: Span, anatomy: Anatomy, outermost: bool = 
         if number == 1:
             _read_node(buffer, part, anatomy)
         elif number == _INITIALIZER:
-            _read_tensor(buffer, part, anatomy)
+            name, tensor = _tensor(buffer, part)
+            anatomy.tensors[name] = tensor
         elif number in (11, 12) and outermost:
             name, port = _port(buffer, part)
             (anatomy.inputs if number == 11 else anatomy.outputs)[name] = port
 
 
 def _read_node(buffer: Buffer, span: Span, anatomy: Anatomy) -> None:
-    operator, inputs, numbers = "", [], {}
+    operator, inputs, outputs, numbers, tensors = "", [], [], {}, []
     for number, part in _messages(buffer, span):
         if number == 1:
             inputs.append(_text(buffer, part))
+        elif number == 2:
+            outputs.append(_text(buffer, part))
         elif number == 4:
             operator = _text(buffer, part)
         elif number == 5:
@@ -122,17 +130,21 @@ def _read_node(buffer: Buffer, span: Span, anatomy: Anatomy) -> None:
                 elif inner == 3 and wire == _VARINT:
                     value, _ = _number(buffer, start)
                 elif inner in (5, 10):
-                    _read_tensor(buffer, (start, end), anatomy)
+                    tensors.append(_tensor(buffer, (start, end))[1])
                 elif inner in (6, 11):
                     _read_graph(buffer, (start, end), anatomy)
             if value is not None:
                 numbers[name] = value
-    anatomy.nodes.append(Node(operator, tuple(inputs), numbers))
+    node = Node(operator, tuple(inputs), tuple(outputs), numbers)
+    anatomy.nodes.append(node)
+    for place, tensor in enumerate(tensors):
+        constant = operator == "Constant" and len(outputs) == 1 and place == 0
+        anatomy.tensors[outputs[0] if constant else f"tensor {place} of node {len(anatomy.nodes)}"] = tensor
 
 
-def _read_tensor(buffer: Buffer, span: Span, anatomy: Anatomy) -> None:
+def _tensor(buffer: Buffer, span: Span) -> tuple[str, Tensor]:
     shape: list[int] = []
-    kind = name = ""
+    kind, name, numbers = "", "", []
     outside: dict[str, str] = {}
     for number, wire, _, start, end in _fields(buffer, span):
         if number == 1 and wire == _VARINT:
@@ -141,13 +153,17 @@ def _read_tensor(buffer: Buffer, span: Span, anatomy: Anatomy) -> None:
             shape += _numbers(buffer, (start, end))
         elif number == 2:
             kind = _kind(_number(buffer, start)[0])
+        elif number == 7:
+            numbers += _numbers(buffer, (start, end)) if wire == _LENGTH else [_number(buffer, start)[0]]
+        elif number == _RAW_DATA and end - start == 8:
+            numbers = [int.from_bytes(buffer[start:end], "little", signed=True)]
         elif number == 8:
             name = _text(buffer, (start, end))
         elif number == 13:
             pair = {inner: _text(buffer, part) for inner, part in _messages(buffer, (start, end))}
             outside[pair.get(1, "")] = pair.get(2, "")
-    if name or outside:
-        anatomy.tensors[name or f"constant {len(anatomy.tensors)}"] = Tensor(tuple(shape), kind, outside)
+    number = numbers[0] if kind == "int64" and len(numbers) == 1 else None
+    return name, Tensor(tuple(shape), kind, outside, number)
 
 
 def _port(buffer: Buffer, span: Span) -> tuple[str, Port]:

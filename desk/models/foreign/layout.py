@@ -96,7 +96,8 @@ def describe(path: Path, precision: str = "", provider: Provider = "cpu") -> Man
         files={TOKENIZER: FileStamp(bytes=tokenizer.stat().st_size, sha256=_sha256(tokenizer))},
         quantisation=stored,
         wiring=wiring,
-        window=window_of(graph),
+        window=window_of(graph)
+        or (int(config.get("sliding_window") or 0) if config.get("use_sliding_window", True) else 0),
     )
 
 

@@ -171,17 +171,36 @@ def _sizes(name: str, graph: Anatomy, pasts: list[Port], nodes: list[Node]) -> S
         raise Trouble(f"The layers of model {name} have KV caches of different sizes.", "Choose another model.")
     heads, size = (size if isinstance(size, int) else 0 for size in min(shapes, key=str))
     vocabulary = graph.outputs["logits"].shape[2]
-    tables = {name for node in nodes if node.numbers.get("do_rotary", 0) for name in node.inputs[7:8]}
-    tables |= {name for node in graph.all_of("RotaryEmbedding") for name in node.inputs[2:3]}
-    rows = [graph.tensors[table].shape[0] for table in tables if table in graph.tensors]
     return Sizes(
         layers=len(pasts) // 2,
         kv_heads=heads,
         head_size=size,
         kv_type=min(kinds),
         vocabulary=vocabulary if isinstance(vocabulary, int) else 0,
-        positions=min(rows, default=0),
+        positions=_positions(name, graph, nodes),
     )
+
+
+def _positions(name: str, graph: Anatomy, nodes: list[Node]) -> int:
+    """The longest text that the tables of rotation serve; 0 where there are none.
+
+    Some models turn otherwise once a text is longer than they were first trained on, which makes all that the cache
+    holds wrong. They are served up to that length.
+    """
+    tables = {name for node in nodes if node.numbers.get("do_rotary", 0) for name in node.inputs[7:8]}
+    tables |= {name for node in graph.all_of("RotaryEmbedding") for name in node.inputs[2:3]}
+    made = {output: node for node in graph.nodes for output in node.outputs}
+    longest = [graph.tensors[table].shape[0] for table in tables if table in graph.tensors]
+    for choice in [made[table] for table in tables if table in made and made[table].operator == "If"]:
+        question = made.get(choice.inputs[0])
+        limit = (
+            graph.tensors.get(question.inputs[1]) if question is not None and question.operator == "Greater" else None
+        )
+        if limit is None or limit.number is None:
+            cause = f"The graph of model {name} chooses how it turns positions in a way that is not understood here."
+            raise Trouble(cause, "Choose another model, or export it with another exporter.")
+        longest.append(limit.number)
+    return min(longest, default=0)
 
 
 def _first(graph: Anatomy, names: tuple[str, ...]) -> str:
