@@ -199,6 +199,49 @@ def test_a_cache_in_eight_bits(copied):
     refused(changed(copied("genai-llama-fp32"), narrow), "keeps its KV cache in int8")
 
 
+def test_inputs_and_outputs_in_other_types(copied):
+    def mask(graph):
+        next(p for p in graph.input if p.name == "attention_mask").type.tensor_type.elem_type = TensorProto.FLOAT
+
+    def logits(graph):
+        graph.output[0].type.tensor_type.elem_type = TensorProto.BFLOAT16
+
+    refused(changed(copied("genai-llama-fp32"), mask), "attention_mask in float32, not in int64 or int32")
+    refused(changed(copied("optimum-llama"), logits), "logits in bfloat16, not in float32 or float16")
+
+
+def test_a_cache_of_another_form(copied):
+    def flatten(graph):
+        next(p for p in graph.input if p.name == "past_key_values.1.key").type.tensor_type.shape.dim.pop()
+
+    refused(changed(copied("genai-llama-fp32"), flatten), "not of rows, heads, tokens and sizes")
+
+
+def test_nothing_that_says_how_long_a_text_may_be(copied):
+    refused(configured(copied("optimum-llama"), max_position_embeddings="long"), "tell its context")
+
+
+@pytest.mark.parametrize(
+    "spoiled", [{"added_tokens": [1]}, {"post_processor": {"type": "TemplateProcessing", "single": 3}}]
+)
+def test_a_tokenizer_that_says_nothing_sensible(copied, spoiled):
+    refused(configured(copied("optimum-llama"), "tokenizer.json", **spoiled), r"tokenizer\.json .* not what it must be")
+
+
+def test_the_token_every_prompt_begins_with_and_the_one_that_templates_call_the_end(copied):
+    start = {
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "<|im_start|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {"<|im_start|>": {"id": "<|im_start|>", "ids": [1], "tokens": ["<|im_start|>"]}},
+    }
+    folder = configured(copied("optimum-llama"), "tokenizer.json", post_processor=start)
+    configured(folder, "tokenizer_config.json", eos_token={"content": "<|endoftext|>"})
+    manifest = describe(folder)
+    assert (manifest.bos, manifest.eos) == (1, (0, 2))
+    assert Text(folder, manifest).encode("a")[0] == 1
+
+
 def test_layers_of_different_sizes(copied):
     def widen(graph):
         next(p for p in graph.input if p.name == "past_key_values.1.key").type.tensor_type.shape.dim[1].dim_value = 4
@@ -221,6 +264,17 @@ def test_a_past_that_others_look_at_too_is_never_shared(copied):
         graph.node.append(helper.make_node("Shape", ["past_key_values.0.key"], ["seen"]))
 
     assert describe(changed(copied("genai-llama-fp32"), look)).wiring.growing
+
+
+def test_lengths_that_are_the_masks_width_are_never_shared(copied):
+    """Then rows of other lengths than the mask is wide would not be known by their sums."""
+
+    def by_width(graph):
+        total = next(node for node in graph.node if node.op_type == "ReduceSum")
+        total.op_type = "Shape"
+        del total.input[1:], total.attribute[:]
+
+    assert describe(changed(copied("genai-llama-fp32"), by_width)).wiring.growing
 
 
 def test_rotation_that_nobody_tells_positions_is_never_shared(copied):

@@ -63,12 +63,17 @@ def describe(path: Path, precision: str = "", provider: Provider = "cpu") -> Man
     weights = file.stat().st_size + _outside_bytes(folder, file, graph)
     stored = precision_of(graph, sizes.kv_type)
     config = folder.config
-    heads = sizes.kv_heads or int(config.get("num_key_value_heads") or config.get("num_attention_heads") or 0)
+    heads = sizes.kv_heads or _whole(config, "num_key_value_heads") or _whole(config, "num_attention_heads")
     size = sizes.head_size or _head_size(config)
-    limits = [limit for limit in (config.get("max_position_embeddings"), sizes.positions) if limit]
-    if not (heads and size and limits):
-        missing = "the sizes of its attention heads" if limits else "its longest context"
-        raise Trouble(f"Neither graph nor configuration of model {folder.name} tell {missing}.", _FETCH)
+    limits = [limit for limit in (_whole(config, "max_position_embeddings"), sizes.positions) if limit]
+    vocabulary = sizes.vocabulary or _whole(config, "vocab_size")
+    for known, missing in (
+        (heads and size, "the sizes of its heads"),
+        (limits, "its context"),
+        (vocabulary, "its tokens"),
+    ):
+        if not known:
+            raise Trouble(f"Neither graph nor configuration of model {folder.name} tell {missing}.", _FETCH)
     tokenizer = path / TOKENIZER
     ends, start = _marks(folder)
     content = anatomy.skeleton(file)
@@ -86,9 +91,9 @@ def describe(path: Path, precision: str = "", provider: Provider = "cpu") -> Man
         kv_heads=heads,
         head_size=size,
         kv_type=sizes.kv_type,
-        vocabulary=sizes.vocabulary or int(config.get("vocab_size") or 0),
+        vocabulary=vocabulary,
         context=min(limits),
-        candidates=min(CANDIDATES, sizes.vocabulary or CANDIDATES),
+        candidates=min(CANDIDATES, vocabulary),
         eos=ends,
         bos=start,
         parameters=_parameters(graph),
@@ -96,8 +101,7 @@ def describe(path: Path, precision: str = "", provider: Provider = "cpu") -> Man
         files={TOKENIZER: FileStamp(bytes=tokenizer.stat().st_size, sha256=_sha256(tokenizer))},
         quantisation=stored,
         wiring=wiring,
-        window=window_of(graph)
-        or (int(config.get("sliding_window") or 0) if config.get("use_sliding_window", True) else 0),
+        window=window_of(graph) or (_whole(config, "sliding_window") if config.get("use_sliding_window", True) else 0),
     )
 
 
@@ -244,25 +248,33 @@ def _outside_bytes(folder: Folder, file: Path, graph: Anatomy) -> int:
 
 
 def _head_size(config: Mapping[str, Any]) -> int:
-    if config.get("head_dim"):
-        return int(config["head_dim"])
-    return int(config.get("hidden_size") or 0) // int(config.get("num_attention_heads") or 1)
+    return _whole(config, "head_dim") or _whole(config, "hidden_size") // (_whole(config, "num_attention_heads") or 1)
+
+
+def _whole(config: Mapping[str, Any], key: str) -> int:
+    """A whole number above 0, or 0 where the configuration has none under that name."""
+    value = config.get(key)
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _marks(folder: Folder) -> tuple[tuple[int, ...], int | None]:
     """The ids that end an answer, what templates call `eos_token` first, and the id that every prompt begins with."""
     tokenizer = _json(folder.path / TOKENIZER)
-    added = {token.get("content"): token.get("id") for token in tokenizer.get("added_tokens") or ()}
     named = folder.tokenizer.get("eos_token")
     named = named.get("content") if isinstance(named, dict) else named
-    ends = [added.get(named)]
+    try:
+        added = {str(token["content"]): token["id"] for token in tokenizer.get("added_tokens") or ()}
+        start = next(_beginnings(tokenizer), None)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise Trouble(f"The {TOKENIZER} of model {folder.name} is not what it must be.", _FETCH) from error
+    ends = [added.get(str(named))]
     for source in (folder.generation, folder.config):
         found = source.get("eos_token_id")
         ends += found if isinstance(found, list) else [found]
     ids = tuple(dict.fromkeys(end for end in ends if isinstance(end, int) and end >= 0))
     if not ids:
         raise Trouble(f"Nothing in the folder of model {folder.name} says which token ends an answer.", _FETCH)
-    return ids, next(_beginnings(tokenizer), None)
+    return ids, start
 
 
 def _beginnings(tokenizer: Mapping[str, Any]) -> Iterator[int]:

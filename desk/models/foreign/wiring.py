@@ -19,6 +19,8 @@ _LENGTHS = ("seqlens_k",)
 _TOTAL = ("total_sequence_length", "total_seq_len", "total_len")
 _KEEP = ("num_logits_to_keep", "logits_to_keep")
 _CACHE_TYPES = ("float32", "float16")
+_STEPS_TO_LENGTHS = 8
+_COUNTS = ("int64", "int32")
 _INT8 = {
     "DynamicQuantizeLinear",
     "DynamicQuantizeMatMul",
@@ -87,6 +89,10 @@ def wire(name: str, graph: Anatomy, exporter: str) -> tuple[Wiring, Sizes]:
         raise Trouble(f"The graph of model {name} has no KV cache, so every token would cost the whole text.", _ELSE)
     if pasts.keys() != presents.keys() or len(pasts) % 2 or max(pasts)[0] + 1 != len(pasts) // 2:
         raise Trouble(f"The graph of model {name} does not give back the KV cache that it takes.", _ELSE)
+    for port, allowed in (("logits", _CACHE_TYPES), *((port, _COUNTS) for port in known & graph.inputs.keys())):
+        kind = (graph.inputs.get(port) or logits).kind
+        if kind not in allowed:
+            raise Trouble(f"The graph of model {name} has {port} in {kind}, not in {' or '.join(allowed)}.", _ELSE)
     nodes = graph.all_of(ATTENTION)
     for node in nodes:
         if "sliding_window_cache" in node.numbers:
@@ -153,16 +159,34 @@ def _cache(name: str, ports: dict[str, Port], side: str = "past") -> dict[tuple[
 
 def _shares(graph: Anatomy, nodes: list[Node], pasts: set[str]) -> bool:
     """Whether past and present may be one memory with room to spare: only attention sees the past, and attention
-    learns the lengths and the positions of its rows from elsewhere than from the past's size."""
+    learns the lengths and the positions of its rows from elsewhere than from the past's size or the mask's width."""
     held = {name for node in nodes for name in node.inputs[3:5]}
     elsewhere = {name for node in graph.nodes if node.operator != ATTENTION for name in node.inputs}
     turned = "position_ids" in graph.inputs or all(node.numbers.get("do_rotary", 0) for node in nodes)
     biased = any(name for node in nodes for name in node.inputs[10:11])
-    counted = "attention_mask" in graph.inputs or _first(graph, _LENGTHS)
-    return pasts <= held and not pasts & elsewhere and turned and not biased and bool(counted)
+    made = {output: node for node in graph.nodes for output in node.outputs}
+    counted = all(_counted(graph, made, node) for node in nodes)
+    return pasts <= held and not pasts & elsewhere and turned and not biased and counted
+
+
+def _counted(graph: Anatomy, made: dict[str, Node], attention: Node) -> bool:
+    """Whether the lengths that an attention node gets are an input, or the sums of an input's rows."""
+    names = attention.inputs[5:6]
+    for _ in range(_STEPS_TO_LENGTHS):
+        if not names or names[0] in graph.inputs:
+            break
+        node = made.get(names[0])
+        if node is None:
+            return False
+        if node.operator == "ReduceSum":
+            return node.inputs[0] in graph.inputs or made.get(node.inputs[0], node).operator == "Cast"
+        names = node.inputs
+    return bool(names) and names[0] in _LENGTHS
 
 
 def _sizes(name: str, graph: Anatomy, pasts: list[Port], nodes: list[Node]) -> Sizes:
+    if any(len(port.shape) != 4 for port in pasts):
+        raise Trouble(f"The KV cache of model {name} is not of rows, heads, tokens and sizes.", _ELSE)
     kinds, shapes = {port.kind for port in pasts}, {(port.shape[1], port.shape[3]) for port in pasts}
     if not kinds <= set(_CACHE_TYPES) or len(kinds) > 1:
         kind = min(kinds - set(_CACHE_TYPES), default="mixed types")
@@ -190,12 +214,11 @@ def _positions(name: str, graph: Anatomy, nodes: list[Node]) -> int:
     tables = {name for node in nodes if node.numbers.get("do_rotary", 0) for name in node.inputs[7:8]}
     tables |= {name for node in graph.all_of("RotaryEmbedding") for name in node.inputs[2:3]}
     made = {output: node for node in graph.nodes for output in node.outputs}
-    longest = [graph.tensors[table].shape[0] for table in tables if table in graph.tensors]
+    longest = [shape[0] for table in tables if table in graph.tensors and (shape := graph.tensors[table].shape)]
     for choice in [made[table] for table in tables if table in made and made[table].operator == "If"]:
-        question = made.get(choice.inputs[0])
-        limit = (
-            graph.tensors.get(question.inputs[1]) if question is not None and question.operator == "Greater" else None
-        )
+        question = made.get("".join(choice.inputs[:1]))
+        asked = question.inputs[1:2] if question is not None and question.operator == "Greater" else ()
+        limit = graph.tensors.get("".join(asked))
         if limit is None or limit.number is None:
             cause = f"The graph of model {name} chooses how it turns positions in a way that is not understood here."
             raise Trouble(cause, "Choose another model, or export it with another exporter.")
