@@ -24,6 +24,7 @@ from desk.exports.summary import summary
 from desk.facts.codec import decode_fact
 from desk.facts.happened import (
     AnyFact,
+    Calibrated,
     ChildEnded,
     ChildGivenUp,
     FirstToken,
@@ -72,13 +73,14 @@ def run(
 
     With `json_out` one JSON object and nothing else goes to stdout, else a table per tier. `strict` makes a missed
     promise an exit code of its own; `shot` asks for a picture of the end of the run; `calibrate` lets each lane work
-    alone for a few seconds first, so that the watts of each are known.
+    alone for a few seconds first, which `seconds` does not count, so that the watts of each are known.
     """
     shift = _Shift(plant)
     with plant:
-        plant.start()
         if calibrate:
             plant.calibrate()
+            shift.calibrating = True
+        plant.start()
         with contextlib.suppress(KeyboardInterrupt):
             shift.work(seconds)
         shift.end("duration" if shift.done(seconds) else "stopped")
@@ -185,6 +187,7 @@ class _Shift:
         self.board = Board()
         self.lines = _Lines()
         self.first: float | None = None
+        self.calibrating = False
         self.stopped = False
         self.failed = False
         self._told = ""
@@ -203,7 +206,9 @@ class _Shift:
                 return
 
     def done(self, seconds: float | None) -> bool:
-        return seconds is not None and self.first is not None and now() - self.first >= seconds
+        if seconds is None or self.first is None or self.calibrating:
+            return False
+        return now() - self.first >= seconds
 
     def end(self, reason: Any) -> None:
         """Stop in order, and take the last facts."""
@@ -225,6 +230,8 @@ class _Shift:
         match fact:
             case FirstToken() if self.first is None:
                 self.first = fact.t
+            case Calibrated():
+                self.first, self.calibrating = fact.t, False  # what was asked for is so much of ordinary work
             case RunStopped():
                 self.stopped = True
                 self.failed = self.failed or fact.reason == "given up"

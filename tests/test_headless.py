@@ -12,7 +12,7 @@ import pytest
 
 from desk import headless, journal
 from desk.facts import places
-from desk.facts.happened import FirstToken, RunStopped
+from desk.facts.happened import Calibrated, FirstToken, RunStopped
 from desk.facts.tiers import Promise, Tier
 from desk.facts.trouble import Trouble
 from desk.headless import Exit
@@ -97,6 +97,14 @@ class TestRun:
         assert isinstance(facts[-1], RunStopped)
         assert facts[-1].reason == "duration"
         assert 1.0 <= facts[-1].t - first.t < 2.0
+
+    def test_after_a_calibration_they_count_from_its_end(self, plant):
+        factory = plant(engine="calibrates for a second")
+        headless.run(factory, seconds=0.5, calibrate=True)
+        facts = list(journal.read(factory.recording))
+        (done,) = [fact for fact in facts if isinstance(fact, Calibrated)]
+        assert done.t - next(fact for fact in facts if isinstance(fact, FirstToken)).t > 0.9
+        assert 0.5 <= facts[-1].t - done.t < 1.5
 
     def test_a_line_a_second_and_a_table_at_the_end(self, plant, capsys):
         headless.run(plant(), seconds=2.2)

@@ -15,6 +15,8 @@ import msgspec
 
 from desk.facts.codec import decode_order, encode
 from desk.facts.happened import (
+    Calibrated,
+    Calibrating,
     Device,
     DeviceReading,
     EngineOpened,
@@ -34,7 +36,7 @@ from desk.facts.happened import (
     Worked,
     now,
 )
-from desk.facts.orders import ChangeTier, Halt, OpenFactory, Pause, Resume
+from desk.facts.orders import Calibrate, ChangeTier, Halt, OpenFactory, Pause, Resume
 from desk.models.manifest import MANIFEST, Manifest
 
 BEAT_S = 0.05
@@ -88,6 +90,10 @@ class Engine:
                 case Resume():
                     self.paused = False
                     say(Resumed(t=now()))
+                case Calibrate(seconds=seconds):
+                    say(Calibrating(t=now(), tier="", seconds=seconds))
+                    time.sleep(1.0 if behaviour == "calibrates for a second" else 0.0)
+                    say(Calibrated(t=now()))
                 case Halt():
                     self.leaving = True
         self.leaving = True
@@ -164,6 +170,8 @@ def misbehave():
             os._exit(3)
         case "crashes once" if once(verb):
             os.kill(os.getpid(), signal.SIGKILL)
+        case "asks for another":
+            os._exit(75)
         case "crashes hard":
             os.kill(os.getpid(), signal.SIGSEGV)
         case "dies over a line":

@@ -16,6 +16,8 @@ from scripted_plant import LIMITS, PATIENCE_S, Watched, script
 from desk import journal
 from desk.facts import places
 from desk.facts.happened import (
+    Calibrated,
+    Calibrating,
     ChildAnswered,
     ChildEnded,
     ChildGivenUp,
@@ -160,6 +162,21 @@ class TestOrders:
         watched.plant.start()
         assert watched.until_kind(RunStarted).tiers == (tiers[0], changed)
 
+    def test_a_calibration_is_ordered_at_once_or_as_the_next_run_begins(self, open_plant):
+        watched = open_plant()
+        watched.plant.calibrate()
+        watched.plant.start()
+        watched.until_kind(Calibrated)
+        watched.plant.calibrate()
+        watched.until_kind(Calibrated)
+        watched.plant.stop()
+        watched.until_kind(RunStopped)
+        watched.plant.start()
+        watched.until_kind(FirstToken)
+        watched.plant.stop()
+        watched.until_kind(RunStopped)
+        assert len(watched.of(Calibrating)) == 2
+
     def test_without_an_engine_the_plant_records_the_change_itself(self, open_plant, tiers):
         watched = open_plant()
         changed = Tier(name="Free", model=tiers[0].model, users=9)
@@ -273,6 +290,13 @@ class TestSupervision:
         with Plant(tiers, argv=argv, limits=LIMITS) as plant:
             Watched(plant).until_kind(ChildGivenUp, child="meter")
         assert lines == [["meter"], ["meter"], ["meter", "--without", "nvml-counter"]]
+
+    def test_a_child_that_asks_for_a_fresh_process_gets_it_but_not_for_ever(self, open_plant):
+        watched = open_plant(meter="asks for another")
+        given_up = watched.until_kind(ChildGivenUp, child="meter")
+        assert "exit code 75" in given_up.cause
+        ended = watched.of(ChildEnded, child="meter")
+        assert [bool(fact.cause) for fact in ended] == [False] * 3 + [True] * 3
 
     def test_a_line_that_its_writer_died_over_is_left_out(self, open_plant):
         watched = open_plant(engine="dies over a line")
