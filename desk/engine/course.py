@@ -169,12 +169,12 @@ class Course:
             name=name,
             model=self._network.manifest.name,
             slots=slots,
-            context=context,
+            context=max(16, context),
             answer_tokens=context,
             sampling=sampling or Sampling(),
         )
         lane = Lane(tier, self._tell, Watcher(self._tell))
-        lane.equip(Outfit(tier, Batch(self._network, slots, context), _Nothing(), 0.0))
+        lane.equip(Outfit(tier, Batch(self._network, slots, tier.context), _Nothing(), 0.0))
         return lane
 
     def _ask(self, lane: Lane, number: int, prompt: int, answer: int) -> Request:

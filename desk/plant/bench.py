@@ -9,7 +9,7 @@ import itertools
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -195,11 +195,10 @@ class Course:
     def _enter(self, argv: list[str], model: str, *, ours: bool) -> None:
         self._told(f"Loading {Path(model).name}")
         name = "This engine" if ours else f"The engine for {Path(model).name}"
-        child = Contestant(argv, name)
         try:
+            child = Contestant(argv, name)
             about = child.answer()
         except Trouble as trouble:
-            child.leave()
             if ours:
                 raise
             self.lost.append(str(trouble))
@@ -230,7 +229,6 @@ class Course:
             if entrant.ours:
                 raise
             self.lost.append(str(trouble))
-            entrant.child.leave()
             self._entrants.remove(entrant)
             return None
 
@@ -361,17 +359,9 @@ class Course:
         return rows
 
     def _floor(self, entrant: Entrant, batch: int) -> float | None:
-        """The speed at which either the memory or the units that multiply would be busy all the time."""
         twins = [own for own in self._entrants if own.ours and own.same_file and own.same_file == entrant.same_file]
         work = (twins[0] if twins else entrant).about
-        if "weight_bytes" not in work:
-            return None
-        context = entrant.context[batch]
-        peak = self._machine["eight_bit_madds_per_second" if work["quantised"] else "float_madds_per_second"]
-        read = (work["weight_bytes"] + batch * context * work["kv_bytes"]) / self._machine["read_bytes_per_second"]
-        multiply = batch * work["madds"] / peak
-        multiply += batch * context * work["attention_madds"] / self._machine["float_madds_per_second"]
-        return batch / max(read, multiply)
+        return floor_of(self._machine, work, batch, entrant.context[batch]) if "weight_bytes" in work else None
 
     def _against_peers(self) -> list[Ratio]:
         """Each of ours against the peer on the same file where there is one, else against all that have none."""
@@ -414,6 +404,15 @@ def _loads(entrant: Entrant) -> list[Load]:
 def _medians(rounds: Sequence[dict[str, float | None]]) -> dict[str, float | None]:
     values = {name: [value for figures in rounds if (value := figures[name]) is not None] for name in rounds[0]}
     return {name: statistics.median(found) if found else None for name, found in values.items()}
+
+
+def floor_of(machine: Mapping[str, float], work: Mapping[str, Any], batch: int, context: float) -> float:
+    """Tokens a second at which either the memory or the units that multiply are busy all the time: `batch` rows of
+    `context` tokens, on a machine as `desk.engine.roofline` measured it."""
+    peak = machine["eight_bit_madds_per_second" if work["quantised"] else "float_madds_per_second"]
+    read = (work["weight_bytes"] + batch * context * work["kv_bytes"]) / machine["read_bytes_per_second"]
+    attend = batch * context * work["attention_madds"] / machine["float_madds_per_second"]
+    return batch / max(read, batch * work["madds"] / peak + attend)
 
 
 def ratio_of(row: str, against: str, pairs: Sequence[float]) -> Ratio:

@@ -63,14 +63,20 @@ class Contestant:
         return self.answer()
 
     def answer(self) -> dict[str, Any]:
-        """The next answer."""
+        """The next answer. A child that gives none is ended."""
+        try:
+            return self._told()
+        except Trouble:
+            self.leave()
+            raise
+
+    def _told(self) -> dict[str, Any]:
         try:
             line = self._lines.get(timeout=self._patience)
         except Empty:
             self._process.kill()
-            raise Trouble(
-                f"{self.name} did not answer within {self._patience:g} s.", "Measure less at a time."
-            ) from None
+            words = f"{self.name} did not answer within {self._patience:g} s."
+            raise Trouble(words, "Measure less at a time.") from None
         if not line:
             raise Trouble(f"{self.name} {self._epitaph()}.", "Start it by hand to see more.")
         try:

@@ -23,7 +23,7 @@ def main(plan: Plan, *, json_out: bool) -> int:
     else:
         show(found, Console())
     for sentence in found.lost:
-        progress.print(sentence, highlight=False, markup=False)
+        progress.print(sentence, highlight=False, markup=False, soft_wrap=True)
     return 5 if found.lost else 0
 
 
