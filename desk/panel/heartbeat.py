@@ -4,6 +4,7 @@ This module brings in numpy, pyqtgraph, ledger, board and plant, so it is import
 """
 
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
@@ -34,8 +35,10 @@ from desk.plant.settings import Settings, Watts
 RATE_HZ = 30
 """Ticks a second; each repaints at most one strip, and each strip only when the board has moved on."""
 NUMBERS_MS = 500
-RESTING_MS = 100
-"""A factory that stands still needs no more than this."""
+RESTING_MS = 500
+"""A factory that stands still needs no more than this ..."""
+EAGER_S = 2.0
+"""... until an order has been given, whose answer is looked for at the full rate for so long."""
 HIDDEN_MS = 500
 """A window that nobody sees takes facts in, and does no more, at this interval."""
 TURNS = (RunStarted, RunStopped, Paused, Resumed, TierChanged, WattsDeclared)
@@ -61,6 +64,7 @@ class Heartbeat(QObject):
         self._pending: deque[AnyFact] = deque()
         self._interval = round(1000 / rate_hz)
         self._since_numbers = 0
+        self._eager_until = 0.0
         self.resting = StripChart(window.theme, window.numbers, tuple(spec for spec in FLOOR if spec.figure == "watts"))
         window.floor.furnish(self.chart, self.resting)
         for chart in (self.chart, self.resting):
@@ -86,7 +90,8 @@ class Heartbeat(QObject):
         """One tick."""
         self._take_in()
         seen = self.window.isVisible() and not self.window.isMinimized()
-        still = self.source.mode == "live" and self.window.shown.state in ("idle", "stopped")
+        eager = perf_counter() < self._eager_until
+        still = self.source.mode == "live" and self.window.shown.state in ("idle", "stopped") and not eager
         interval = HIDDEN_MS if not seen else RESTING_MS if still else self._interval
         if interval != self._timer.interval():
             self._timer.setInterval(interval)
@@ -97,7 +102,10 @@ class Heartbeat(QObject):
         if self._since_numbers >= NUMBERS_MS:
             self._since_numbers = 0
             self.refresh()
-        elif self.window.footer.follow.isChecked():
+            # At rest a tick is long enough for both, and the chart of the resting machine moves once a second.
+            if not still or self.beats % 2:
+                return
+        if self.window.footer.follow.isChecked():
             (self.chart if self.chart.isVisible() else self.resting).refresh_next()
 
     def refresh(self) -> None:
@@ -157,7 +165,7 @@ class Heartbeat(QObject):
             window.runbar.pace.connect(self._pace)
             return
         window.floor.editor.set_models(list(catalogue()))
-        ordered = window.ordered
+        ordered = self._order
         window.runbar.start.connect(lambda: ordered(source.start))
         window.runbar.pause.connect(lambda: ordered(source.pause))
         window.runbar.resume.connect(lambda: ordered(source.resume))
@@ -168,10 +176,15 @@ class Heartbeat(QObject):
         window.floor.watts_declared.connect(self._declare)
         window.floor.notices.acted.connect(lambda: ordered(source.retry_meter))
 
+    def _order(self, order: Callable[[], None]) -> None:
+        self._eager_until = perf_counter() + EAGER_S
+        self._timer.setInterval(self._interval)
+        self.window.ordered(order)
+
     def _change(self, tier: Tier) -> None:
         source = self.source
         assert isinstance(source, Plant)
-        self.window.ordered(lambda: source.change(tier))
+        self._order(lambda: source.change(tier))
 
     def _declare(self, idle: float, busy: float, assumed: bool) -> None:
         source = self.source
