@@ -95,6 +95,8 @@ class Gpu:
         if fields:
             self.rounds.append(Round([self._field(*each) for each in self._often()], FIELDS_S, now))
             self.rounds.append(Round([self._field(*each) for each in self._seldom()], SLOW_S, now))
+        else:
+            self._fields.pop("memory_used", None)  # asked for its total once; nobody will ask again
 
     def detach(self, state: State, search: float | None = None) -> None:
         """The GPU is not there to be asked: it is `state` from now on, and looked for after `search` seconds."""

@@ -221,6 +221,8 @@ def test_a_process_told_to_do_without_fields_asks_for_energy_and_power_only(simu
     calls = {call.split()[0] for call in standin.calls[20:]}
     assert calls == {"nvmlDeviceGetFieldValues", "nvmlShutdown"}
     assert facts.last().watts == 100.0
+    assert facts.last().memory_used is None  # not what it once was
+    assert facts.opened[-1].devices[0].memory_bytes == 24576 * 2**20
 
 
 def test_a_source_passed_over_is_said_to_be(simulate):
