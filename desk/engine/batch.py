@@ -64,13 +64,18 @@ class Outcome:
 
 
 class Batch:
-    """Rows over one KV cache of `slots` sequences of at most `context` tokens."""
+    """Rows over one KV cache of `slots` sequences of at most `context` tokens.
+
+    Only the first `limit` slots are in use: all of them, until runs of so many rows turned out to need more memory than
+    there is.
+    """
 
     def __init__(self, network: Network, slots: int, context: int) -> None:
         self.network = network
         self.context = context
         self.cache: SharedCache = network.cache(slots, context)
         self._slots: list[Row | None] = [None] * slots
+        self.limit = slots
         self._decodes: dict[int, Feed] = {}
         self._prefills: dict[int, Feed] = {}
         self._decode_next = True
@@ -86,7 +91,7 @@ class Batch:
 
     @property
     def full(self) -> bool:
-        return None not in self._slots
+        return None not in self._slots[: self.limit]
 
     def join(self, row: Row) -> None:
         """Give the row the lowest free slot; raises `Trouble` for tokens that the graph must not see.
@@ -112,6 +117,17 @@ class Batch:
         assert self._slots[row.slot] is row
         self._slots[row.slot] = None
         row.slot = -1
+
+    def halve(self) -> list[Row] | None:
+        """Run with half as many rows from now on; gives those that left for it, `None` where only one is left."""
+        highest = 1 + max(row.slot for row in self)
+        if highest == 1:
+            return None
+        self.limit = highest // 2
+        leaving = [row for row in self if row.slot >= self.limit]
+        for row in leaving:
+            self.leave(row)
+        return leaving
 
     def next_run(self) -> Run | None:
         """The next run, its inputs written; `None` for an empty batch."""

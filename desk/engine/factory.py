@@ -12,7 +12,7 @@ import msgspec
 from desk.engine.calibration import Solo
 from desk.engine.lane import Lane, Outfit, Request, Tell
 from desk.engine.loader import Broke, Loaded, Loader, Opened, Outfitted, Refused
-from desk.engine.runtime import VERSION, DeviceLost, Runtime, Used
+from desk.engine.runtime import VERSION, DeviceLost, OutOfMemory, Runtime, Used
 from desk.engine.scheduler import Stride
 from desk.engine.watch import Watcher
 from desk.facts.happened import (
@@ -34,6 +34,12 @@ from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.scenario import STEADY, Users, scenario
 
+RUN_S = 30.0
+"""No run takes this long: what has not ended by then hangs, in the driver or in a library, and never will."""
+
+FIRST_RUN_S = 300.0
+"""A lane's first run may compile kernels for a card that the libraries were not built for."""
+
 DRAIN_S = 5.0
 """How long a lane may take to finish its requests before new settings of its cache or model; the rest are requeued."""
 
@@ -46,7 +52,10 @@ def with_structure(tier: Tier, of: Tier) -> Tier:
 
 
 class Factory:
-    """All lanes of one engine process. `tell` takes the facts, in order, from whichever thread makes them."""
+    """All lanes of one engine process. `tell` takes the facts, in order, from whichever thread makes them.
+
+    `hung` says that a run never ended: nothing but the end of the process can go on from there.
+    """
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -65,6 +74,8 @@ class Factory:
         self._requests = 0
         self._paused_since: float | None = None
         self._under_way: tuple[Lane, float] | None = None
+        self._begun = 0.0
+        self.hung = False
         self._beaten = now()
         self._halted = False
         self._over = False
@@ -87,6 +98,14 @@ class Factory:
             self._look()
             self._watcher.flush(t)
             self._report(t)
+            if self._under_way is not None and t - self._begun > self._patience_with(self._under_way[0]):
+                words = f"A run of tier {self._under_way[0].tier.name} did not end within {t - self._begun:.0f} s."
+                self._trouble(words, "A fresh engine goes on; if it comes back, choose the CPU or a smaller model.")
+                self._over = self.hung = True
+
+    @staticmethod
+    def _patience_with(lane: Lane) -> float:
+        return RUN_S if lane.proven else FIRST_RUN_S
 
     def _arrived(self, message: AnyOrder | Loaded) -> None:
         with self._turn:
@@ -163,28 +182,31 @@ class Factory:
         lane.admit(t)
 
     def _step(self, lane: Lane) -> None:
-        run = lane.next_run()
-        assert run is not None, "a lane with active requests has a run to make"
-        start = now()
-        self._under_way = (lane, start)
-        trouble: Trouble | None = None
-        self._turn.release()
+        start, run, trouble = now(), None, None
         try:
-            run.feed.run()
+            run = lane.next_run()
+            assert run is not None, "a lane with active requests has a run to make"
+            self._begun = start = now()
+            self._under_way = (lane, start)
+            self._turn.release()
+            try:
+                run.feed.run()
+            finally:
+                self._turn.acquire()
         except DeviceLost:
             raise
         except Trouble as error:
             trouble = error
         finally:
-            self._turn.acquire()
             end = now()
             self._book_busy(end)
             self._under_way = None
         self._stride.charge(lane, end - start)
         if trouble is not None:
-            self._fail(lane, trouble)
-        elif not self._halted:
+            self._stumble(lane, trouble)
+        elif run is not None and not self._halted:
             lane.settle(run, end)
+            lane.proven = True
 
     def _book_busy(self, t: float) -> None:
         if self._under_way is not None:
@@ -240,6 +262,7 @@ class Factory:
         except Trouble as trouble:
             self._trouble(f"{trouble.cause} The load stays steady.", trouble.remedy)
         self._opening = order
+        self._requests = order.requests
         self._loader.open(order.provider)
 
     def _opened(self, runtime: Runtime) -> None:
@@ -327,6 +350,15 @@ class Factory:
             lane.wanted = None
             lane.state = "failed"
             lane.cancel_all(now(), "error")
+
+    def _stumble(self, lane: Lane, trouble: Trouble) -> None:
+        """A run has failed: what was for want of memory is tried again with fewer rows, which go on where they were."""
+        at_a_time = lane.halve() if isinstance(trouble, OutOfMemory) else None
+        if at_a_time is None:
+            self._fail(lane, trouble)
+        else:
+            words = "request at a time" if at_a_time == 1 else "requests at a time"
+            self._trouble(f"{trouble.cause} Tier {lane.tier.name} goes on with {at_a_time} {words}.", trouble.remedy)
 
     def _fail(self, lane: Lane, trouble: Trouble) -> None:
         self._tell(LaneFailed(t=now(), tier=lane.tier.name, cause=trouble.cause, remedy=trouble.remedy))

@@ -79,7 +79,7 @@ class Lane:
     """One production line. All times are stamps of `desk.facts.happened.now`, in seconds.
 
     `tier` is in force; `wanted` is set while a change waits for the lane to drain and load, until `drained_by` at the
-    latest.
+    latest. `proven` says that a run has ended well since the outfit was put on.
     """
 
     def __init__(self, tier: Tier, tell: Tell, watcher: Watcher) -> None:
@@ -88,6 +88,7 @@ class Lane:
         self.wanted: Tier | None = None
         self.drained_by = 0.0
         self.passed = 0.0
+        self.proven = False
         self.book = Book()
         self.users: Users | None = None
         self.outfit: Outfit | None = None
@@ -236,20 +237,27 @@ class Lane:
             self.queue.remove(request)
             self._finish(request, "cancelled", now)
 
-    def requeue(self) -> None:
-        """Take all active requests out of the batch, back to the head of the queue in the order they came."""
+    def halve(self) -> int | None:
+        """Go on with half as many requests at a time; gives how many, `None` where it was only one."""
         assert self.outfit is not None
-        waiting = sorted(self.active.values(), key=lambda request: request.row.turn if request.row else 0)
-        for request in waiting:
-            assert request.row is not None
-            self.outfit.batch.leave(request.row)
-        self.active.clear()
-        self.queue.extendleft(reversed(waiting))
+        leaving = self.outfit.batch.halve()
+        if leaving is None:
+            return None
+        self._requeue(leaving)
+        return self.outfit.batch.limit
+
+    def _requeue(self, rows: list[Row]) -> None:
+        """Put requests whose rows have left the batch back to the head of the queue, in the order they came."""
+        for row in sorted(rows, key=lambda row: row.turn, reverse=True):
+            self.queue.appendleft(self.active.pop(row))
 
     def empty(self) -> None:
         """Requeue what is active and give the cache's memory back; the model stays loaded until the next outfit."""
         if self.outfit is not None:
-            self.requeue()
+            rows = list(self.active)
+            for row in rows:
+                self.outfit.batch.leave(row)
+            self._requeue(rows)
             self._before = self.outfit.fitter, self.outfit.batch.network
             self.outfit = None
 
@@ -263,6 +271,7 @@ class Lane:
                 self._translate(request, outfit.fitter)
         self._before = None
         self.outfit = outfit
+        self.proven = False
         self.state = "running"
 
     def _translate(self, request: Request, fitter: Fitter) -> None:

@@ -63,6 +63,8 @@ def main() -> int:
         due = now() + BEAT_S
         while not over.wait(max(0.0, due - now())):
             factory.beat()
+            if factory.hung:
+                os._exit(1)
             if wire.broken.is_set():
                 factory.order(Halt())
             due = max(due + BEAT_S, now())

@@ -64,6 +64,10 @@ class DeviceLost(Trouble):
     """The device answers nothing sensible any more: only a fresh process can go on."""
 
 
+class OutOfMemory(Trouble):
+    """What was asked for does not fit into memory; less of it may."""
+
+
 def default_threads() -> int:
     """Physical cores, within what this process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -265,7 +269,11 @@ class Binding:
     def read(self, name: str, array: np.ndarray, on_host: bool = False) -> np.ndarray:
         """Let the runs read `array` as it is at their time; `on_host` where the provider reads it in host memory."""
         provider = "cpu" if on_host else self._network.provider
-        value = ort.OrtValue.ortvalue_from_numpy(array, provider, 0)
+        try:
+            value = ort.OrtValue.ortvalue_from_numpy(array, provider, 0)
+        except Exception as error:
+            what = f"Model {self._network.manifest.name} got no memory for its inputs"
+            raise _translated(error, self._network.provider, what) from error
         if not on_host:
             self._inputs[name] = array, value
         self._io.bind_ortvalue_input(name, value)
@@ -403,7 +411,8 @@ def _probe_graph() -> bytes:
 def _translated(error: Exception, used: Used, what: str) -> Trouble:
     text = _words(error)
     if any(mark in str(error) for mark in _OUT_OF_MEMORY):
-        return Trouble(f"{what}: out of memory ({text}).", "Choose fewer slots, a shorter context or a smaller model.")
+        remedy = "Choose fewer slots, a shorter context or a smaller model."
+        return OutOfMemory(f"{what}: out of memory ({text}).", remedy)
     if used == "cuda" and _DEVICE_FAILED.search(str(error)):
         return DeviceLost(f"{what}: {text}", "Start again; if it comes back, update the NVIDIA driver or reboot.")
     return Trouble(f"{what}: {text}", "Build or fetch the model again, or choose another one.")

@@ -11,12 +11,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 
 class OpenFactory(Order):
-    """The engine's first order: load a lane per tier and let the virtual users ask."""
+    """The engine's first order: load a lane per tier and let the virtual users ask.
+
+    `requests` is the highest number that a request of this run has had: an engine that takes another's place counts on.
+    """
 
     tiers: tuple[Tier, ...]
     provider: Provider = "auto"
     scenario: str = "steady"
     seed: int = 0
+    requests: int = 0
 
 
 class ChangeTier(Order):

@@ -101,6 +101,8 @@ class Ledger:
         self._stopped = False
         self._unmetered: dict[str, int] = {}
         self._unmetered_s = 0.0
+        self._beat: tuple[LaneWork, ...] = ()
+        self._since_beat: list[FirstToken | Finished] = []
         self._totals = Totals()
 
     def _period(self, moment: float) -> Period:
@@ -137,6 +139,28 @@ class Ledger:
         self._heard.pop(fact.child, None)
         self._silenced.add(fact.child)
 
+    def _child_ended(self, fact: ChildEnded, moment: float) -> None:
+        """Requests end with their engine: one that ended in order has finished them all, else they are cancelled."""
+        self._stop_waiting(fact, moment)
+        if fact.child == "engine":
+            for name, requests in self._open_requests().items():
+                self._tier(self._period(moment), name).cancelled += requests
+            self._beat, self._since_beat = (), []
+
+    def _open_requests(self) -> dict[str, int]:
+        """Requests of each tier that hold a slot or wait, by the engine's last beat and what it told since."""
+        held = {work.tier: {slot.request for slot in work.slots} for work in self._beat}
+        waiting = {work.tier: work.queue for work in self._beat}
+        for fact in self._since_beat:
+            here = held.setdefault(fact.tier, set())
+            if fact.request not in here:
+                waiting[fact.tier] = max(0, waiting.get(fact.tier, 0) - 1)
+            if isinstance(fact, FirstToken):
+                here.add(fact.request)
+            else:
+                here.discard(fact.request)
+        return {name: len(requests) + waiting.get(name, 0) for name, requests in held.items()}
+
     def _child_started(self, fact: ChildStarted, moment: float) -> None:
         # It is waited for from its first beat on: opening a driver or a runtime takes seconds.
         self._heard.pop(fact.child, None)
@@ -156,6 +180,7 @@ class Ledger:
 
     def _worked(self, fact: Worked, moment: float) -> None:
         self._hear("engine", moment)
+        self._beat, self._since_beat = fact.lanes, []
         busy = {work.tier: work.busy for work in fact.lanes if work.busy > 0}
         if busy:
             self._energy.busy.add(moment - fact.span, moment, busy)
@@ -194,6 +219,7 @@ class Ledger:
     def _first(self, fact: FirstToken, moment: float) -> None:
         if self._first_token is None:
             self._first_token = moment
+        self._since_beat.append(fact)
         tier = self._tier(self._period(moment), fact.tier)
         price = self._price(fact.tier)
         tier.prompt += fact.prompt
@@ -202,6 +228,7 @@ class Ledger:
         count_into(tier.ttfts, {bucket_of(fact.t - fact.submitted): 1})
 
     def _finished(self, fact: Finished, moment: float) -> None:
+        self._since_beat.append(fact)
         tier = self._tier(self._period(moment), fact.tier)
         if fact.reason in ("cancelled", "error"):
             tier.cancelled += 1
@@ -414,7 +441,7 @@ _FOLDS: dict[type, Callable[[Ledger, Any, float], None]] = {
     ChildStarted: Ledger._child_started,
     ChildAnswered: Ledger._child_answered,
     ChildStale: Ledger._stop_waiting,
-    ChildEnded: Ledger._stop_waiting,
+    ChildEnded: Ledger._child_ended,
     ChildGivenUp: Ledger._stop_waiting,
     LaneLoading: Ledger._lane_loading,
     LaneReady: Ledger._lane_ready,

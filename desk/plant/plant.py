@@ -20,6 +20,8 @@ from desk.facts.codec import decode_fact
 from desk.facts.happened import (
     AnyFact,
     ChildStale,
+    Finished,
+    FirstToken,
     JobEnded,
     Noted,
     RunStarted,
@@ -28,6 +30,7 @@ from desk.facts.happened import (
     TierChanged,
     Troubled,
     WattsDeclared,
+    Worked,
     now,
 )
 from desk.facts.happened import Child as Role
@@ -93,6 +96,7 @@ class Plant:
         self._job_ended = False
         self._preparing = False
         self._started = 0.0
+        self._requests = 0
 
         self._inbox: SimpleQueue = SimpleQueue()
         self._garbled: set[int] = set()
@@ -254,6 +258,8 @@ class Plant:
             return
         supervisor.hear(fact, now())
         self._job_ended = self._job_ended or isinstance(fact, JobEnded)
+        if supervisor is self._engine:
+            self._requests = max(self._requests, _highest_request(fact))
         self._pen.write(fact, line)
 
     # ---- a run
@@ -276,6 +282,7 @@ class Plant:
         if self._running or self._closing:
             return
         self._running, self._preparing, self._reason, self._built = True, True, None, set()
+        self._requests = 0
         self._started = now()
         started = RunStarted(
             t=self._started,
@@ -343,7 +350,11 @@ class Plant:
         """What a fresh engine must know: the tiers in force, and what was asked of the one before it."""
         orders: list[AnyOrder] = [
             OpenFactory(
-                tiers=tuple(self._pen.tiers.values()), provider=self.provider, scenario=self.scenario, seed=self.seed
+                tiers=tuple(self._pen.tiers.values()),
+                provider=self.provider,
+                scenario=self.scenario,
+                seed=self.seed,
+                requests=self._requests,
             )
         ]
         if self._uncalibrated:
@@ -404,3 +415,14 @@ class Plant:
         self._closing = True
         self._stop("closed", ask=0.6)
         self._meter.stop(now(), ask=0.6)
+
+
+def _highest_request(fact: AnyFact) -> int:
+    """The highest number of a request that the fact tells of, 0 where it tells of none."""
+    match fact:
+        case Worked(lanes=lanes):
+            return max((slot.request for lane in lanes for slot in lane.slots), default=0)
+        case FirstToken(request=request) | Finished(request=request):
+            return request
+        case _:
+            return 0

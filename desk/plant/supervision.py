@@ -55,7 +55,7 @@ class Limits:
 RENEW = 75
 """Exit code of a child that asks for a fresh process (EX_TEMPFAIL): its driver was taken away or replaced."""
 
-ENGINE = Limits(silent=30.0, opening=30.0)
+ENGINE = Limits(silent=30.0, opening=30.0, failures=3)
 METER = Limits(silent=3.0, opening=10.0)
 WORKER = Limits(silent=300.0, opening=60.0, once=True)
 
