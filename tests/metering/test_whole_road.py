@@ -35,7 +35,6 @@ def fold_of(path):
 
 @pytest.mark.parametrize("how", ["hang", "freeze"])
 def test_a_hang_is_shown_at_once_and_its_child_replaced(road, standin, how):
-    # From the third second on the driver answers nobody; another process is let in again.
     followed = road(TWO)
     followed.run()
     first = followed.of(ChildStarted, child="meter")[-1].pid
@@ -192,7 +191,7 @@ def test_a_lost_gpu_shows_and_the_other_goes_on(road, standin):
 
 
 def test_a_stalled_window_keeps_what_the_meter_says(road):
-    """The plant's threads go on reading while nobody drains: ten seconds are two hundred facts, and none is lost."""
+    """The plant's threads go on reading while nobody drains, so that nothing waits in the pipe and nobody is blamed."""
     followed = road(TWO)
     followed.until_state("ok")
     time.sleep(1.5)  # the window draws nothing
