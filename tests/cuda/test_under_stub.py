@@ -99,7 +99,7 @@ def test_out_of_memory_is_named_and_survived(drill):
     seen = drill("out_of_memory")
     for name in ("weights", "cache", "run"):
         kind, words = seen[name]
-        assert kind == "Trouble", name
+        assert kind == "OutOfMemory", name
         assert "out of memory" in words, name
     assert seen["smaller_run_after"] is None
     assert seen["run_after"] is None
