@@ -178,6 +178,8 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
         reasons={"watts": wanting, "tokens_per_joule": wanting} if wanting else {},
         references={"watts": tuple(levels)},
         estimated=frozenset(estimated),
+        # How busy a device is that makes no tokens has no place beside the watts that are counted.
+        without=frozenset() if standing.counted else frozenset({"utilization"}),
     )
 
 

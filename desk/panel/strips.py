@@ -289,9 +289,10 @@ class StripChart(pg.GraphicsView):
     # ---- inside
 
     def _refresh(self, place: int, board: Board) -> None:
-        strip = self._strips[place]
+        strip, setting = self._strips[place], self._setting
         self._seen[place] = board.end
-        if strip.refresh(board, self._setting, traces_of(strip.spec, self._setting.tiers)) and self._ground:
+        traces = [trace for trace in traces_of(strip.spec, self._setting.tiers) if trace.figure not in setting.without]
+        if strip.refresh(board, setting, traces) and self._ground:
             inner = QPainter(self._ground[1])
             inner.setClipRect(strip.rect)
             self._paint_ground(inner, [strip])

@@ -189,7 +189,7 @@ class _Page:
         if line.state:
             self._say(self.bar[0] - 4, base, line.state, font(11), "mut", left=True)
         else:
-            self._on_time(top, line.on_time, warn=line.misses)
+            self._on_time(top, line.on_time, warn=line.misses and (line.on_time or 0.0) < ON_TIME)
         promise = line.tier.promise
         if self.joule:
             self._say(self.joule, base, numbers.figure(line.tokens_per_joule, "tok/J"), font(13, 600), "text")
@@ -197,7 +197,8 @@ class _Page:
         self._pair(
             self.speed, base, numbers.figure(line.speed), "≥", promise.tokens_per_second_per_user, line.slow, whole=True
         )
-        self._pair(self.ttft, base, numbers.figure(line.ttft_p95, "s"), "≤", promise.ttft_s, line.late)
+        ttft = numbers.fixed(line.ttft_p95, 1 if (line.ttft_p95 or 0.0) >= 9.995 else 2)
+        self._pair(self.ttft, base, ttft, "≤", promise.ttft_s, line.late)
         queue = DASH if line.queue is None else numbers.count(line.queue)
         self._say(self.queue, base, queue, font(13, 500), "text" if line.queue else "mut")
         self._say(self.money, base, numbers.fixed(line.dollars_per_hour, 2), font(13, 600), "text")

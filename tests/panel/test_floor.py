@@ -214,3 +214,34 @@ def test_the_measures_of_the_floor(window, shown, application):
     assert window.floor.table.mapTo(window, QPoint(0, 0)) == QPoint(928, 224)
     assert window.floor.table.width() == 496
     assert window.floor.notices.mapTo(window, QPoint(0, 0)).y() == 832
+
+
+def test_marks_are_in_plain_words(books):
+    import msgspec
+    from scripted import T0, tiers
+
+    from desk.facts.happened import RunStopped, TierChanged
+
+    folded = books(seconds=20.0, stopped=False)
+    dear = tiers()[-1]
+    dearer = msgspec.structs.replace(dear, price=msgspec.structs.replace(dear.price, output=7.5))
+    folded.post(TierChanged(t=T0 + 20.05, tier=dearer))
+    folded.post(RunStopped(t=T0 + 20.2, reason="duration"))
+    events = [event.text for event in setting_of(folded, look(folded, Numbers()), 300.0, 3.0).events]
+    assert events[0] == "Run started"
+    assert "Ultra: output price 6 to 7.5" in events
+    assert events[-1] == "Run complete"
+
+
+def test_the_prices_bear_the_title_of_their_preset(application, qtbot):
+    import msgspec
+    from scripted import facts
+
+    from desk.panel.look import Books
+
+    folded = Books()
+    started = next(iter(facts(seconds=1.0)))
+    folded.post(msgspec.structs.replace(started, preset="this-machine"))
+    assert look(folded, Numbers()).preset == "This machine"
+    folded.post(msgspec.structs.replace(started, preset="my own"))
+    assert look(folded, Numbers()).preset == "my own"

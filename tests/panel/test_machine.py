@@ -156,6 +156,7 @@ def test_a_gpu_beside_an_engine_on_the_cpu_is_shown_and_not_counted():
     assert value(seen, "watts").value is None
     assert value(seen, "watts").note == "only the GPU is metered, not the CPU"
     assert seen.watts_wanted
+    assert "utilization" in setting_of(books, seen, 300.0, 3.0).without
 
 
 def test_several_counted_devices_are_named_as_such():

@@ -236,3 +236,36 @@ def test_ten_seconds_of_life_at_thirty_hertz(factory, qtbot):
     qtbot.wait(10_000)
     assert heartbeat.beats - beats > 150
     assert window.shown.state == "running"
+
+
+def test_the_panel_records_the_preset_by_its_name_as_every_other_road_does(application, qtbot):
+    from desk.panel.heartbeat import furnish
+    from desk.plant.settings import Settings
+
+    window = Window("live", Theme("dark"))
+    qtbot.addWidget(window)
+    heartbeat = furnish(window, None, Settings(), None)
+    assert heartbeat.source.preset == "this-machine"
+    window.close()
+
+
+def test_closing_a_replay_lets_go_of_its_file(application, qtbot, record):
+    window = Window("replay", Theme("dark"))
+    qtbot.addWidget(window)
+    heartbeat = Heartbeat(window, Replay(record(seconds=10.0)))
+    window.close()
+    assert heartbeat.source.ended
+
+
+def test_a_meter_given_up_is_tried_again_by_its_button(factory, qtbot, monkeypatch):
+    from desk.facts.happened import ChildGivenUp, now
+
+    window, heartbeat = factory
+    asked = []
+    monkeypatch.setattr(heartbeat.source, "retry_meter", lambda: asked.append(True))
+    heartbeat.books.post(ChildGivenUp(t=now(), child="meter", cause="The meter failed often.", remedy="Wait."))
+    heartbeat.refresh()
+    button = next(b for b in window.findChildren(QPushButton) if b.text() == "Try the meter again")
+    assert button.isVisible()
+    button.click()
+    assert asked == [True]

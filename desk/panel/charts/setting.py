@@ -77,7 +77,7 @@ class Setting:
 
     `mode` is LIVE or REPLAY with its date, written into every strip. `tiers` run from the cheapest to the dearest.
     `notes` replaces the small print of a strip, `reasons` says why a strip is empty, `references` are its levels, each
-    by figure. `estimated` figures are dashed.
+    by figure. `estimated` figures are dashed, `without` are not drawn at all.
     """
 
     mode: str = "LIVE"
@@ -89,3 +89,4 @@ class Setting:
     reasons: dict[str, str] = field(default_factory=dict)
     references: dict[str, tuple[Reference, ...]] = field(default_factory=dict)
     estimated: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
