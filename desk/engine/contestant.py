@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         for line in sys.stdin:
             order = json.loads(line)
             match order.pop("do"):
-                case "prefill" | "decode" | "lanes" | "mixed" | "interference" as name:
+                case "prefill" | "decode" | "drawn" | "lanes" | "mixed" | "interference" as name:
                     tell(getattr(course, name)(**order))
                 case other:
                     raise Trouble(f"Nothing here is called {other}.", "Update both sides.")
@@ -64,5 +64,6 @@ def _about(manifest: Manifest, network: Network, threads: int) -> dict[str, Any]
         "precision": manifest.precision,
         "threads": threads,
         "context": manifest.context,
+        "loads": ("drawn", "lanes", "mixed", "interference"),
         "kv_bytes": network.manifest.kv_bytes(1, 1),
     }

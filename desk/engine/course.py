@@ -60,10 +60,10 @@ class Course:
             pass
         return {"seconds": now() - start}
 
-    def decode(self, rows: int, prompt: int, steps: int, drawn: bool = False) -> dict[str, Any]:
+    def decode(self, rows: int, prompt: int, steps: int, sampling: Sampling | None = None) -> dict[str, Any]:
         """`steps` steps of `rows` rows that hold `prompt` tokens each when they start; `outside_s` is per step."""
         length = prompt + rows * 4 + steps + WARM_STEPS + 2
-        lane = self._lane(rows, length, DRAWN if drawn else Sampling())
+        lane = self._lane(rows, length, sampling)
         line = _Line([lane], self._tell)
         for number in range(rows):
             # Rows that are in early decode while the others come, so they begin shorter: all are equally long then.
@@ -83,6 +83,11 @@ class Course:
             "outside_s": (seconds - self._clock.seconds) / steps,
             "context": (cached + _cached(lane)) / 2 / rows,
         }
+
+    def drawn(self, rows: int, prompt: int, steps: int) -> dict[str, Any]:
+        """As `decode`, with every token drawn."""
+        told = self.decode(rows, prompt, steps, DRAWN)
+        return {"tokens_per_second": rows * steps / told["seconds"], "outside_run_s": told["outside_s"]}
 
     def lanes(self, slots: Sequence[int], prompt: int, seconds: float) -> dict[str, Any]:
         """Lanes of those slots, all full: each alone and all at once, in turns of equal time.

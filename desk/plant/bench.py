@@ -5,6 +5,7 @@ rest. The speeds of one round are pairs, so a ratio is formed round by round and
 those: a machine that is slower for a while is slower for all of them.
 """
 
+import contextlib
 import itertools
 import math
 import statistics
@@ -28,7 +29,7 @@ REST_S = 0.25
 
 LANES = (8, 4, 4, 2, 1)
 LOAD_ROWS, LONG_PROMPT, LONG_EVERY_S = 16, 1000, 3.0
-PREFILLS = 4
+PREFILLS, REQUESTS_PER_SLOT = 4, 3
 
 _T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
 """The 0.975 quantile of Student's t for 1, 2, ... degrees of freedom."""
@@ -71,6 +72,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     """A load that is more than rows in step, and its figures: medians over the rounds."""
 
     load: str
+    engine: str
     model: str
     precision: str
     figures: dict[str, float | None]
@@ -158,12 +160,12 @@ class Course:
 
     def __exit__(self, *_: object) -> None:
         for entrant in self._entrants:
-            entrant.child.leave()
+            entrant.child.close()
 
     def run(self) -> Bench:
         """Bring up all engines and put them through the rounds; raises `Trouble` where one of ours drops out."""
         plan = self._plan
-        self._measure_machine()
+        self._look_at_machine()
         for model in plan.models:
             self._enter(command("contestant", model, plan.precision, str(plan.threads)), model, ours=True)
         for argv, model in self._peers():
@@ -177,7 +179,11 @@ class Course:
                 for entrant in order:
                     self._decode(entrant, batch, number)
             if plan.seconds:
-                self._loads(self._entrants[0], number)
+                first = self._entrants[0]
+                for entrant in order:
+                    if entrant is first or not entrant.ours:
+                        self._loads(entrant, number)
+        self._look_at_machine()  # once more: it may have been disturbed before
         return self._result()
 
     # ---- who takes part
@@ -242,17 +248,16 @@ class Course:
         spent += sum(entrant.child.cpu_seconds() for entrant in self._entrants)
         return max(0.0, busy - spent / (now() - start) / (psutil.cpu_count() or 1))
 
-    def _measure_machine(self) -> None:
-        """How fast the machine reads and multiplies, and what one token of each of our models takes of both."""
+    def _look_at_machine(self) -> None:
+        """How fast the machine reads and multiplies, at its best so far, and what a token of each of our models
+        takes of both."""
         plan = self._plan
         self._told("Measuring the machine itself")
-        argv = command("roofline", str(plan.threads), plan.precision, *plan.models)
-        child = Contestant(argv, "The look at the machine")
-        try:
-            self._machine = child.answer()
+        child = Contestant(command("roofline", str(plan.threads), plan.precision, *plan.models), "The look at it")
+        with contextlib.closing(child):
+            speeds = child.answer()
+            self._machine = {name: max(speed, self._machine.get(name, 0.0)) for name, speed in speeds.items()}
             self._work = {model: child.answer() for model in plan.models}
-        finally:
-            child.leave()
 
     def _prefill(self, entrant: Entrant, number: int) -> None:
         plan = self._plan
@@ -274,39 +279,28 @@ class Course:
         entrant.memory.setdefault(batch, peak_memory(entrant.child.pid))
 
     def _loads(self, entrant: Entrant, number: int) -> None:
+        """Let an engine carry those loads that it knows: ours all of them, a rival what it says of itself."""
         plan = self._plan
-        room = entrant.about["context"]
         rows = min(LOAD_ROWS, max(plan.batches))
+        room = entrant.about.get("context", math.inf)
         prompt = min(plan.prompt, room // 4)
+        requests = {"slots": rows, "requests": REQUESTS_PER_SLOT * rows, "seed": number}
+        long_prompt = min(LONG_PROMPT, room // 2)
+        beside = {"long_prompt": long_prompt, "every": LONG_EVERY_S}
+        drawn = {"prompt": plan.prompt, "steps": plan.steps}
+        lasting = {"prompt": prompt, "seconds": plan.seconds}
         asked: list[tuple[str, dict[str, Any]]] = [
-            (f"drawn with temperature and top-p, batch {batch}", self._drawn(batch)) for batch in sorted({1, rows})
-        ]
-        asked += [
-            (
-                f"lanes of {', '.join(map(str, LANES))} slots",
-                {"do": "lanes", "slots": LANES, "prompt": prompt, "seconds": plan.seconds},
-            ),
-            (f"mixed lengths, {rows} slots", {"do": "mixed", "slots": rows, "requests": 3 * rows, "seed": number}),
-            (
-                f"{rows} rows beside long prompts",
-                {
-                    "do": "interference",
-                    "rows": rows,
-                    "prompt": prompt,
-                    "long_prompt": min(LONG_PROMPT, room // 2),
-                    "every": LONG_EVERY_S,
-                    "seconds": plan.seconds,
-                },
-            ),
+            ("1 row drawn with temperature and top-p", {"do": "drawn", "rows": 1, **drawn}),
+            (f"{rows} rows drawn with temperature and top-p", {"do": "drawn", "rows": rows, **drawn}),
+            (f"lanes of {', '.join(map(str, LANES))} slots", {"do": "lanes", "slots": LANES, **lasting}),
+            (f"mixed lengths, {rows} slots", {"do": "mixed", **requests}),
+            (f"{rows} rows beside long prompts", {"do": "interference", "rows": rows, **beside, **lasting}),
         ]
         for load, order in asked:
-            answer = self._ask(entrant, f"round {number + 1}, {load}", **order)
-            if answer is not None:
-                entrant.loads.setdefault(load, {})[number] = answer
-
-    def _drawn(self, batch: int) -> dict[str, Any]:
-        plan = self._plan
-        return {"do": "decode", "rows": batch, "prompt": plan.prompt, "steps": plan.steps, "drawn": True}
+            if order["do"] in entrant.about.get("loads", ()):
+                answer = self._ask(entrant, f"round {number + 1}, {load}", **order)
+                if answer is not None:
+                    entrant.loads.setdefault(load, {})[number] = answer
 
     # ---- what came of it
 
@@ -326,7 +320,7 @@ class Course:
             prompt=self._plan.prompt,
             steps=self._plan.steps,
             rows=tuple(row for entrant in self._entrants for row in self._rows(entrant)),
-            ratios=tuple(itertools.chain(self._against_peers(), self._against_itself())),
+            ratios=tuple(itertools.chain(self._against_peers(), self._of_loads())),
             loads=tuple(load for entrant in self._entrants for load in _loads(entrant)),
             lost=tuple(self.lost),
         )
@@ -380,23 +374,40 @@ class Course:
                     ratios.append(ratio_of(row, peer.name, pairs))
         return ratios
 
-    def _against_itself(self) -> list[Ratio]:
-        against = {"lanes": "the mean of the lanes alone", "interference": "a plain step of as many rows"}
+    def _of_loads(self) -> list[Ratio]:
+        """Lanes at once against each alone, waits beside long prompts against none, and loads against rivals."""
+        ours, *rest = self._entrants
         ratios = []
-        for entrant in self._entrants:
-            for load, rounds in entrant.loads.items():
-                kind = "lanes" if load.startswith("lanes") else "interference"
-                pairs = [figures["ratio"] for figures in rounds.values() if figures.get("ratio")]
+        for load, rounds in ours.loads.items():
+            pairs = [ratio for figures in rounds.values() if (ratio := figures.get("ratio"))]
+            if pairs and load.startswith("lanes"):
+                ratios.append(ratio_of(f"{load}: {ours.name}", "the mean of the lanes alone", pairs))
+            elif pairs:
+                what = f"99th percentile of token gaps, {load}: {ours.name}"
+                ratios.append(ratio_of(what, "a plain step of as many rows", pairs))
+            for rival in rest:
+                others = rival.loads.get(load, {})
+                pairs = [
+                    own / other
+                    for number in rounds
+                    if (own := rounds[number].get("tokens_per_second"))
+                    and (other := others.get(number, {}).get("tokens_per_second"))
+                ]
                 if pairs:
-                    what = load if kind == "lanes" else f"99th percentile of token gaps, {load}"
-                    ratios.append(ratio_of(f"{what}: {entrant.name}", against[kind], [p for p in pairs if p]))
+                    ratios.append(ratio_of(f"{load}: {ours.name}", rival.name, pairs))
         return ratios
 
 
 def _loads(entrant: Entrant) -> list[Load]:
     about = entrant.about
     return [
-        Load(load=load, model=about["model"], precision=about["precision"], figures=_medians(list(rounds.values())))
+        Load(
+            load=load,
+            engine=about["engine"],
+            model=about["model"],
+            precision=about["precision"],
+            figures=_medians(list(rounds.values())),
+        )
         for load, rounds in entrant.loads.items()
     ]
 

@@ -67,7 +67,7 @@ class Contestant:
         try:
             return self._told()
         except Trouble:
-            self.leave()
+            self.close()
             raise
 
     def _told(self) -> dict[str, Any]:
@@ -87,8 +87,8 @@ class Contestant:
             raise Trouble(f"{self.name}: {told['cause'].rstrip('.')}.", told["remedy"] or "Check its files.")
         return told
 
-    def leave(self) -> None:
-        """End the child: in order where it lets itself be asked."""
+    def close(self) -> None:
+        """End the child, in order where it lets itself be asked; once more does no harm."""
         with contextlib.suppress(OSError):
             self._orders.close()
         try:

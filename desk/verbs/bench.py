@@ -97,18 +97,19 @@ def _ratios(ratios: tuple[Ratio, ...]) -> Iterator[Table]:
 
 
 def _loads(loads: tuple[Load, ...]) -> Iterator[Table]:
-    """A table a load."""
-    for load in loads:
-        table = _table(f"{load.load}: {load.model} {load.precision}", "Figure", "Median")
-        for name, value in load.figures.items():
-            table.add_row(name, _figure(name, value))
+    """A table an engine and model."""
+    for name, group in itertools.groupby(loads, key=lambda load: (load.engine, load.model, load.precision)):
+        table = _table(f"{' '.join(filter(None, name))}, loads", "Load", "Figure", "Median")
+        for load in group:
+            for index, (figure, value) in enumerate(load.figures.items()):
+                table.add_row("" if index else load.load, figure, _figure(figure, value))
         yield table
 
 
 def _figure(name: str, value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{1e3 * value:.3g} ms" if name.endswith("_s") or name == "seconds" else f"{value:.3g}"
+    return f"{1e3 * value:.3g} ms" if name.endswith("_s") else f"{value:.3g}"
 
 
 def _count(value: float | None) -> str:

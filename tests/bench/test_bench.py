@@ -97,7 +97,7 @@ def test_loads_tell_of_lanes_waits_and_long_prompts(toy, capsys):
     assert beside["plain_step_s"] > 0
     assert beside["ratio"] == pytest.approx(beside["itl_p99_s"] / beside["plain_step_s"])
     assert beside["long_ttft_p50_s"] > 0
-    assert loads["drawn with temperature and top-p, batch 3"]["outside_s"] > 0
+    assert loads["3 rows drawn with temperature and top-p"]["outside_run_s"] > 0
     assert {ratio.against for ratio in found.ratios} == {
         "the mean of the lanes alone",
         "a plain step of as many rows",
@@ -226,7 +226,7 @@ def test_the_work_of_a_graph_is_what_its_matrices_hold(tmp_path):
 def test_the_keys_of_a_token_are_counted_as_the_cache_holds_them(toy):
     child = Contestant(command("contestant", str(toy), "", "1"), "It")
     assert child.answer()["kv_bytes"] == 2 * 2 * 64 * 4
-    child.leave()
+    child.close()
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not tell of another process's peak")
@@ -237,4 +237,4 @@ def test_the_peak_of_a_process_outlives_what_made_it():
     )
     child.answer()
     assert held < peak_memory(child.pid) < 2 * held
-    child.leave()
+    child.close()
