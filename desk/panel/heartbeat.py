@@ -13,6 +13,8 @@ from PySide6.QtCore import QObject, QTimer
 
 from desk.facts.happened import (
     AnyFact,
+    Calibrated,
+    Calibrating,
     Paused,
     Resumed,
     RunStarted,
@@ -41,7 +43,7 @@ EAGER_S = 2.0
 """... until an order has been given, whose answer is looked for at the full rate for so long."""
 HIDDEN_MS = 500
 """A window that nobody sees takes facts in, and does no more, at this interval."""
-TURNS = (RunStarted, RunStopped, Paused, Resumed, TierChanged, WattsDeclared)
+TURNS = (RunStarted, RunStopped, Paused, Resumed, TierChanged, WattsDeclared, Calibrating, Calibrated)
 """What an order comes back as is shown at the next tick: a button that lags behind would be pressed twice."""
 FOLD_S = 0.012
 """A tick folds facts for at most so long, so that a jump in a recording never holds up the window."""
@@ -170,6 +172,7 @@ class Heartbeat(QObject):
         window.runbar.pause.connect(lambda: ordered(source.pause))
         window.runbar.resume.connect(lambda: ordered(source.resume))
         window.runbar.stop.connect(lambda: ordered(source.stop))
+        window.runbar.calibrate.connect(lambda: ordered(self._calibrate))
         window.halt_key.activated.connect(lambda: ordered(source.halt))
         window.floor.start.connect(lambda: ordered(source.start))
         window.floor.tier_changed.connect(self._change)
@@ -180,6 +183,12 @@ class Heartbeat(QObject):
         self._eager_until = perf_counter() + EAGER_S
         self._timer.setInterval(self._interval)
         self.window.ordered(order)
+
+    def _calibrate(self) -> None:
+        assert isinstance(self.source, Plant)
+        self.source.calibrate()
+        if self.window.shown.state in ("idle", "stopped"):
+            self.source.start()
 
     def _change(self, tier: Tier) -> None:
         source = self.source

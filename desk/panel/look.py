@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from functools import cache
 
 from desk.board import Board
-from desk.facts.happened import AnyFact, Progressed, Read, RunStarted, Slot
+from desk.facts.happened import AnyFact, Calibrated, Progressed, Read, RunStarted, Slot
+from desk.facts.orders import Calibrate
 from desk.facts.tiers import Tier
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import PERIOD_S
@@ -46,7 +47,8 @@ class Books:
     """Ledger and board of one stream of facts, and which tiers have been missing their promises since when.
 
     `late` holds the marks of tiers that missed one for `LATE_S`, `missing` the seconds at which each began to.
-    `moment` is the stamp of the newest fact, `heard` that of each device's newest energy or power.
+    `moment` is the stamp of the newest fact, `heard` that of each device's newest energy or power. `split` is the end
+    of the last period whose joules were shared among tiers without knowing what each of them draws.
     """
 
     ledger: Ledger = field(default_factory=Ledger)
@@ -55,11 +57,14 @@ class Books:
     late: list[Event] = field(default_factory=list)
     moment: float = 0.0
     heard: dict[str, float] = field(default_factory=dict)
+    split: float | None = None
 
     def post(self, fact: AnyFact) -> None:
         if isinstance(fact, RunStarted):
             self.missing, self.late = {}, []
             self.moment, self.heard = 0.0, {}
+        if isinstance(fact, RunStarted | Calibrated):
+            self.split = None
         self.moment = max(self.moment, fact.t)
         if isinstance(fact, Read):
             for reading in fact.devices:
@@ -67,6 +72,8 @@ class Books:
                     self.heard[reading.device] = max(t for t, _ in told)
         for period in self.ledger.post(fact):
             self.board.add(period)
+            if period.uncalibrated:
+                self.split = period.end
             if period.index % JUDGED_EACH == 0:
                 self._judge(period.end)
 
@@ -74,6 +81,11 @@ class Books:
         """Seconds since each device was heard, by the newest fact, or by the clock of the facts where it is given."""
         moment = self.moment if now is None else max(now, self.moment)
         return {device: max(0.0, moment - t) for device, t in self.heard.items()}
+
+    @property
+    def uncalibrated(self) -> bool:
+        """Whether the tiers' headline figures hold joules of such a period: one alone comes and goes."""
+        return self.split is not None and self.board.end - self.split < HEADLINE_S
 
     def is_late(self, tier: str) -> bool:
         """Whether the tier has been missing a promise for so long that it deserves a notice."""
@@ -127,6 +139,7 @@ def look(
         recording_bytes=recording_bytes,
         idles_at=idles_at(standing, numbers),
         watts_wanted=mode == "live" and standing.meter is not None and standing.source == "none",
+        calibration_s=_calibration_s(books, state, ages) if mode == "live" else None,
         dashed=standing.quality == "estimated",
     )
 
@@ -257,6 +270,8 @@ def _job(standing: Standing) -> Job | None:
         if isinstance(job, Progressed):
             done = job.done / job.total if job.total else None
             return Job(f"{_DOING[job.job]} {job.model}: {job.stage}", done)
+    if standing.calibrating is not None:
+        return _calibration(standing.calibrating, list(standing.tiers))
     lanes = standing.lanes
     loading = [name for name, lane in lanes.items() if lane.state == "loading"]
     ready = sum(lane.state in ("ready", "draining", "failed") for lane in lanes.values())
@@ -266,6 +281,30 @@ def _job(standing: Standing) -> Job | None:
     if draining:
         return Job(f"Draining {', '.join(draining)}")
     return Job("Starting the engine") if not ready else None
+
+
+def _calibration(alone: str, tiers: list[str]) -> Job:
+    """Which tier works alone, and who comes next: nobody first, then the tiers in their order."""
+    stages = ["", *tiers]
+    at = stages.index(alone) if alone in stages else 0
+    what = f"{alone} alone" if alone else "all at rest"
+    follows = stages[at + 1] if at + 1 < len(stages) else "all together"
+    return Job(f"Calibrating: {what}, then {follows}", at / len(stages))
+
+
+def _calibration_s(books: Books, state: State, ages: Ages) -> float | None:
+    """How long a calibration takes, `None` where it would teach nothing."""
+    standing = books.ledger.standing
+    if not standing.counted or len(standing.tiers) < 2 or standing.calibrating is not None:
+        return None
+    if state == "running":
+        readings = [reading for name, reading in standing.readings.items() if name in standing.counted]
+        foreign = any(reading.memory_foreign for reading in readings)
+        if not books.uncalibrated or foreign or missing_devices(standing, ages):
+            return None
+    elif state not in ("idle", "stopped"):
+        return None
+    return Calibrate().seconds * (1 + len(standing.tiers))
 
 
 _DOING = {"build": "Building", "fetch": "Fetching", "verify": "Verifying", "import": "Importing"}

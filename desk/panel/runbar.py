@@ -32,6 +32,7 @@ class RunBar(QWidget):
     pause = Signal()
     resume = Signal()
     stop = Signal()
+    calibrate = Signal()
     play = Signal()
     hold = Signal()
     seek = Signal(float)
@@ -59,6 +60,10 @@ class RunBar(QWidget):
         self._facts = QLabel()
         self._facts.setTextFormat(Qt.TextFormat.RichText)
         self._progress = _Progress(theme)
+        self.calibration = QPushButton()
+        self.calibration.setProperty("quiet", True)
+        self.calibration.clicked.connect(self.calibrate)
+        self.calibration.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 8, 0, 8)
         row.setSpacing(16)
@@ -67,6 +72,7 @@ class RunBar(QWidget):
             self._add_player(row)
         row.addWidget(self._facts)
         row.addWidget(self._progress, 1)
+        row.addWidget(self.calibration)
         row.addWidget(self.halt)
         theme.changed.connect(self._dress)
         self._dress()
@@ -93,6 +99,19 @@ class RunBar(QWidget):
         self._shown = shown
         self._dress()
         self._progress.show_job(shown.job)
+        self._offer_calibration(shown)
+
+    def _offer_calibration(self, shown: Shown) -> None:
+        seconds = shown.calibration_s
+        self.calibration.setVisible(seconds is not None)
+        if seconds is None:
+            return
+        what = "Calibrate" if shown.state == "running" else "Start with calibration"
+        self.calibration.setText(f"{what}, {seconds:.0f} s")
+        self.calibration.setToolTip(
+            "Each tier works alone for a moment, and the meter learns what it draws.\n"
+            "Without it, tiers that work together share their joules by time."
+        )
 
     def show_player(self, player: Player) -> None:
         """Follow the replay."""

@@ -163,6 +163,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
+    """One moment of the Floor. `calibration_s` says how long a calibration takes where one is offered."""
+
     mode: Mode = "live"
     state: State = "idle"
     run: str = ""
@@ -184,4 +186,5 @@ class Shown:
     recording_bytes: int | None = None
     idles_at: str = ""
     watts_wanted: bool = False
+    calibration_s: float | None = None
     dashed: bool = False
