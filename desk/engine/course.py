@@ -62,12 +62,13 @@ class Course:
 
     def decode(self, rows: int, prompt: int, steps: int, sampling: Sampling | None = None) -> dict[str, Any]:
         """`steps` steps of `rows` rows that hold `prompt` tokens each when they start; `outside_s` is per step."""
-        length = prompt + rows * 4 + steps + WARM_STEPS + 2
+        chunks = -(-prompt // CHUNK)
+        length = max(prompt, rows * chunks) + steps + WARM_STEPS + 3
         lane = self._lane(rows, length, sampling)
         line = _Line([lane], self._tell)
         for number in range(rows):
             # Rows that are in early decode while the others come, so they begin shorter: all are equally long then.
-            ahead = (rows - 1 - number) * -(-prompt // CHUNK)
+            ahead = (rows - 1 - number) * chunks
             self._ask(lane, number, max(1, prompt - ahead), length)
         line.until_decoding()
         for _ in range(WARM_STEPS):
@@ -195,7 +196,8 @@ class Course:
 
     def _kept_full(self, slots: int, context: int, rows: int, prompt: int, name: str = "Lane") -> Lane:
         """A lane of at least that context, of which that many rows never end: where one has its answer, a fresh one is
-        asked for. They begin with answers of different lengths, so that they do not all end at once."""
+        asked for. They begin with answers of different lengths, so that they do not all end at once. What else is asked
+        of the lane has a number below 0 and is not asked again."""
         answer = max(1, min(_LANE_ANSWER, self._network.manifest.context - prompt - 2))
         lane = self._lane(slots, max(context, prompt + answer + 2), name=name)
         lane.users = _Endless(lambda number: self._ask(lane, number, prompt, answer) if number >= 0 else None)

@@ -144,7 +144,7 @@ class Entrant:
         return " ".join(filter(None, (self.about["engine"], self.about["model"], self.about["precision"])))
 
 
-class Course:
+class Contest:
     """A bench under way; `told` hears in a few words what is measured."""
 
     def __init__(self, plan: Plan, told: Callable[[str], None]) -> None:

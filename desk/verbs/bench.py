@@ -9,15 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from desk import __version__
-from desk.plant.bench import Bench, Course, Load, Plan, Ratio, Row
+from desk.plant.bench import Bench, Contest, Load, Plan, Ratio, Row
 from desk.plant.machine import this_machine
 
 
 def main(plan: Plan, *, json_out: bool) -> int:
     """Make the bench and show it on stdout; gives the exit code: 5 where an engine that was asked for dropped out."""
     progress = Console(stderr=True)
-    with progress.status("Bringing up the engines …") as status, Course(plan, status.update) as course:
-        found = course.run()
+    with progress.status("Bringing up the engines …") as status, Contest(plan, status.update) as contest:
+        found = contest.run()
     if json_out:
         print(msgspec.json.encode(found).decode())
     else:

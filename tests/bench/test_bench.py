@@ -16,7 +16,7 @@ from desk.engine.roofline import work
 from desk.engine.toy import EIGHT_BIT, PLAIN, Toy
 from desk.facts.trouble import Trouble
 from desk.models.graph import GRAPH_FILE
-from desk.plant.bench import LANES, Course, Plan, floor_of, ratio_of
+from desk.plant.bench import LANES, Contest, Plan, floor_of, ratio_of
 from desk.plant.children import command
 from desk.plant.contestant import Contestant, peak_memory
 from desk.verbs.bench import show
@@ -46,8 +46,8 @@ def quick(toy, rivals=(), seconds=0.0, rounds=2):
 
 
 def run(plan):
-    with Course(plan, lambda words: None) as course:
-        return course.run()
+    with Contest(plan, lambda words: None) as contest:
+        return contest.run()
 
 
 # ---- the whole of it
