@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -316,7 +316,7 @@ def uninstall_desktop_entry() -> None:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def _quietly() -> Generator[None]:
     """A reader that has seen enough (`desk replay RUN --json | head`) is no trouble: the rest goes nowhere."""
     try:
         yield
