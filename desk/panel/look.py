@@ -58,6 +58,7 @@ class Books:
     moment: float = 0.0
     heard: dict[str, float] = field(default_factory=dict)
     split: float | None = None
+    _doubt: str = ""
 
     def post(self, fact: AnyFact) -> None:
         if isinstance(fact, RunStarted):
@@ -73,7 +74,7 @@ class Books:
         for period in self.ledger.post(fact):
             self.board.add(period)
             if period.uncalibrated:
-                self.split = period.end
+                self.split, self._doubt = period.end, self.ledger.standing.doubt
             if period.index % JUDGED_EACH == 0:
                 self._judge(period.end)
 
@@ -86,6 +87,11 @@ class Books:
     def uncalibrated(self) -> bool:
         """Whether the tiers' headline figures hold joules of such a period: one alone comes and goes."""
         return self.split is not None and self.board.end - self.split < HEADLINE_S
+
+    @property
+    def doubt(self) -> str:
+        """What stands against the joules of the tiers, as long as their headline figures hold such joules."""
+        return self.ledger.standing.doubt or (self._doubt if self.uncalibrated else "")
 
     def is_late(self, tier: str) -> bool:
         """Whether the tier has been missing a promise for so long that it deserves a notice."""
@@ -132,7 +138,7 @@ def look(
         users=sum(tier.users for tier in standing.tiers.values()),
         values=headlines(standing, board, state, window_s, ages, numbers),
         tiers=_tiers(books, window_s),
-        machine=machine(standing, board, totals, ages, numbers),
+        machine=machine(standing, board, totals, ages, numbers, books.doubt),
         job=_job(standing),
         notices=_notices(books, numbers, ages),
         totals=Totals(totals.seconds or 0.0, totals.tokens_out, totals.joules, totals.revenue if run else None),
@@ -185,7 +191,7 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
         notes={
             "tokens_per_second": f"stacked, {mean}",
             "watts": covers,
-            "tokens_per_joule": "bold: the whole; tiers: their own joules",
+            "tokens_per_joule": books.doubt or _whose_joules(books),
             "revenue_per_hour": f"stacked, at list price, {mean}",
         },
         reasons={"watts": wanting, "tokens_per_joule": wanting} if wanting else {},
@@ -194,6 +200,13 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
         # How busy a device is that makes no tokens has no place beside the watts that are counted.
         without=frozenset() if standing.counted else frozenset({"utilization"}),
     )
+
+
+def _whose_joules(books: Books) -> str:
+    """What the curves of tokens per watt divide by, and how far those of the tiers had not to be divided themselves."""
+    share = books.ledger.totals().exclusive_share if books.ledger.standing.counted else None
+    alone = "" if share is None else f", {100 * share:.0f} % measured with one tier alone"
+    return f"bold: the whole; tiers: their own joules{alone}"
 
 
 _ENDS = {

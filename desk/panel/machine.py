@@ -181,13 +181,18 @@ def _limiter(told: str) -> str:
 # ---- the device card
 
 
-def machine(standing: Standing, board: Board, totals: Totals, ages: Ages, numbers: Numbers) -> Machine:
-    """The device card: the device that makes the tokens, or the bare machine where the meter knows no device."""
+def machine(standing: Standing, board: Board, totals: Totals, ages: Ages, numbers: Numbers, doubt: str = "") -> Machine:
+    """The device card: the device that makes the tokens, or the bare machine where the meter knows no device.
+
+    `doubt` is what stands against the joules of the tiers.
+    """
+    doubts = (("In doubt", doubt),) if doubt else ()
     device = main_device(standing)
     meter = standing.meter
     tried = tuple(one for one in meter.tried if one.cause) if meter and not standing.counted else ()
     if device is None:
-        return _bare_machine(standing, board, numbers, tried)
+        bare = _bare_machine(standing, board, numbers, tried)
+        return replace(bare, words=(*bare.words, *doubts))
     others = [other for other in (meter.devices if meter else ()) if other is not device]
     state = state_of(standing, device, ages)
     reading = standing.readings.get(device.id) or DeviceReading(device=device.id)
@@ -199,7 +204,7 @@ def machine(standing: Standing, board: Board, totals: Totals, ages: Ages, number
     return Machine(
         _title(standing, device),
         pointers,
-        (*_why_here(standing), *_energy_words(standing, device, reading, totals, ages, numbers)),
+        (*_why_here(standing), *_energy_words(standing, device, reading, totals, ages, numbers), *doubts),
         tried,
         f"{device.name} {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else device.name,
         used=counted and bool(others),
@@ -271,9 +276,10 @@ def _peer(standing: Standing, device: Device, ages: Ages, numbers: Numbers) -> P
         words.append(f"{numbers.bytes(reading.memory_used)}{total}")
     if reading.utilization is not None:
         words.append(f"{numbers.fixed(100 * reading.utilization)} %")
+    source = f", {SOURCES.get(device.source, device.source)}" if device.source else ""
     return Peer(
         _title(standing, device),
-        device.name,
+        f"{device.name}{source}",
         "   ".join(words),
         in_words(state, ages.get(device.id)) if state and state != "gap" else "",
         device.id in standing.counted,

@@ -62,6 +62,7 @@ class RunBar(QWidget):
         self._progress = _Progress(theme)
         self.calibration = QPushButton()
         self.calibration.setProperty("quiet", True)
+        self.calibration.setAccessibleName("Calibrate")
         self.calibration.clicked.connect(self.calibrate)
         self.calibration.hide()
         row = QHBoxLayout(self)

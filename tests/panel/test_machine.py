@@ -6,7 +6,17 @@ import pytest
 from PySide6.QtGui import QImage
 from scripted import T0, facts, meter
 
-from desk.facts.happened import ChildGivenUp, ChildStale, Device, DeviceReading, EngineOpened, MeterOpened, Read
+from desk.facts.happened import (
+    Calibrated,
+    ChildGivenUp,
+    ChildStale,
+    Device,
+    DeviceReading,
+    EngineOpened,
+    MeterOpened,
+    Read,
+    Worked,
+)
 from desk.panel.look import Books, look, setting_of
 from desk.panel.machine import FORGOTTEN_S, SILENT_S
 from desk.panel.machinecard import MachineCard
@@ -227,3 +237,67 @@ def test_the_floor_has_room_for_two_gpus(application, qtbot, two_gpus):
     table, machine = window.floor.table.geometry(), window.floor.machine.geometry()
     assert machine.top() - table.bottom() >= 8
     assert window.floor.machine.minimumSizeHint().height() <= machine.height()
+
+
+# ---- how far the joules of the tiers can be trusted
+
+
+UNKNOWN = "The watts of each lane alone are not known yet; lanes that work together share by time."
+
+
+def test_a_doubt_stands_on_the_card_and_over_the_tokens_per_watt(books, two_gpus):
+    for folded, doubt in (
+        (books(seconds=15.0, source="nvml-counter", stopped=False), UNKNOWN),
+        (two_gpus, "Another program uses the GPU; while the lanes work its watts cannot be told from theirs."),
+    ):
+        seen = shown(folded)
+        assert ("In doubt", doubt) in seen.machine.words
+        assert setting_of(folded, seen, 300.0, 3.0).notes["tokens_per_joule"] == doubt
+
+
+def test_a_doubt_does_not_flicker_with_the_periods_and_ends_with_its_last_joules(books):
+    folded = books(seconds=15.0, source="nvml-counter", stopped=False)
+    folded.ledger.standing.uncalibrated = False
+    assert folded.doubt == UNKNOWN
+    after(folded, Calibrated(t=T0 + 15.0))
+    assert folded.doubt == ""
+    assert "In doubt" not in dict(shown(folded).machine.words)
+
+
+def one_tier_at_a_time(**script):
+    """A run in which only Ultra ever works."""
+    folded = Books()
+    for fact in facts(source="nvml-counter", stopped=False, **script):
+        if isinstance(fact, Worked):
+            lanes = tuple(lane for lane in fact.lanes if lane.tier == "Ultra")
+            fact = msgspec.structs.replace(fact, lanes=lanes)
+        folded.post(fact)
+    return folded
+
+
+def test_the_part_that_nobody_had_to_divide_is_the_word_of_trust():
+    folded = one_tier_at_a_time(seconds=15.0)
+    note = setting_of(folded, shown(folded), 300.0, 3.0).notes["tokens_per_joule"]
+    assert note == "bold: the whole; tiers: their own joules, 100 % measured with one tier alone"
+
+
+def test_declared_watts_claim_no_part_measured_alone(books):
+    folded = books(seconds=15.0, declared=(20.0, 65.0), stopped=False)
+    notes = setting_of(folded, shown(folded), 300.0, 3.0).notes
+    assert notes["tokens_per_joule"] == "bold: the whole; tiers: their own joules"
+
+
+def test_watts_that_do_not_count_say_so():
+    folded = Books()
+    for fact in facts(seconds=5.0, stopped=False):
+        folded.post(meter("nvml-counter") if isinstance(fact, MeterOpened) else fact)
+    doubt = "The engine runs on the processor, but only the watts of the GPU are measured here."
+    assert dict(shown(folded).machine.words)["In doubt"] == doubt
+
+
+def test_a_device_beside_names_the_source_of_its_own_joules():
+    opened = meter("nvml-counter")
+    beside = Device(id="cpu0", kind="cpu", name="Example CPU", source="rapl")
+    folded = after(Books(), msgspec.structs.replace(opened, devices=(*opened.devices, beside)))
+    (peer,) = shown(folded).machine.peers
+    assert (peer.title, peer.name, peer.used) == ("CPU", "Example CPU, RAPL package counter", False)
