@@ -33,6 +33,7 @@ from desk.plant import settings as stored
 from desk.plant.plant import Plant
 from desk.plant.replay import Replay
 from desk.plant.settings import Settings, Watts
+from desk.scenario import names, scenario
 
 RATE_HZ = 30
 """Ticks a second; each repaints at most one strip, and each strip only when the board has moved on."""
@@ -167,6 +168,8 @@ class Heartbeat(QObject):
             window.runbar.pace.connect(self._pace)
             return
         window.floor.editor.set_models(list(catalogue()))
+        window.runbar.show_scenarios({name: scenario(name) for name in names()}, source.scenario)
+        window.runbar.scenario.connect(self._choose_scenario)
         ordered = self._order
         window.runbar.start.connect(lambda: ordered(source.start))
         window.runbar.pause.connect(lambda: ordered(source.pause))
@@ -189,6 +192,10 @@ class Heartbeat(QObject):
         self.source.calibrate()
         if self.window.shown.state in ("idle", "stopped"):
             self.source.start()
+
+    def _choose_scenario(self, name: str) -> None:
+        assert isinstance(self.source, Plant)
+        self.source.scenario = name
 
     def _change(self, tier: Tier) -> None:
         source = self.source

@@ -315,7 +315,11 @@ def _calibration_s(books: Books, state: State, ages: Ages) -> float | None:
         foreign = any(reading.memory_foreign for reading in readings)
         if not books.uncalibrated or foreign or missing_devices(standing, ages):
             return None
-    elif state not in ("idle", "stopped"):
+    elif state == "stopped":
+        # What one run learned the next one starts with.
+        if books.split is None and books.ledger.totals().exclusive_share is not None:
+            return None
+    elif state != "idle":
         return None
     return Calibrate().seconds * (1 + len(standing.tiers))
 

@@ -1,11 +1,13 @@
 """The run bar: Start, Pause and STOP, always at the same place, and what the factory is busy with before it runs."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
+from desk.panel.furniture import Label
 from desk.panel.icons import icon
 from desk.panel.shown import Job, Shown
 from desk.panel.theme import Theme, font
@@ -25,6 +27,15 @@ class Player(Protocol):
     def duration(self) -> float | None: ...
 
 
+class Choice(Protocol):
+    """What a scenario tells of itself."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def note(self) -> str: ...
+
+
 class RunBar(QWidget):
     """Emits orders and mirrors what came of them; it keeps no state of its own about the run."""
 
@@ -33,6 +44,7 @@ class RunBar(QWidget):
     resume = Signal()
     stop = Signal()
     calibrate = Signal()
+    scenario = Signal(str)
     play = Signal()
     hold = Signal()
     seek = Signal(float)
@@ -71,12 +83,29 @@ class RunBar(QWidget):
         row.addWidget(self.go)
         if not self._live:
             self._add_player(row)
+        else:
+            self._add_scenarios(row)
         row.addWidget(self._facts)
         row.addWidget(self._progress, 1)
         row.addWidget(self.calibration)
         row.addWidget(self.halt)
         theme.changed.connect(self._dress)
         self._dress()
+
+    def _add_scenarios(self, row: QHBoxLayout) -> None:
+        self.scenarios = QComboBox()
+        self.scenarios.setProperty("quiet", True)
+        self.scenarios.setAccessibleName("Scenario of the next run")
+        self.scenarios.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.scenarios.activated.connect(lambda index: self.scenario.emit(self.scenarios.itemData(index)))
+        self._scenario = QWidget()
+        pair = QHBoxLayout(self._scenario)
+        pair.setContentsMargins(0, 0, 0, 0)
+        pair.setSpacing(8)
+        pair.addWidget(Label(self._theme, "Scenario", 13, token="mut"))
+        pair.addWidget(self.scenarios)
+        self._scenario.hide()
+        row.addWidget(self._scenario)
 
     def _add_player(self, row: QHBoxLayout) -> None:
         self._slider = QSlider(Qt.Orientation.Horizontal)
@@ -101,6 +130,26 @@ class RunBar(QWidget):
         self._dress()
         self._progress.show_job(shown.job)
         self._offer_calibration(shown)
+        if self._live:
+            self._show_scenario(shown)
+
+    def show_scenarios(self, scenarios: Mapping[str, Choice], chosen: str) -> None:
+        """Offer these for the next run; `chosen` is the one that it would take now."""
+        for index, (name, choice) in enumerate(scenarios.items()):
+            self.scenarios.addItem(choice.title, name)
+            self.scenarios.setItemData(index, choice.note, Qt.ItemDataRole.ToolTipRole)
+        self.scenarios.setCurrentIndex(self.scenarios.findData(chosen))
+        self._scenario.show()
+        self._dress()
+
+    def _show_scenario(self, shown: Shown) -> None:
+        """While a run is on, its scenario, which cannot be changed; before and after, the choice for the next one."""
+        free = shown.state in ("idle", "stopped")
+        self.scenarios.setEnabled(free)
+        if not free:
+            self.scenarios.setCurrentIndex(self.scenarios.findData(shown.scenario))
+        note = self.scenarios.currentData(Qt.ItemDataRole.ToolTipRole) or ""
+        self.scenarios.setToolTip(note if free else f"{note}\nA run keeps its scenario; stop it to choose another.")
 
     def _offer_calibration(self, shown: Shown) -> None:
         seconds = shown.calibration_s
@@ -159,7 +208,9 @@ class RunBar(QWidget):
     def _words(self) -> str:
         mut, text = self._theme.palette.mut, self._theme.palette.text
         users = self._shown.users
-        pairs = [("Scenario", self._shown.scenario.capitalize()), ("Load", f"{users:,} user{'s' * (users != 1)}")]
+        pairs = [("Load", f"{users:,} user{'s' * (users != 1)}")]
+        if not (self._live and self.scenarios.count()):
+            pairs.insert(0, ("Scenario", self._shown.scenario_title))
         return "&nbsp;&nbsp;&nbsp;&nbsp;".join(
             f'<span style="color:{mut}">{head}</span>&nbsp; <span style="color:{text}; font-weight:500">{rest}</span>'
             for head, rest in pairs

@@ -5,6 +5,7 @@ no window. Freezing the display is keeping the last one. An absent number is `No
 """
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 from desk.facts.happened import Tried
@@ -188,3 +189,8 @@ class Shown:
     watts_wanted: bool = False
     calibration_s: float | None = None
     dashed: bool = False
+
+    @property
+    def scenario_title(self) -> str:
+        """The scenario in words: a recording may name one that this program does not have, or a file."""
+        return PurePath(self.scenario).stem.replace("-", " ").capitalize()

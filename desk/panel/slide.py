@@ -131,7 +131,7 @@ def headline(shown: Shown, numbers: Numbers) -> str:
 
 def subtitle(shown: Shown, span: str) -> str:
     """What the charts show: `Steady load, 12 users, last 5 min of run 7f3a91c2, 3 s smoothing`."""
-    return f"{shown.scenario.capitalize()} load, {shown.users:,} users, last {span} of run {shown.run}, 3 s smoothing"
+    return f"{shown.scenario_title} load, {shown.users:,} users, last {span} of run {shown.run}, 3 s smoothing"
 
 
 def footer(shown: Shown) -> tuple[str, str, str]:

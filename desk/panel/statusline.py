@@ -53,7 +53,7 @@ class StatusLine(QWidget):
         head = {
             "idle": "No run",
             "opening": "Opening",
-            "running": shown.scenario.capitalize(),
+            "running": shown.scenario_title,
             "paused": "Paused",
             "stopped": "Stopped",
         }[shown.state]

@@ -3,7 +3,7 @@
 import pytest
 from scripted import T0, facts
 
-from desk.facts.happened import Calibrated, Calibrating
+from desk.facts.happened import Calibrated, Calibrating, RunStopped
 from desk.panel.look import Books, look
 from desk.panel.numbers import Numbers
 
@@ -27,6 +27,14 @@ def test_it_is_offered_before_a_run_where_watts_are_measured():
     seen = shown(books)
     assert (seen.state, seen.calibration_s) == ("stopped", 18.0)
     assert shown(books, mode="replay").calibration_s is None
+
+
+def test_the_next_run_is_offered_none_once_the_tiers_are_known():
+    books = ours_alone(seconds=15.0)
+    books.post(Calibrated(t=T0 + 15.0))
+    books.post(RunStopped(t=T0 + 15.1, reason="stopped"))
+    seen = shown(books)
+    assert (seen.state, seen.calibration_s) == ("stopped", None)
 
 
 @pytest.mark.parametrize("declared", [None, (20.0, 65.0)])
