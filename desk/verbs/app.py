@@ -196,7 +196,7 @@ def bench(
     ] = None,
     rival: Annotated[
         list[str] | None,
-        typer.Option(metavar="COMMAND", help="Any program that answers as desk/plant/peer.py does; may be repeated."),
+        typer.Option(metavar="COMMAND", help="Any program that answers as desk/bench/peer.py does; may be repeated."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")] = False,
 ) -> None:
@@ -211,7 +211,7 @@ def bench(
     """
     import shlex
 
-    from desk.plant.bench import Plan
+    from desk.bench.contest import Plan
     from desk.plant.machine import this_machine
     from desk.verbs.bench import main as measure
 

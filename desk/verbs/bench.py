@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from desk import __version__
-from desk.plant.bench import Bench, Contest, Load, Plan, Ratio, Row
+from desk.bench.contest import Contest, Plan
+from desk.bench.findings import Bench, Load, Ratio, Row
 from desk.plant.machine import this_machine
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from desk import __version__
-from desk.plant.doctor import NAMES, Check, Diagnosis, examine
+from desk.doctor.examination import NAMES, Check, Diagnosis, examine
 from desk.plant.machine import this_machine
 
 SIGNS = {"ok": ("✓", "ok", "green"), "warn": ("!", "warn", "yellow"), "fail": ("✗", "fail", "red bold")}

@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from desk.bench.contest import LANES, Contest, Plan
+from desk.bench.contestant import Contestant, peak_memory
+from desk.bench.findings import floor_of, ratio_of
 from desk.engine.roofline import work
 from desk.engine.toy import EIGHT_BIT, PLAIN, Toy
 from desk.facts.trouble import Trouble
 from desk.models.graph import GRAPH_FILE
-from desk.plant.bench import LANES, Contest, Plan, floor_of, ratio_of
 from desk.plant.children import command
-from desk.plant.contestant import Contestant, peak_memory
 from desk.verbs.bench import show
 
 ROW = {

@@ -12,8 +12,8 @@ from cuda_stub.build import build as build_stub
 from nvml_standin.standin import Standin
 from nvml_standin.standin import build as build_standin
 
+from desk.doctor.examination import examine
 from desk.plant.children import command
-from desk.plant.doctor import examine
 
 HERE = Path(__file__).parent
 LINUX = sys.platform == "linux" and platform.machine() == "x86_64"

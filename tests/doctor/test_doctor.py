@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from visited import STUB_UUID
 
+from desk.doctor.examination import NAMES, nameless
 from desk.facts import places
 from desk.models import builder
-from desk.plant.doctor import NAMES, nameless
 from desk.plant.settings import Settings, Watts, save
 
 STATUSES = {"ok", "warn", "fail", "skipped"}
@@ -186,7 +186,7 @@ def test_what_stands_between_is_named(doctor, cuda_driver, no_card, how, cause):
 
 
 def test_a_driver_that_hangs_is_given_up(doctor, cuda_driver, no_card, monkeypatch):
-    monkeypatch.setattr("desk.plant.doctor.DRIVER_S", 1.0)
+    monkeypatch.setattr("desk.doctor.examination.DRIVER_S", 1.0)
     cuda_driver(hang=1)
     checks, _ = doctor(gpu=True, script={})
     assert "asked the NVIDIA driver did not answer within 1 s" in checks["gpu.driver"].cause

@@ -5,14 +5,14 @@ import io
 import pytest
 from rich.console import Console
 
+from desk.doctor import cards, premises
+from desk.doctor.cards import Card, Held, Seen
+from desk.doctor.examination import NAMES, Check, diagnosis
 from desk.engine import checks
 from desk.engine.checks import Bench
 from desk.engine.toy import EIGHT_BIT, PLAIN, Toy
 from desk.facts.happened import Device, MeterOpened, Tried
 from desk.facts.tiers import Tier
-from desk.plant import cards, premises
-from desk.plant.cards import Card, Held, Seen
-from desk.plant.doctor import NAMES, Check, diagnosis
 from desk.verbs.doctor import show
 
 GIB = 1 << 30

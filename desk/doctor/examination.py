@@ -17,15 +17,16 @@ from typing import Literal
 import msgspec
 import psutil
 
+from desk.doctor import cards, premises
+from desk.doctor.cards import Held, Seen
+from desk.doctor.conversation import Conversation, MeterTalk
+from desk.doctor.premises import Status, Verdict
 from desk.facts.happened import now
 from desk.facts.tiers import Provider, Tier
 from desk.facts.trouble import Trouble
 from desk.models import store
-from desk.plant import cards, premises, presets, settings
-from desk.plant.cards import Held, Seen
+from desk.plant import presets, settings
 from desk.plant.children import command
-from desk.plant.conversation import Conversation, MeterTalk
-from desk.plant.premises import Status, Verdict
 
 EMBEDDED = "smollm2-135m"
 

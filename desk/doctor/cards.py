@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from desk.doctor.premises import Verdict, size_words
 from desk.facts.happened import MeterOpened
-from desk.plant.premises import Verdict, size_words
 
 DRIVER, CUDA = 580, 13_000
 """The oldest driver that CUDA 13 runs on, and CUDA 13.0 as a driver writes it."""
