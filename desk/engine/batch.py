@@ -13,7 +13,7 @@ depend on the load around it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from desk.engine.feeds import Feed, SharedCache
+from desk.engine.feeds import Feed, open_cache
 from desk.engine.runtime import Network
 from desk.engine.sampling import Chooser, Sampler
 from desk.facts.trouble import Trouble
@@ -73,7 +73,7 @@ class Batch:
     def __init__(self, network: Network, slots: int, context: int) -> None:
         self.network = network
         self.context = context
-        self.cache: SharedCache = network.cache(slots, context)
+        self.cache = open_cache(network, slots, context)
         self._slots: list[Row | None] = [None] * slots
         self.limit = slots
         self._decodes: dict[int, Feed] = {}

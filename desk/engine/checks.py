@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from desk.engine.batch import Batch, Row
+from desk.engine.feeds import open_cache
 from desk.engine.runtime import VERSION, DeviceLost, Network, Runtime, Used
 from desk.engine.sampling import Chooser
 from desk.engine.selftest import check_rows
@@ -248,7 +249,7 @@ def out_of_memory(bench: Bench) -> Finding:
     """A cache no card holds, and a run in a session with too little room, are refused; smaller runs go on."""
     toy = TOYS[0]
     network = bench.toy(toy, HALF)
-    if _refusal(lambda: network.cache(1 << 12, 1 << 20)) is None:
+    if _refusal(lambda: open_cache(network, 1 << 12, 1 << 20)) is None:
         return Finding("fail", "A cache of 2 TiB was granted.", DISTRUST["cuda"])
     small, large = Text([1, 2, 3], 1), Text([*range(1, 100)], 97)
     _run(network, large)

@@ -10,11 +10,28 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
+
+from desk.facts.trouble import Trouble
 
 if TYPE_CHECKING:
     from desk.engine.runtime import Binding, Network
 
 _DEPTH = 16
+
+
+def open_cache(network: "Network", slots: int, context: int) -> "SharedCache":
+    """A fresh KV cache of the kind that the graph asks for; raises `Trouble` with the numbers where memory does not
+    hold it."""
+    if network.provider == "cpu":
+        size, free = network.manifest.kv_bytes(slots, context), psutil.virtual_memory().available
+        if size > free:
+            raise Trouble(
+                f"The KV cache of {slots} slots of {context} tokens takes {size / 2**30:.1f} GiB, "
+                f"and {free / 2**30:.1f} GiB of memory are free.",
+                "Choose fewer slots or a shorter context.",
+            )
+    return (GrowingCache if network.manifest.wiring.growing else SharedCache)(network, slots, context)
 
 
 class SharedCache:

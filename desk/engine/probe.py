@@ -21,6 +21,7 @@ from typing import Any
 
 from desk.engine.checks import CHECKS, TOYS, Bench, Finding
 from desk.engine.driver import ask_driver
+from desk.engine.feeds import open_cache
 from desk.engine.runtime import DeviceLost
 from desk.engine.toy import HALF
 from desk.facts.trouble import Trouble
@@ -101,7 +102,7 @@ def _hold(bench: Bench, size: int, tell: Callable[..., None]) -> None:
         tell(held=0, uuid=bench.runtime.device("cuda")[1])
         if not sys.stdin.buffer.readline():
             return
-        cache = network.cache(size // network.manifest.kv_bytes(1, _HOLD_CONTEXT), _HOLD_CONTEXT)
+        cache = open_cache(network, size // network.manifest.kv_bytes(1, _HOLD_CONTEXT), _HOLD_CONTEXT)
         tell(held=cache.bytes)
         while sys.stdin.buffer.readline():
             pass

@@ -20,7 +20,6 @@ import psutil
 from onnxruntime.capi import onnxruntime_pybind11_state as vendor  # ty: ignore[import-not-found] - a compiled module
 
 from desk.engine.driver import Driver, ask_driver, free_memory
-from desk.engine.feeds import GrowingCache, SharedCache
 from desk.facts.tiers import Provider
 from desk.facts.trouble import Trouble
 from desk.models.manifest import Manifest
@@ -221,18 +220,6 @@ class Network:
     def lone_shape(self, name: str) -> tuple[int, ...]:
         """The shape of an input that holds a single number."""
         return (1,) * len(self._shapes[name])
-
-    def cache(self, slots: int, context: int) -> SharedCache:
-        """A fresh KV cache; raises `Trouble` with the numbers where memory does not hold it."""
-        if self.provider == "cpu":
-            size, free = self.manifest.kv_bytes(slots, context), psutil.virtual_memory().available
-            if size > free:
-                raise Trouble(
-                    f"The KV cache of {slots} slots of {context} tokens takes {size / 2**30:.1f} GiB, "
-                    f"and {free / 2**30:.1f} GiB of memory are free.",
-                    "Choose fewer slots or a shorter context.",
-                )
-        return (GrowingCache if self.manifest.wiring.growing else SharedCache)(self, slots, context)
 
     def memory(self, shape: tuple[int, ...]) -> "Memory":
         """Memory for keys and values where the network runs; raises `Trouble` where there is not enough."""

@@ -192,6 +192,7 @@ def refused_card(stub: CudaStub, model: str) -> dict[str, Any]:
 def out_of_memory(stub: CudaStub, model: str) -> dict[str, Any]:
     """No room for the weights, for a cache, and for a run; then there is room again."""
     from desk.engine.batch import CHUNK, Batch
+    from desk.engine.feeds import open_cache
     from desk.engine.runtime import Runtime
     from desk.models.manifest import read_manifest
 
@@ -200,7 +201,7 @@ def out_of_memory(stub: CudaStub, model: str) -> dict[str, Any]:
     seen = {"weights": trouble_of(lambda: runtime.load(Path(model), manifest, "cuda"))}
     stub.set_memory(16 << 30)
     network = runtime.load(Path(model), manifest, "cuda")
-    seen["cache"] = trouble_of(lambda: network.cache(100_000, 100_000))
+    seen["cache"] = trouble_of(lambda: open_cache(network, 100_000, 100_000))
     batch = Batch(network, SLOTS, CONTEXT)
     for row in sequences(5, CHUNK):
         batch.join(row)
@@ -223,6 +224,7 @@ def out_of_memory(stub: CudaStub, model: str) -> dict[str, Any]:
 def lost_device(stub: CudaStub, model: str) -> dict[str, Any]:
     """An error that poisons the context, in the middle of a run: every later call fails, also in new sessions."""
     from desk.engine.batch import Batch
+    from desk.engine.feeds import open_cache
 
     network = open_network(model)
     batch = Batch(network, 2, CONTEXT)
@@ -234,7 +236,7 @@ def lost_device(stub: CudaStub, model: str) -> dict[str, Any]:
     return {
         "run": trouble_of(run.feed.run),
         "run_after": trouble_of(run.feed.run),
-        "new_cache": trouble_of(lambda: network.cache(2, CONTEXT)),
+        "new_cache": trouble_of(lambda: open_cache(network, 2, CONTEXT)),
         "new_session": trouble_of(lambda: open_network(model)),
     }
 

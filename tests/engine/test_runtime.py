@@ -85,7 +85,7 @@ def test_a_graph_that_is_not_what_the_manifest_says_is_a_trouble(tiny, tmp_path,
 
 def test_a_cache_that_memory_does_not_hold_is_refused_with_the_numbers(network):
     with pytest.raises(Trouble, match=r"\d GiB.*\d GiB of memory are free") as refused:
-        network.cache(100_000, 1_000_000)
+        feeds.open_cache(network, 100_000, 1_000_000)
     assert "slots" in refused.value.remedy
 
 
