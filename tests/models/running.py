@@ -16,7 +16,7 @@ class Running:
     def __init__(self, folder, *, everywhere=False):
         self.manifest = read_manifest(folder)
         path = _with_all_logits(folder / self.manifest.graph) if everywhere else folder / self.manifest.graph
-        # Through the engine's door: a process that has its one pool of threads refuses sessions with their own.
+        # Through the engine's door: what is proved here is what serves.
         self._session = open_session(path, "cpu")
         self._caches = [cache.name for cache in self._session.get_inputs() if cache.name.startswith("past")]
 
