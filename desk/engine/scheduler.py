@@ -6,7 +6,7 @@ level with the others: it can neither save up time nor be starved. After Waldspu
 Deterministic Proportional-Share Resource Management", MIT 1995.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 
@@ -27,18 +27,21 @@ class Stride:
 
     def __init__(self) -> None:
         self._level = 0.0
-        self._ready: set[object] = set()
+        self._ready: list[object] = []
 
-    def pick(self, ready: Iterable[C]) -> C | None:
+    def pick(self, ready: Sequence[C]) -> C | None:
         """The claimant whose turn it is among those with work, `None` where there are none."""
-        candidates = list(ready)
-        for claimant in candidates:
-            if claimant not in self._ready:
-                claimant.passed = max(claimant.passed, self._level)
-        self._ready = set(candidates)
-        if not candidates:
+        if ready != self._ready:
+            for claimant in ready:
+                if claimant not in self._ready:
+                    claimant.passed = max(claimant.passed, self._level)
+            self._ready = list(ready)
+        if not ready:
             return None
-        chosen = min(candidates, key=lambda claimant: claimant.passed)
+        chosen = ready[0]
+        for claimant in ready:
+            if claimant.passed < chosen.passed:
+                chosen = claimant
         self._level = chosen.passed
         return chosen
 

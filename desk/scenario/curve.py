@@ -31,8 +31,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("the points must start at 0 seconds and go on in time")
         if any(not 0.0 <= load <= 100.0 for _, load in self.points):
             raise ValueError("a load must lie between 0 and 100")
-        if self.repeats and (times[-1] == 0.0 or not any(load for _, load in self.points)):
-            raise ValueError("a curve that repeats must last and must have some load")
+        if self.repeats and self._work < max(1e-3 * times[-1], 1e-6):
+            raise ValueError("a curve that repeats must last, with a load of 0.001 on average or more")
 
     @property
     def constant(self) -> bool:
@@ -45,6 +45,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def after(self, seconds: float, work: float) -> float | None:
         """When the load since `seconds` has summed up to `work` (seconds of load 1); `None` if it never does."""
+        if self.repeats:
+            rounds, work = divmod(work, self._work)
+            seconds += rounds * self.points[-1][0]
         while True:
             left, slope, load = self._leg(seconds)
             if left is None:
@@ -54,6 +57,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 return seconds + _solve(slope / 2, load, work)
             work -= done
             seconds = max(seconds + left, math.nextafter(seconds, math.inf))
+
+    @property
+    def _work(self) -> float:
+        """Seconds of load 1 from the first point to the last."""
+        return sum((end - start) * (low + high) / 2 for (start, low), (end, high) in pairwise(self.points))
 
     def _leg(self, seconds: float) -> tuple[float | None, float, float]:
         """Seconds left on the straight line of that moment (`None`: for ever), its slope, and the load."""

@@ -56,7 +56,7 @@ class Users:
         self._passed = 0  # passers-by so far
         self._next: float | None = None  # when the next of them comes
         self._users = 0
-        self._look = now
+        self._look = None if scenario.constant else now  # when to look how many users there should be
         self._tier = tier
         self.retune(tier, now)
 
@@ -73,16 +73,15 @@ class Users:
 
     def next_due(self) -> float | None:
         """When somebody asks next or must be looked for; `None` while all users wait for answers."""
-        moments = [self._pausing[0][0]] if self._pausing else []
-        if self._next is not None:
-            moments.append(self._next)
-        elif not self._scenario.constant:
-            moments.append(self._look)
-        return min(moments, default=None)
+        asks = self._pausing[0][0] if self._pausing else None
+        other = self._next if self._next is not None else self._look
+        if other is None or asks is None:
+            return asks if other is None else other
+        return min(asks, other)
 
     def due(self, now: float) -> list[Ask]:
         """The requests of all users whose pause is over, and of all passers-by who have come."""
-        if now >= self._look and not self._scenario.constant:
+        if self._look is not None and now >= self._look:
             self._look = now + LOOK_S
             self._gather(now)
         asks = []
@@ -109,7 +108,8 @@ class Users:
     def skip(self, seconds: float) -> None:
         """Leave a pause of the whole factory out of the scenario, of what users think about, and of who comes."""
         self._started += seconds
-        self._look += seconds
+        if self._look is not None:
+            self._look += seconds
         self._pausing = [(until + seconds, user) for until, user in self._pausing]
         if self._next is not None:
             self._next += seconds

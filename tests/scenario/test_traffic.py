@@ -150,7 +150,7 @@ curves = st.builds(
     lambda gaps, loads, repeats: Scenario(
         title="",
         points=tuple((sum(gaps[:n]), load) for n, load in enumerate(loads[: len(gaps) + 1])),
-        repeats=repeats and len(loads) > 1 and any(loads[: len(gaps) + 1]),
+        repeats=repeats and max(loads) > 1.0,
     ),
     st.lists(st.floats(0.1, 50.0), min_size=4, max_size=4),
     st.lists(st.floats(0.0, 5.0), min_size=2, max_size=5),
@@ -200,7 +200,15 @@ def test_users_come_and_go_with_the_load():
 )
 def test_a_curve_that_makes_no_sense_is_refused(points):
     with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"title": "", "points": points, "repeats": True}, Scenario)
+    with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"title": "", "points": points}, Scenario)
+
+
+@pytest.mark.parametrize("points", [[[0.0, 1.0]], [[0.0, 0.0], [10.0, 0.0]], [[0.0, 1e-300], [10.0, 1e-300]]])
+def test_a_curve_that_repeats_must_get_somewhere(points):
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"title": "", "points": points, "repeats": True}, Scenario)
 
 
 def test_a_scenario_may_be_a_file_and_must_be_one(tmp_path):
