@@ -17,6 +17,7 @@ import msgspec
 from desk.engine.batch import Batch
 from desk.engine.ending import Ending
 from desk.engine.lane import Lane, Outfit, Request
+from desk.engine.memory import plan
 from desk.engine.prompts import Fitter
 from desk.engine.runtime import Runtime
 from desk.engine.selftest import check_rows
@@ -81,9 +82,10 @@ def answer(order: Generate, cancelled: threading.Event) -> Iterator[dict[str, An
     if len(ids) >= manifest.context:
         cause = f"The prompt takes {len(ids)} tokens, and {manifest.title} holds {manifest.context} with the answer."
         raise Trouble(cause, "Shorten the prompt, or choose a model with a longer context.")
+    context = min(manifest.context, max(SHORTEST_CONTEXT, len(ids) + order.max_tokens))
+    plan(manifest, provider, 1, context, loaded=False).require(runtime.free(provider), f"An answer of {manifest.title}")
     network = runtime.load(folder, manifest, provider)
     check_rows(network)
-    context = min(manifest.context, max(SHORTEST_CONTEXT, len(ids) + order.max_tokens))
     tier = Tier(name="answer", model=order.model, context=context, slots=1, sampling=order.sampling)
     told: list[AnyFact] = []
     lane = Lane(tier, told.append, Watcher(told.append))

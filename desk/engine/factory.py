@@ -296,6 +296,9 @@ class Factory:
 
     def _load(self, lane: Lane) -> None:
         """Load what the lane wants (what it has, where it wants nothing else)."""
+        due = lane.users.next_due() if lane.users is not None else None
+        if lane.state == "failed" and lane.users is not None and due is not None:
+            lane.users.skip(max(0.0, now() - due))  # nobody came to a closed door
         lane.empty()
         lane.state = "loading"
         wanted = lane.wanted or lane.tier

@@ -62,8 +62,8 @@ class Users:
 
     def retune(self, tier: Tier, now: float) -> None:
         """Take over new settings. Users beyond the new number leave: at once if they pause, else after their answer."""
-        self._prompts = prompts(tier.mix)
-        self._lengths = mix(tier.lengths) if tier.lengths else None
+        texts, lengths = prompts(tier.mix), mix(tier.lengths) if tier.lengths else None
+        self._prompts, self._lengths = texts, lengths
         before, self._tier = self._tier, tier
         if tier.arrivals_per_second is None:
             self._next = None

@@ -10,6 +10,7 @@ import tiny_decoder
 
 from desk.engine import factory as factory_module
 from desk.engine import feeds
+from desk.engine import lane as lane_module
 from desk.facts.happened import (
     EngineOpened,
     Finished,
@@ -27,6 +28,7 @@ from desk.facts.happened import (
 )
 from desk.facts.orders import ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
 from desk.facts.tiers import Price, Promise, Sampling
+from desk.facts.trouble import Trouble
 
 
 def accounts(run):
@@ -539,5 +541,54 @@ def test_accounts_balance_whatever_is_asked(running, tier, monkeypatch):
             len(run.of(Finished, lambda fact, name=name: fact.tier == name)) + 3,
             lambda fact, name=name: fact.tier == name,
         )
+    run.halt()
+    balance(run)
+
+
+def test_passers_by_are_served_and_their_lag_is_told(running, tier, gate):
+    """While a run is held up, those who come are late for the engine, not for their own clocks."""
+    run = running().open(tier("Free", slots=2, users=0, arrivals_per_second=200.0, answer_tokens=2))
+    begun = run.until(LaneReady).t
+    gate.armed.set()
+    assert gate.inside.wait(10.0)
+    held = factory_module.now()
+    while factory_module.now() < held + 0.2:
+        run.factory.beat()
+        threading.Event().wait(0.01)
+    gate.go.set()
+    run.until(Finished, 10)
+    run.factory.beat()
+    run.halt()
+    balance(run)
+    lags = [lane.lag for fact in run.of(Worked) for lane in fact.lanes]
+    assert 0.1 < max(lags) < 10.0
+    assert all(fact.submitted >= begun for fact in run.of(Finished))
+
+
+def test_nobody_comes_to_a_lane_that_has_failed(running, tier, monkeypatch):
+    settings = tier("Free", users=0, arrivals_per_second=1000.0, answer_tokens=1, slots=1)
+    run = running().open(settings)
+    run.until(Finished, 3)
+    lane = run.factory._lanes["Free"]
+    with run.factory._turn:
+        run.factory._fail(lane, Trouble("It broke.", "Try again."))
+    run.until(LaneFailed)
+    failed_with = run.factory._requests
+    leap = 3600.0
+    true_now = factory_module.now
+    monkeypatch.setattr(factory_module, "now", lambda: true_now() + leap)
+    run.order(ChangeTier(tier=settings))
+    run.until(LaneReady, 2)
+    run.until(Finished, len(run.of(Finished)) + 3)
+    assert run.factory._requests - failed_with < 100_000
+    run.halt()
+
+
+def test_more_passers_by_than_can_wait_are_turned_away_and_counted(running, tier, monkeypatch):
+    monkeypatch.setattr(lane_module, "QUEUE", 5)
+    run = running().open(tier("Free", slots=1, users=0, arrivals_per_second=5000.0, answer_tokens=30))
+    run.until(Finished, 20, lambda fact: fact.reason == "cancelled")
+    run.factory.beat()
+    assert run.of(Worked)[-1].lanes[0].queue <= 5
     run.halt()
     balance(run)

@@ -100,6 +100,14 @@ def test_lengths_that_there_are_none_of_are_a_trouble():
         Users(tier(lengths="epic"), 0, 0.0)
 
 
+@pytest.mark.parametrize("wrong", [{"lengths": "epic"}, {"mix": "none", "lengths": "chat"}])
+def test_refused_settings_change_nothing(wrong):
+    users, untouched = (Users(tier(arrivals_per_second=5.0), 4, 0.0) for _ in range(2))
+    with pytest.raises(Trouble):
+        users.retune(tier(arrivals_per_second=50.0, **wrong), 1.0)
+    assert users.due(10.0) == untouched.due(10.0)
+
+
 def test_users_become_passers_by_and_back():
     users = Users(tier(users=2), 0, 0.0)
     assert [ask.user for ask in users.due(0.0)] == [0, 1]
