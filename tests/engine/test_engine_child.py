@@ -81,7 +81,8 @@ def totals(facts):
 def test_it_works_until_told_and_settles_every_account(child, tier, ending):
     process = child()
     send(process, OpenFactory(tiers=(tier("Free"), tier("High", slots=1))))
-    facts = until(process, Finished, 6)
+    facts = until(process, LaneReady, 2)
+    facts += until(process, Finished, 6)
     if ending == "halt":
         send(process, Halt())
     else:
