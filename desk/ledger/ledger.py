@@ -32,16 +32,12 @@ from desk.facts.happened import (
 from desk.facts.histogram import bucket_of, count_into
 from desk.facts.tiers import Price, Promise
 from desk.ledger.energy import Energy, Flow
+from desk.ledger.money import dollars_per_joule, input_value, kept, output_value
 from desk.ledger.period import PERIOD_S, Event, Period, TierPeriod, Totals
 from desk.ledger.standing import Standing
 
 PATIENCE_S = 1.0
 """A period waits so long for the counter to move past its end, then closes with the energy known by then."""
-
-PER_TOKEN = 1e-6
-"""Prices are quoted per million tokens."""
-
-JOULES_PER_KWH = 3.6e6
 
 
 class Ledger:
@@ -195,7 +191,7 @@ class Ledger:
                 tier.emitted += work.emitted
                 tier.queue, tier.slots_used = work.queue, len(work.slots)
                 if work.emitted:
-                    tier.revenue += work.emitted * self._price(work.tier).output * PER_TOKEN
+                    tier.revenue += output_value(self._price(work.tier), work.emitted)
                 if work.gaps:
                     count_into(tier.gaps, work.gaps)
 
@@ -221,10 +217,9 @@ class Ledger:
             self._first_token = moment
         self._since_beat.append(fact)
         tier = self._tier(self._period(moment), fact.tier)
-        price = self._price(fact.tier)
         tier.prompt += fact.prompt
         tier.cached += fact.cached
-        tier.revenue += ((fact.prompt - fact.cached) * price.input + fact.cached * price.cached) * PER_TOKEN
+        tier.revenue += input_value(self._price(fact.tier), fact.prompt, fact.cached)
         count_into(tier.ttfts, {bucket_of(fact.t - fact.submitted): 1})
 
     def _finished(self, fact: Finished, moment: float) -> None:
@@ -238,11 +233,9 @@ class Ledger:
         setting = self.standing.tiers.get(fact.tier)
         if kept(fact, _NO_PROMISE if setting is None else setting.promise):
             price = self._price(fact.tier)
-            fresh = fact.prompt - fact.cached
-            value = fact.emitted * price.output + fresh * price.input + fact.cached * price.cached
             tier.on_time_requests += 1
             tier.on_time_tokens += fact.emitted
-            tier.on_time_revenue += value * PER_TOKEN
+            tier.on_time_revenue += output_value(price, fact.emitted) + input_value(price, fact.prompt, fact.cached)
 
     def _meter_opened(self, fact: MeterOpened, moment: float) -> None:
         self._energy.open(fact)
@@ -335,7 +328,7 @@ class Ledger:
         if flow.covered <= 0.0:
             period.quality = "unavailable"
             return
-        dollars = self._dollars_per_joule()
+        dollars = dollars_per_joule(self.standing.tariff)
         period.joules, period.standby_joules = flow.joules, flow.standby
         period.other_joules, period.floor_joules = flow.other, flow.floor
         period.covered, period.edges, period.uncalibrated = flow.covered, flow.edges, flow.uncalibrated
@@ -374,10 +367,6 @@ class Ledger:
             tier.metered = tier.emitted + (self._unmetered.get(name, 0) if bridged else 0)
         self._unmetered, self._unmetered_s = {}, 0.0
 
-    def _dollars_per_joule(self) -> float | None:
-        tariff = self.standing.tariff
-        return None if tariff is None else tariff.dollars_per_kwh / JOULES_PER_KWH * tariff.pue * tariff.wall_factor
-
     def _total(self, period: Period) -> None:
         totals = self._totals
         totals.source = self.standing.source
@@ -389,7 +378,7 @@ class Ledger:
     def _total_energy(self, flow: Flow) -> None:
         if flow.covered <= 0.0:
             return
-        totals, dollars = self._totals, self._dollars_per_joule()
+        totals, dollars = self._totals, dollars_per_joule(self.standing.tariff)
         totals.joules = (totals.joules or 0.0) + flow.joules
         totals.standby_joules = (totals.standby_joules or 0.0) + flow.standby
         totals.other_joules = (totals.other_joules or 0.0) + flow.other
@@ -408,16 +397,6 @@ class Ledger:
             tier.active_joules = (tier.active_joules or 0.0) + flow.active.get(name, 0.0)
             if dollars is not None:
                 tier.energy_cost = (tier.energy_cost or 0.0) + joules * dollars
-
-
-def kept(fact: Finished, promise: Promise) -> bool:
-    """Whether a finished request was on time: TTFT from submission, and (n - 1) tokens per second after the first."""
-    if fact.first is None:
-        return False
-    if promise.ttft_s is not None and fact.first - fact.submitted > promise.ttft_s:
-        return False
-    speed = promise.tokens_per_second_per_user
-    return speed is None or fact.emitted - 1 >= speed * (fact.t - fact.first) or fact.emitted < 2
 
 
 def _part(work: LaneWork, start: float, stop: float) -> LaneWork:

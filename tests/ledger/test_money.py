@@ -6,7 +6,7 @@ from story import FREE, T0, ULTRA, finished, first, fold, opened, read, run_star
 
 from desk.facts.happened import TariffChanged, TierChanged
 from desk.facts.tiers import Price, Promise, Tariff
-from desk.ledger.ledger import kept
+from desk.ledger.money import kept
 
 QUIET = (run_started(), opened(source="none", devices=()))
 
