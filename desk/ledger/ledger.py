@@ -312,6 +312,7 @@ class Ledger:
     def _settle_energy(self, period: Period) -> None:
         standing = self.standing
         period.counted, period.quality = standing.counted, standing.quality
+        dollars = dollars_per_joule(standing.tariff)
         flow = Flow()
         if self._index == 0:
             self._flow(0.0)  # what the last edge before the run has to do with the time before it is not the run's
@@ -320,7 +321,7 @@ class Ledger:
             flow = self._flow(first)
         counted = self._flow(period.end)
         if first is not None and first < period.end and not self._stopped:
-            self._total_energy(counted)
+            self._totals.add_energy(counted, dollars, standing.quality, standing.tiers)
         flow.add(counted)
         self._energy.settle(period.end)
         standing.floor_watts = self._energy.floor_watts(standing.counted, standing.loaded)
@@ -328,7 +329,6 @@ class Ledger:
         if flow.covered <= 0.0:
             period.quality = "unavailable"
             return
-        dollars = dollars_per_joule(self.standing.tariff)
         period.joules, period.standby_joules = flow.joules, flow.standby
         period.other_joules, period.floor_joules = flow.other, flow.floor
         period.covered, period.edges, period.uncalibrated = flow.covered, flow.edges, flow.uncalibrated
@@ -374,29 +374,6 @@ class Ledger:
             totals.tiers.setdefault(name, TierPeriod()).add(tier)
         if self._first_token is not None:
             totals.seconds = max(0.0, period.end - self._first_token)
-
-    def _total_energy(self, flow: Flow) -> None:
-        if flow.covered <= 0.0:
-            return
-        totals, dollars = self._totals, dollars_per_joule(self.standing.tariff)
-        totals.joules = (totals.joules or 0.0) + flow.joules
-        totals.standby_joules = (totals.standby_joules or 0.0) + flow.standby
-        totals.other_joules = (totals.other_joules or 0.0) + flow.other
-        totals.floor_joules = (totals.floor_joules or 0.0) + flow.floor
-        totals.covered += flow.covered
-        totals.exclusive_joules += flow.exclusive
-        totals.uncalibrated = totals.uncalibrated or flow.uncalibrated
-        # One estimated period makes the sum an estimate.
-        totals.quality = "estimated" if totals.quality == "estimated" else self.standing.quality
-        if dollars is not None:
-            totals.energy_cost = (totals.energy_cost or 0.0) + flow.joules * dollars
-        for name in dict.fromkeys([*self.standing.tiers, *flow.loaded]):
-            tier = totals.tiers.setdefault(name, TierPeriod())
-            joules = flow.loaded.get(name, 0.0)
-            tier.joules = (tier.joules or 0.0) + joules
-            tier.active_joules = (tier.active_joules or 0.0) + flow.active.get(name, 0.0)
-            if dollars is not None:
-                tier.energy_cost = (tier.energy_cost or 0.0) + joules * dollars
 
 
 def _part(work: LaneWork, start: float, stop: float) -> LaneWork:

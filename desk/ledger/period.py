@@ -1,10 +1,12 @@
 """What the ledger settles: a period of half a second, and the accounts of a whole run."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from desk.facts.happened import DeviceReading, Quality, Source
 from desk.facts.histogram import count_into, percentile
+from desk.ledger.energy import Flow
 
 PERIOD_S = 0.5
 
@@ -152,6 +154,29 @@ class Totals:
     source: Source = "none"
     quality: Quality = "unavailable"
     exclusive_joules: float = 0.0
+
+    def add_energy(self, flow: Flow, dollars_per_joule: float | None, quality: Quality, tiers: Iterable[str]) -> None:
+        """Count in the energy of the time that follows; `tiers` have an account also where none of it is theirs."""
+        if flow.covered <= 0.0:
+            return
+        self.joules = (self.joules or 0.0) + flow.joules
+        self.standby_joules = (self.standby_joules or 0.0) + flow.standby
+        self.other_joules = (self.other_joules or 0.0) + flow.other
+        self.floor_joules = (self.floor_joules or 0.0) + flow.floor
+        self.covered += flow.covered
+        self.exclusive_joules += flow.exclusive
+        self.uncalibrated = self.uncalibrated or flow.uncalibrated
+        # One estimated period makes the sum an estimate.
+        self.quality = "estimated" if self.quality == "estimated" else quality
+        if dollars_per_joule is not None:
+            self.energy_cost = (self.energy_cost or 0.0) + flow.joules * dollars_per_joule
+        for name in dict.fromkeys([*tiers, *flow.loaded]):
+            tier = self.tiers.setdefault(name, TierPeriod())
+            joules = flow.loaded.get(name, 0.0)
+            tier.joules = (tier.joules or 0.0) + joules
+            tier.active_joules = (tier.active_joules or 0.0) + flow.active.get(name, 0.0)
+            if dollars_per_joule is not None:
+                tier.energy_cost = (tier.energy_cost or 0.0) + joules * dollars_per_joule
 
     @property
     def exclusive_share(self) -> float | None:
