@@ -175,6 +175,10 @@ def test_requests_that_end_with_their_engine_are_cancelled_in_the_books(running,
     """The engine may end at any moment: what it holds and what waits by then is cancelled, and nothing twice."""
     tiers = (tier("Free", slots=2, users=5, answer_tokens=9), tier("High", slots=3, users=2))
     run = running().open(*tiers)
+    # A lane that is not ready yet has no requests: both serve, and a beat has told so, before anything is cut off.
+    run.until(FirstToken, accept=lambda fact: fact.tier == "High")
+    with run.factory._turn:
+        run.factory.beat()
     for moment in range(12):
         run.until(FirstToken, 5 * (moment + 1))
         with run.factory._turn:
