@@ -570,8 +570,11 @@ def test_nobody_comes_to_a_lane_that_has_failed(running, tier, monkeypatch):
     run = running().open(settings)
     run.until(Finished, 3)
     lane = run.factory._lanes["Free"]
+    run.order(Pause())  # a lane fails between its runs, never within one
+    run.until(Paused)
     with run.factory._turn:
         run.factory._fail(lane, Trouble("It broke.", "Try again."))
+    run.order(Resume())
     run.until(LaneFailed)
     failed_with = run.factory._requests
     leap = 3600.0
