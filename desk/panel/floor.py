@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from desk.panel.cards import Card, ValueCard, paint_card
-from desk.panel.furniture import Label, NoticeStrip
+from desk.panel.furniture import Label
 from desk.panel.icons import paint_icon
 from desk.panel.machinecard import MachineCard
 from desk.panel.numbers import Numbers
@@ -52,7 +52,6 @@ class Floor(QWidget):
         self.slots.setFixedWidth(512)
         self.machine = MachineCard(theme)
         self.editor = TierEdit(theme)
-        self.notices = NoticeStrip(theme)
         self.welcome = Welcome(theme)
         self._watts = WattsForm(theme, self)
         self._skeleton: QWidget | None = Skeleton(theme)
@@ -96,7 +95,6 @@ class Floor(QWidget):
         page.setSpacing(GUTTER)
         page.addLayout(row)
         page.addLayout(body, 1)
-        page.addWidget(self.notices)
         self._fit()
 
     def resizeEvent(self, _event: object) -> None:

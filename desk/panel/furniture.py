@@ -1,4 +1,4 @@
-"""What stands around every view: the rail, the line of notices, the footer and the sheet of keys."""
+"""What stands around every view: the line of notices, the footer and the sheet of keys."""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
 )
 
 from desk.panel.bars import Toggle, paint_warning
-from desk.panel.icons import paint_icon
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Notice, Shown
 from desk.panel.theme import RADIUS, Theme, font
@@ -48,45 +47,6 @@ class Label(QLabel):
         tokens = self.palette()
         tokens.setColor(QPalette.ColorRole.WindowText, self._theme.colour(self._token))
         self.setPalette(tokens)
-
-
-class Rail(QWidget):
-    """The views that there are, at the left edge."""
-
-    help = Signal()
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self.setFixedWidth(56)
-        self._help = QPushButton("?", self)
-        self._help.setProperty("bare", True)
-        self._help.setStyleSheet("padding: 0; min-height: 28px;")
-        self._help.setFixedSize(32, 30)
-        self._help.setAccessibleName("Keys")
-        self._help.setToolTip("Keys  ?")
-        self._help.clicked.connect(self.help)
-        theme.changed.connect(self.update)
-
-    def resizeEvent(self, _event: object) -> None:
-        self._help.move((self.width() - 32) // 2, self.height() - 36)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        theme, wide = self._theme, self.width()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), theme.colour("panel"))
-        painter.fillRect(QRectF(wide - 1, 0, 1, self.height()), theme.colour("line"))
-        paint_icon(painter, QRectF(wide / 2 - 11, 13, 22, 22), "mark", theme.colour("text").name())
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.colour("raised"))
-        painter.drawRoundedRect(QRectF(4, 48, wide - 8, 56), 6, 6)
-        painter.fillRect(QRectF(0, 61, 3, 30), theme.colour("text"))
-        paint_icon(painter, QRectF(wide / 2 - 10, 56, 20, 20), "activity", theme.colour("text").name())
-        painter.setPen(theme.colour("text"))
-        painter.setFont(font(11, 600))
-        painter.drawText(QRectF(0, 80, wide, 18), Qt.AlignmentFlag.AlignCenter, "Floor")
-        painter.end()
 
 
 class NoticeStrip(QWidget):

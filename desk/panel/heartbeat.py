@@ -28,6 +28,7 @@ from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue
 from desk.panel.look import Books, look, setting_of
 from desk.panel.strips import FLOOR, StripChart, fitting_span
+from desk.panel.views import Desk, opened
 from desk.panel.window import Window
 from desk.plant import settings as stored
 from desk.plant.plant import Plant
@@ -73,6 +74,8 @@ class Heartbeat(QObject):
         for chart in (self.chart, self.resting):
             chart.follow(self.books.board)
         self._connect()
+        desk = Desk(window, self.books, source, self._order)
+        window.open_views_with(lambda entry: opened(entry, desk))
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.beat)
 
@@ -108,7 +111,9 @@ class Heartbeat(QObject):
             # At rest a tick is long enough for both, and the chart of the resting machine moves once a second.
             if not still or self.beats % 2:
                 return
-        if self.window.footer.follow.isChecked():
+        if self.window.view is not None:
+            self.window.view.beat()
+        elif self.window.footer.follow.isChecked():
             (self.chart if self.chart.isVisible() else self.resting).refresh_next()
 
     def refresh(self) -> None:
@@ -180,7 +185,7 @@ class Heartbeat(QObject):
         window.floor.start.connect(lambda: ordered(source.start))
         window.floor.tier_changed.connect(self._change)
         window.floor.watts_declared.connect(self._declare)
-        window.floor.notices.acted.connect(lambda: ordered(source.retry_meter))
+        window.notices.acted.connect(lambda: ordered(source.retry_meter))
 
     def _order(self, order: Callable[[], None]) -> None:
         self._eager_until = perf_counter() + EAGER_S

@@ -1,26 +1,37 @@
-"""The window: rail, status, run bar, the Floor and the footer; keys; and the picture of what is shown.
+"""The window: rail, status, run bar, the view that is visited, notices and the footer; keys; and its picture.
 
 It is painted before anything but PySide6 is imported; `attach` brings it to life later.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QShortcut
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFileDialog,
+    QHBoxLayout,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desk.facts.trouble import Trouble
 from desk.panel.capture import file_name, picture_of, texts_of, write_png
 from desk.panel.floor import Floor
-from desk.panel.furniture import Footer, KeySheet, Rail
+from desk.panel.furniture import Footer, KeySheet, NoticeStrip
 from desk.panel.icons import application_icon
 from desk.panel.numbers import Numbers
+from desk.panel.rail import Rail
 from desk.panel.runbar import RunBar
 from desk.panel.shown import Mode, Notice, Shown
 from desk.panel.statusline import StatusLine
 from desk.panel.theme import GUTTER, MARGIN, Theme
+from desk.panel.views import VIEWS, Entry, View
 
 SIZE = (1440, 900)
 SMALLEST = (1024, 700)
@@ -44,18 +55,25 @@ class Window(QWidget):
         self._painted = False
         self._own: list[Notice] = []
         self._on_close: Callable[[], None] | None = None
+        self._open_view: Callable[[Entry], View] | None = None
+        self._views: dict[str, View] = {}
+        self.visited = VIEWS[0].name
         self.setWindowTitle("Token Desk")
         self.setWindowIcon(application_icon())
         self.setMinimumSize(*SMALLEST)
-        self.rail = Rail(self.theme)
+        self.rail = Rail(self.theme, VIEWS)
         self.status = StatusLine(self.theme)
         self.runbar = RunBar(self.theme, mode)
         self.floor = Floor(self.theme, self.numbers)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.floor)
+        self.notices = NoticeStrip(self.theme)
         self.footer = Footer(self.theme, self.numbers)
         self.sheet = KeySheet(self.theme, self)
         self._arrange()
         self._bind_keys()
         self.rail.help.connect(self.sheet.toggle)
+        self.rail.chosen.connect(self.visit)
         self.theme.changed.connect(self._dress)
         self._dress()
         self.resize(*size)
@@ -69,7 +87,9 @@ class Window(QWidget):
         page.addWidget(self.status)
         page.addWidget(self.runbar)
         page.addSpacing(GUTTER)
-        page.addWidget(self.floor, 1)
+        page.addWidget(self.pages, 1)
+        page.addSpacing(GUTTER)
+        page.addWidget(self.notices)
         page.addSpacing(2)
         page.addWidget(self.footer)
         row = QHBoxLayout(self)
@@ -99,6 +119,8 @@ class Window(QWidget):
         )
         for key, action in bindings:
             QShortcut(QKeySequence(key), self, action)
+        for key, entry in enumerate(VIEWS, start=1):
+            QShortcut(QKeySequence(str(key)), self, partial(self.visit, entry.name))
         self.halt_key = QShortcut(QKeySequence("Ctrl+."), self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -116,6 +138,31 @@ class Window(QWidget):
         self.frozen = not self.frozen
         self.status.show_status(self.shown, self.frozen)
 
+    # ---- views
+
+    @property
+    def view(self) -> View | None:
+        """The view that is visited, `None` on the Floor."""
+        return self._views.get(self.visited)
+
+    def open_views_with(self, opener: Callable[[Entry], View]) -> None:
+        """Who makes a view at its first visit; until then there is only the Floor."""
+        self._open_view = opener
+
+    def visit(self, name: str) -> None:
+        """Turn to a view by its name."""
+        entry = next(entry for entry in VIEWS if entry.name == name)
+        if entry.module and name not in self._views:
+            if self._open_view is None:
+                return
+            self._views[name] = self._open_view(entry)
+            self.pages.addWidget(self._views[name])
+        self.visited = name
+        self.rail.mark(name)
+        self.pages.setCurrentWidget(self._views.get(name, self.floor))
+        if self.view is not None:
+            self.view.refresh(self.shown)
+
     # ---- mirroring
 
     def show_all(self, shown: Shown) -> None:
@@ -124,13 +171,15 @@ class Window(QWidget):
         self.status.show_status(shown, self.frozen)
         self.runbar.show_run(shown)
         self.floor.show_floor(shown)
-        self.floor.notices.show_notices((*self._own, *shown.notices))
+        self.notices.show_notices((*self._own, *shown.notices))
         self.footer.show_totals(shown)
+        if self.view is not None:
+            self.view.refresh(shown)
 
     def show_trouble(self, trouble: Trouble) -> None:
         """Say what went wrong with an order, until the next one."""
         self._own = [Notice(trouble.cause, trouble.remedy, severe=True)]
-        self.floor.notices.show_notices((*self._own, *self.shown.notices))
+        self.notices.show_notices((*self._own, *self.shown.notices))
 
     def ordered(self, order: Callable[[], Any]) -> None:
         """Give an order, and show the trouble it meets in place of the last one."""
@@ -148,7 +197,7 @@ class Window(QWidget):
         image = picture_of(self, PICTURE_SCALE)
         name = file_name(
             wall=shown.wall,
-            view="floor",
+            view=self.visited,
             device=shown.device,
             model=shown.model,
             run=shown.run,
@@ -159,7 +208,7 @@ class Window(QWidget):
 
     def ask_path(self, name: str) -> Path | None:
         """The user's choice of a file, `None` where there was none."""
-        chosen, _ = QFileDialog.getSaveFileName(self, "Picture of the Floor", str(Path.home() / name), "PNG (*.png)")
+        chosen, _ = QFileDialog.getSaveFileName(self, "Picture of this view", str(Path.home() / name), "PNG (*.png)")
         if not chosen:
             return None
         path = Path(chosen)
@@ -184,6 +233,8 @@ class Window(QWidget):
         self.rail.setFixedWidth(72 if self.width() >= WIDE else 56)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        for view in self._views.values():
+            view.leave()
         if self._on_close is not None:
             self._on_close()
             self._on_close = None

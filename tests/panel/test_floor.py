@@ -213,7 +213,7 @@ def test_the_measures_of_the_floor(window, shown, application):
     assert (card.width(), card.height()) == (264, 120)
     assert window.floor.table.mapTo(window, QPoint(0, 0)) == QPoint(928, 224)
     assert window.floor.table.width() == 496
-    assert window.floor.notices.mapTo(window, QPoint(0, 0)).y() == 832
+    assert window.notices.mapTo(window, QPoint(0, 0)).y() == 832
 
 
 def test_marks_are_in_plain_words(books):

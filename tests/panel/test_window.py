@@ -126,10 +126,10 @@ def test_a_picture_that_cannot_be_written_is_said_in_the_window(factory, qtbot, 
     window, _ = factory
     monkeypatch.setattr(window, "ask_path", lambda name: tmp_path / "nowhere" / name)
     window.save_picture()
-    assert "cannot be written" in window.floor.notices.accessibleDescription()
+    assert "cannot be written" in window.notices.accessibleDescription()
     window.ordered(lambda: None)
     window.show_all(window.shown)
-    assert "cannot be written" not in window.floor.notices.accessibleDescription()
+    assert "cannot be written" not in window.notices.accessibleDescription()
 
 
 def test_a_trouble_with_an_order_is_shown(application, qtbot):
@@ -140,7 +140,7 @@ def test_a_trouble_with_an_order_is_shown(application, qtbot):
         raise Trouble("The disk is full.", "Make room.")
 
     window.ordered(order)
-    assert window.floor.notices.accessibleDescription() == "The disk is full. Make room."
+    assert window.notices.accessibleDescription() == "The disk is full. Make room."
 
 
 # ---- a replay goes the same road
