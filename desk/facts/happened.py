@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from desk.facts.tiers import Tariff, Tier
+from desk.facts.tiers import Budget, Tariff, Tier
 
 FORMAT = 1
 """Raised when an old reader would misread a new journal."""
@@ -51,7 +51,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunStarted(Fact):
-    """A run begins: all that is known before. `wall` is Unix time at `t`. The fold starts afresh here."""
+    """A run begins: all that is known before. `wall` is Unix time at `t`. The fold starts afresh here.
+
+    `load` multiplies what all tiers are asked for; what the `warmup_s` seconds from the first token on bring is not
+    counted in the totals.
+    """
 
     run: str
     wall: float
@@ -63,6 +67,9 @@ class RunStarted(Fact):
     preset: str = ""
     scenario: str = "steady"
     seed: int = 0
+    load: float = 1.0
+    budget: Budget = Budget()
+    warmup_s: float = 0.0
 
 
 class RunStopped(Fact):
@@ -75,6 +82,24 @@ class TierChanged(Fact):
     """The settings of a tier that are now in force."""
 
     tier: Tier
+
+
+class TierRemoved(Fact):
+    """A tier that the next run does without; while a run is on, its tiers stay."""
+
+    tier: str
+
+
+class LoadChanged(Fact):
+    """What all tiers are asked for is multiplied by `load` from now on."""
+
+    load: float
+
+
+class BudgetChanged(Fact):
+    """The budget now in force."""
+
+    budget: Budget
 
 
 class TariffChanged(Fact):
@@ -401,6 +426,9 @@ AnyFact = (
     RunStarted
     | RunStopped
     | TierChanged
+    | TierRemoved
+    | LoadChanged
+    | BudgetChanged
     | TariffChanged
     | WattsDeclared
     | Noted

@@ -14,6 +14,7 @@ class OpenFactory(Order):
     """The engine's first order: load a lane per tier and let the virtual users ask.
 
     `requests` is the highest number that a request of this run has had: an engine that takes another's place counts on.
+    `load` multiplies what all tiers are asked for.
     """
 
     tiers: tuple[Tier, ...]
@@ -21,12 +22,19 @@ class OpenFactory(Order):
     scenario: str = "steady"
     seed: int = 0
     requests: int = 0
+    load: float = 1.0
 
 
 class ChangeTier(Order):
     """Bring these settings of the tier of that name into force."""
 
     tier: Tier
+
+
+class ChangeLoad(Order):
+    """Multiply what all tiers are asked for by `load`."""
+
+    load: float
 
 
 class Pause(Order):
@@ -66,4 +74,4 @@ class Generate(Order):
     seed: int = 0
 
 
-AnyOrder = OpenFactory | ChangeTier | Pause | Resume | Halt | Calibrate | Watch | Generate
+AnyOrder = OpenFactory | ChangeTier | ChangeLoad | Pause | Resume | Halt | Calibrate | Watch | Generate

@@ -110,3 +110,14 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
     wall_factor: float = 1.0
     dollars_per_hour: float | None = None
     currency: str = "USD"
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run may use before it is stopped: joules, dollars of energy, seconds; `None` sets no limit.
+
+    Counted as the totals are: from the first token on, after the warm-up where there is one.
+    """
+
+    joules: float | None = None
+    dollars: float | None = None
+    seconds: float | None = None
