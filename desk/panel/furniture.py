@@ -1,15 +1,12 @@
-"""What stands around every view: the line of notices, the footer and the sheet of keys."""
+"""What stands around every view: the line of notices and the footer; and the plain words they are made of."""
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import (
     QComboBox,
-    QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -20,17 +17,6 @@ from desk.panel.theme import RADIUS, Theme, font
 
 WINDOWS_MIN = (1, 2, 5, 15, 60)
 SMOOTHINGS_S = (0, 3, 10, 30)
-KEYS = (
-    ("Space", "freeze the display; the recording goes on"),
-    ("Ctrl+Enter", "start, stop"),
-    ("Ctrl+.", "emergency stop"),
-    ("Ctrl+E", "picture of what is shown"),
-    ("F", "follow now"),
-    ("[  ]", "shorter, longer window"),
-    ("↑ ↓ Enter", "choose and edit a tier"),
-    ("Esc", "take back, close"),
-    ("?", "this sheet"),
-)
 
 
 class Label(QLabel):
@@ -220,43 +206,3 @@ def _choice(name: str, words: list[str]) -> QComboBox:
     box.setAccessibleName(name)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
     return box
-
-
-class KeySheet(QFrame):
-    """The keys, over the window until Esc or `?`."""
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self._over = parent
-        self.setAccessibleName("Keys")
-        self.setFixedSize(QSize(420, 84 + 25 * len(KEYS)))
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(24, 20, 24, 20)
-        outer.addWidget(Label(theme, "Keys", 14, 600))
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(24)
-        for row, (key, what) in enumerate(KEYS):
-            left = Label(theme, key)
-            left.setFont(font(12, 500, mono=True))
-            grid.addWidget(left, row, 0)
-            grid.addWidget(Label(theme, what, 13, token="soft"), row, 1)
-        grid.setColumnStretch(1, 1)
-        outer.addSpacing(8)
-        outer.addLayout(grid)
-        outer.addStretch(1)
-        self.hide()
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(self._theme.colour("band"), 1))
-        painter.setBrush(self._theme.colour("raised"))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
-        painter.end()
-
-    def toggle(self) -> None:
-        parent = self._over
-        self.move((parent.width() - self.width()) // 2, (parent.height() - self.height()) // 2)
-        self.setVisible(self.isHidden())
-        self.raise_()

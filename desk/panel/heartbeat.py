@@ -181,7 +181,7 @@ class Heartbeat(QObject):
         window.runbar.resume.connect(lambda: ordered(source.resume))
         window.runbar.stop.connect(lambda: ordered(source.stop))
         window.runbar.calibrate.connect(lambda: ordered(self._calibrate))
-        window.halt_key.activated.connect(lambda: ordered(source.halt))
+        window.halted.connect(lambda: ordered(source.halt))
         window.floor.start.connect(lambda: ordered(source.start))
         window.floor.tier_changed.connect(self._change)
         window.floor.watts_declared.connect(self._declare)

@@ -4,7 +4,7 @@ It is painted before anything but PySide6 is imported; `attach` brings it to lif
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,14 @@ from PySide6.QtWidgets import (
 )
 
 from desk.facts.trouble import Trouble
+from desk.panel.actions import ACTIONS, Action, choices
 from desk.panel.capture import file_name, picture_of, texts_of, write_png
+from desk.panel.command import CommandPalette
 from desk.panel.floor import Floor
-from desk.panel.furniture import Footer, KeySheet, NoticeStrip
+from desk.panel.furniture import Footer, NoticeStrip
 from desk.panel.icons import application_icon
 from desk.panel.numbers import Numbers
+from desk.panel.overlay import KeySheet, Overlay
 from desk.panel.rail import Rail
 from desk.panel.runbar import RunBar
 from desk.panel.shown import Mode, Notice, Shown
@@ -45,6 +48,8 @@ class Window(QWidget):
 
     painted = Signal()
     """Once, after the first paint."""
+    halted = Signal()
+    """Emergency stop was asked for."""
 
     def __init__(self, mode: Mode = "live", theme: Theme | None = None, size: tuple[int, int] = SIZE) -> None:
         super().__init__()
@@ -53,6 +58,7 @@ class Window(QWidget):
         self.shown = Shown(mode=mode)
         self.frozen = False
         self._painted = False
+        self.actions_known: list[Action] = []
         self._own: list[Notice] = []
         self._on_close: Callable[[], None] | None = None
         self._open_view: Callable[[Entry], View] | None = None
@@ -69,10 +75,9 @@ class Window(QWidget):
         self.pages.addWidget(self.floor)
         self.notices = NoticeStrip(self.theme)
         self.footer = Footer(self.theme, self.numbers)
-        self.sheet = KeySheet(self.theme, self)
         self._arrange()
-        self._bind_keys()
-        self.rail.help.connect(self.sheet.toggle)
+        self.learn(*ACTIONS)
+        self.rail.help.connect(lambda: self.sheet.toggle())
         self.rail.chosen.connect(self.visit)
         self.theme.changed.connect(self._dress)
         self._dress()
@@ -104,29 +109,40 @@ class Window(QWidget):
         QApplication.setPalette(self.palette())
         self.update()
 
-    # ---- keys
+    # ---- keys and commands
 
-    def _bind_keys(self) -> None:
-        bindings: tuple[tuple[str, Callable[[], Any]], ...] = (
-            ("Space", self.toggle_frozen),
-            ("Ctrl+Return", self.runbar.toggle),
-            ("Ctrl+Enter", self.runbar.toggle),
-            ("Ctrl+E", self.save_picture),
-            ("F", self.footer.follow.toggle),
-            ("[", lambda: self.footer.step_span(-1)),
-            ("]", lambda: self.footer.step_span(1)),
-            ("?", self.sheet.toggle),
-        )
-        for key, action in bindings:
-            QShortcut(QKeySequence(key), self, action)
-        for key, entry in enumerate(VIEWS, start=1):
-            QShortcut(QKeySequence(str(key)), self, partial(self.visit, entry.name))
-        self.halt_key = QShortcut(QKeySequence("Ctrl+."), self)
+    def learn(self, *actions: Action) -> None:
+        """Bind the keys of these actions and offer them in the palette."""
+        for action in actions:
+            self.actions_known.append(action)
+            for key in action.keys:
+                QShortcut(QKeySequence(key), self, partial(self.perform, action))
+
+    def perform(self, action: Action) -> None:
+        """Do it, where it can be done now."""
+        if action.when(self):
+            action.do(self)
+
+    @cached_property
+    def sheet(self) -> KeySheet:
+        """The sheet of keys, made when it is first asked for."""
+        return KeySheet(self.theme, self, tuple(self.actions_known))
+
+    @cached_property
+    def commands(self) -> CommandPalette:
+        """The command palette, made when it is first asked for."""
+        made = CommandPalette(self.theme, self, self._offered)
+        made.chosen.connect(self.perform)
+        return made
+
+    def _offered(self) -> list[Action]:
+        return [action for action in (*self.actions_known, *choices(self)) if action.when(self)]
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         focused = self.focusWidget()
-        if event.key() == Qt.Key.Key_Escape and self.sheet.isVisible():
-            self.sheet.hide()
+        opened = [each for each in self.findChildren(Overlay) if each.isVisible()]
+        if event.key() == Qt.Key.Key_Escape and opened:
+            opened[-1].close_over()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focused, QAbstractButton):
             # Space belongs to the display, so Enter presses buttons everywhere.
             focused.click()

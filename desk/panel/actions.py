@@ -1,0 +1,134 @@
+"""What the window can be told to do: one table that feeds the keys, the sheet of keys and the command palette.
+
+A line here is all that a new key needs. `do` calls what a button would call, so that a key never knows another road.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from desk.panel.views import VIEWS
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QComboBox
+
+    from desk.panel.window import Window
+
+RUN, VIEW, CHARTS, PANEL = GROUPS = ("Run", "Views", "Charts", "Panel")
+"""The headings of the sheet, in its order."""
+
+CAPS = {"Return": "Enter", "Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "-": "−"}
+"""What stands on a key, where that is not what Qt calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do. `keys` are named as `QKeySequence` names them; the first of them stands in the sheet.
+
+    `words` say what it does, in the imperative. `when` tells whether it can be done now: if not, its key does nothing
+    and the palette leaves it out.
+    """
+
+    name: str
+    words: str
+    do: Callable[[Window], object]
+    keys: tuple[str, ...] = ()
+    group: str = PANEL
+    when: Callable[[Window], bool] = lambda _window: True
+
+    @property
+    def cap(self) -> str:
+        """Its key as it is printed, `Ctrl+Enter`; empty where it has none."""
+        return cap(self.keys[0]) if self.keys else ""
+
+
+def cap(key: str) -> str:
+    """A key of Qt's as it is printed on a keyboard."""
+    *modifiers, last = ["+"] if key == "+" else key.split("+")
+    return "+".join([*modifiers, CAPS.get(last, last)])
+
+
+def live(window: Window) -> bool:
+    """There is a factory to give orders to, and not a recording."""
+    return window.shown.mode == "live"
+
+
+def running(window: Window) -> bool:
+    """A run is on."""
+    return live(window) and window.shown.state in ("opening", "running", "paused")
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("toggle-run", "Start or stop the run", lambda w: w.runbar.toggle(), ("Ctrl+Return", "Ctrl+Enter"), RUN),
+    Action("halt", "Emergency stop: cut every request at once", lambda w: w.halted.emit(), ("Ctrl+.",), RUN, running),
+    Action(
+        "pause",
+        "Pause the factory",
+        lambda w: w.runbar.pause.emit(),
+        (),
+        RUN,
+        lambda w: live(w) and w.shown.state == "running",
+    ),
+    Action(
+        "resume",
+        "Resume the factory",
+        lambda w: w.runbar.resume.emit(),
+        (),
+        RUN,
+        lambda w: live(w) and w.shown.state == "paused",
+    ),
+    Action(
+        "calibrate",
+        "Calibrate: each tier works alone for a moment",
+        lambda w: w.runbar.calibrate.emit(),
+        (),
+        RUN,
+        lambda w: w.shown.calibration_s is not None,
+    ),
+    *(
+        Action(f"view-{entry.name}", f"Go to {entry.title}", lambda w, name=entry.name: w.visit(name), (str(n),), VIEW)
+        for n, entry in enumerate(VIEWS, start=1)
+    ),
+    Action("follow", "Follow now", lambda w: w.footer.follow.toggle(), ("F",), CHARTS),
+    Action("shorter", "Shorter window", lambda w: w.footer.step_span(-1), ("[",), CHARTS),
+    Action("longer", "Longer window", lambda w: w.footer.step_span(1), ("]",), CHARTS),
+    Action("freeze", "Freeze the display; the recording goes on", lambda w: w.toggle_frozen(), ("Space",)),
+    Action("picture", "Save a picture of what is shown", lambda w: w.save_picture(), ("Ctrl+E",)),
+    Action("palette", "Find a command", lambda w: w.commands.toggle(), ("Ctrl+K",)),
+    Action("keys", "Show the keys", lambda w: w.sheet.toggle(), ("?", "F1")),
+    Action("theme-auto", "Theme: follow the system", lambda w: w.theme.choose("auto")),
+    Action("theme-dark", "Theme: dark", lambda w: w.theme.choose("dark")),
+    Action("theme-light", "Theme: light", lambda w: w.theme.choose("light")),
+)
+"""All that has something behind it, in the order of the sheet."""
+
+IN_PARTS = (
+    ("Tab", "go to the next part"),
+    ("↑ ↓ Enter", "choose and edit a tier"),
+    ("← →", "move the cursor of a chart"),
+    ("Enter", "press the button in focus"),
+    ("Esc", "take back, close"),
+)
+"""Keys that belong to the part in focus, for the sheet."""
+
+
+def choices(window: Window) -> Iterator[Action]:
+    """What the boxes of the window offer now, for the palette: scenarios, windows of the charts, smoothings."""
+    boxes = [("Window", window.footer.span), ("Smoothing", window.footer.smoothing)]
+    if live(window):
+        boxes.append(("Scenario", window.runbar.scenarios))
+    for head, box in boxes:
+        for place in range(box.count() if box.isEnabled() else 0):
+            yield Action(
+                f"{head.lower()}-{place}",
+                f"{head}: {box.itemText(place)}",
+                lambda _window, box=box, place=place: pick(box, place),
+            )
+
+
+def pick(box: QComboBox, place: int) -> None:
+    """Choose as a hand would: the box shows it and tells."""
+    box.setCurrentIndex(place)
+    box.activated.emit(place)
