@@ -175,7 +175,7 @@ class Batch:
         if feed is None:
             feed = self._prefills[row.slot] = self.cache.feed(row.slot, 1, min(CHUNK, self.context))
         tokens = min(CHUNK, row.missing)
-        feed.chunk(row.known[row.cached : row.cached + tokens], row.cached, wanted=tokens == row.missing)
+        feed.chunk(row.known[row.cached : row.cached + tokens], row.cached)
         return Run(feed, [row], tokens)
 
     def _decode(self) -> Run:

@@ -5,7 +5,6 @@ tokens and lengths alone. A cache is of one of two kinds: `SharedCache`, in whic
 and any rows run together, and `GrowingCache` for graphs that append to their past, one row at a time.
 """
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,6 @@ from desk.facts.trouble import Trouble
 
 if TYPE_CHECKING:
     from desk.engine.runtime import Binding, Network
-
-_DEPTH = 16
 
 
 def open_cache(network: "Network", slots: int, context: int) -> "SharedCache":
@@ -53,7 +50,6 @@ class SharedCache:
         self.bytes = self._memory.bytes
         self.host = self._memory.host
         self._row_bytes = self.bytes // (2 * m.layers * slots)
-        self._room = np.zeros(0, network.logit_dtype)
 
     def feed(self, first: int, rows: int, tokens: int = 1) -> "Feed":
         """A bound run over `rows` neighbouring slots from `first` on, up to `tokens` tokens each."""
@@ -78,14 +74,6 @@ class SharedCache:
 
     def keep(self, slot: int) -> None:
         """Nothing to do: the run wrote where it will be read."""
-
-    def room(self, positions: int) -> np.ndarray:
-        """Room for the logits of that many positions, the same memory for all feeds: only one of them runs at a time,
-        and its candidates are picked at once."""
-        wanted = max(positions, self._slots) * self.network.logits_width
-        if len(self._room) < wanted:
-            self._room = np.zeros(wanted, self.network.logit_dtype)
-        return self._room
 
 
 class GrowingCache(SharedCache):
@@ -152,18 +140,10 @@ class Feed:
             self._binding.read(wiring.total, self._total, on_host=True)
         if wiring.keep:
             self._binding.read(wiring.keep, np.ones(network.lone_shape(wiring.keep), network.kinds[wiring.keep]))
-        self._wanted = True
-        self._logits: np.ndarray | None = None
-        if wiring.logits:
-            self.top_v = np.zeros((rows, candidates), np.float32)
-            self.top_i = np.zeros((rows, candidates), np.int64)
-            self._room = cache.room(1 if wiring.pruned else rows * tokens)
-            self._give_logits(rows, tokens)
-        else:
-            self.top_v = np.zeros((rows, candidates), network.logit_dtype)
-            self.top_i = np.zeros((rows, candidates), np.int64)
-            self._binding.write("top_v", self.top_v.reshape(rows, 1, candidates))
-            self._binding.write("top_i", self.top_i.reshape(rows, 1, candidates))
+        self.top_v = np.zeros((rows, candidates), np.float32)
+        self.top_i = np.zeros((rows, candidates), np.int64)
+        self._binding.write("top_v", self.top_v.reshape(rows, 1, candidates))
+        self._binding.write("top_i", self.top_i.reshape(rows, 1, candidates))
 
     def decode(self, ids: Sequence[int], cached: Sequence[int]) -> None:
         """One token of each row, on top of the `cached` ones that its slot holds."""
@@ -176,12 +156,11 @@ class Feed:
             # As wide as the cache, so that one binding serves every length: a row's own is the sum of its ones.
             np.less_equal(self._columns, np.array(cached)[:, None], out=self._mask, casting="unsafe")
 
-    def chunk(self, ids: Sequence[int], cached: int, wanted: bool = True) -> None:
-        """Some tokens of a single row, on top of `cached` ones; `wanted` says whether its candidates will be read."""
+    def chunk(self, ids: Sequence[int], cached: int) -> None:
+        """Some tokens of a single row, on top of `cached` ones."""
         tokens = len(ids)
         total = cached + tokens
         self.ids[0, :tokens] = ids
-        self._wanted = wanted
         if self._lengths is not None:
             self._lengths[0] = total - 1
         if self._wiring.total:
@@ -198,46 +177,12 @@ class Feed:
             self._binding.resize("input_ids", (1, tokens))
             if self._positions is not None:
                 self._binding.resize(self._wiring.positions, (1, tokens))
-            if self._logits is not None:
-                self._give_logits(1, tokens)
         self._cache.grow(self._binding, self._first, cached, total)
 
     def run(self) -> None:
         """Run on what was written last."""
         self._binding.run()
         self._cache.keep(self._first)
-        if self._logits is not None and self._wanted:
-            best(self._logits[:, -1], self.top_v, self.top_i)
 
     def _input(self, name: str, *shape: int) -> np.ndarray:
         return self._binding.read(name, np.zeros(shape, self._cache.network.kinds[name]))
-
-    def _give_logits(self, rows: int, tokens: int) -> None:
-        shape = (rows, 1 if self._wiring.pruned else tokens, self._cache.network.logits_width)
-        self._logits = self._room[: math.prod(shape)].reshape(shape)
-        self._binding.write(self._wiring.logits, self._logits)
-
-
-def best(logits: np.ndarray, values: np.ndarray, ids: np.ndarray) -> None:
-    """Write the largest of `logits` [rows, vocabulary] and their ids, falling, equal ones by their ids.
-
-    The vocabulary is seen as `_DEPTH` lines one below the other: the largest k lie in those k columns of which the own
-    largest are, so that only these are looked through. (Columns, since maxima of whole lines are what numpy does fast.)
-    """
-    rows, width = logits.shape
-    count = values.shape[1]
-    numbers = logits.astype(np.float32, copy=False)
-    columns = width // _DEPTH
-    places = np.broadcast_to(np.arange(width), (rows, width))
-    if columns > count:
-        whole = columns * _DEPTH
-        peaks = numbers[:, :whole].reshape(rows, _DEPTH, columns).max(axis=1)
-        chosen = np.argpartition(peaks, -count, axis=1)[:, -count:]
-        inside = (chosen[:, :, None] + np.arange(0, whole, columns)).reshape(rows, -1)
-        places = np.concatenate([inside, places[:, whole:]], axis=1)
-        numbers = np.take_along_axis(numbers, places, axis=1)
-    near = np.argpartition(numbers, -count, axis=1)[:, -count:]
-    numbers, places = np.take_along_axis(numbers, near, axis=1), np.take_along_axis(places, near, axis=1)
-    order = np.lexsort((places, -numbers), axis=1)
-    values[:] = np.take_along_axis(numbers, order, axis=1)
-    ids[:] = np.take_along_axis(places, order, axis=1)

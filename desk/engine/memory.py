@@ -68,7 +68,8 @@ def _activations(manifest: Manifest, slots: int) -> int:
     """
     tokens = max(CHUNK, slots)
     hidden = math.sqrt(manifest.parameters / (12 * manifest.layers))
-    every = manifest.wiring.logits and not manifest.wiring.keep
+    wiring = manifest.wiring
+    every = wiring.logits and wiring.narrowed == wiring.logits and not wiring.keep
     return int(tokens * 24 * hidden * 4) + (tokens if every else slots) * manifest.vocabulary * 8
 
 

@@ -163,11 +163,13 @@ class Runtime:
         key = (str(folder), manifest.revision, provider)
         network = self._networks.get(key)
         if network is None:
+            graph = folder / manifest.graph
             if manifest.wiring.exporter:
-                from desk.models.foreign import fitness  # noqa: PLC0415 - onnx takes long to import, others need none
+                from desk.models.foreign import tail  # noqa: PLC0415 - onnx takes long to import, others need none
 
-                fitness.check(folder, manifest, provider)
-            session = open_session(folder / manifest.graph, provider, own=not manifest.wiring.exporter)
+                session = open_session(tail.altered(folder, manifest, provider), provider, beside=graph)
+            else:
+                session = open_session(graph, provider)
             network = self._networks[key] = Network(session, manifest, provider)
         return network
 
@@ -200,22 +202,14 @@ class Network:
         self.cache_names = manifest.wiring.cache_names(manifest.layers)
         ports = {port.name: port for port in (*session.get_inputs(), *session.get_outputs())}
         wiring = manifest.wiring
-        given = (wiring.logits,) if wiring.logits else ("top_v", "top_i")
         taken = (wiring.lengths, wiring.total, wiring.last, wiring.mask, wiring.positions, wiring.keep)
-        wanted = {"input_ids", *given, *filter(None, taken), *(name for names in self.cache_names for name in names)}
+        wanted = {"input_ids", "top_v", "top_i", *filter(None, taken), *(name for names in self.cache_names for name in names)}
         missing = sorted(wanted - ports.keys())
         if missing:
             raise Trouble(f"The graph of model {manifest.name} has no {missing[0]}.", "Build the model again.")
         self._shapes = {name: ports[name].shape for name in wanted}
         self.kinds = {name: np.dtype(_DTYPES[ports[name].type]) for name in wanted}
         self.kv_dtype = self.kinds[self.cache_names[0][0]]
-        self.logit_dtype = self.kinds[given[0]]
-
-    @property
-    def logits_width(self) -> int:
-        """How many logits a graph without candidates of its own gives for a position."""
-        width = self._shapes[self.manifest.wiring.logits][-1]
-        return width if isinstance(width, int) else self.manifest.vocabulary
 
     def lone_shape(self, name: str) -> tuple[int, ...]:
         """The shape of an input that holds a single number."""
@@ -317,11 +311,13 @@ class Binding:
 # ---- sessions and the vendor's errors
 
 
-def open_session(graph: Path | bytes, used: Used, own: bool = True) -> ort.InferenceSession:
+def open_session(graph: Path | bytes, used: Used, beside: Path | None = None) -> ort.InferenceSession:
     """A session that lies on its provider; raises `Trouble` where it does not load or does not land there.
 
-    Our own graphs lie wholly on it. Those of others (not `own`) also count shapes, which the runtime does on the CPU.
+    Our own graphs lie wholly on it. Those of others, altered versions of the file `beside` which their weights lie,
+    also count shapes, which the runtime does on the CPU.
     """
+    own = beside is None
     options = ort.SessionOptions()
     options.intra_op_num_threads = size_pool()
     options.inter_op_num_threads = 1
@@ -334,7 +330,10 @@ def open_session(graph: Path | bytes, used: Used, own: bool = True) -> ort.Infer
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
         settings = {"device_id": "0", "arena_extend_strategy": "kSameAsRequested", "enable_cudnn": "0"}
         provider = (provider, settings)
-    what = "The probe graph" if isinstance(graph, bytes) else f"The graph of model {graph.parent.name}"
+    if beside is not None:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(beside.parent))
+    file = graph if isinstance(graph, Path) else beside
+    what = f"The graph of model {file.parent.name}" if file is not None else "The probe graph"
     try:
         session = ort.InferenceSession(
             graph if isinstance(graph, bytes) else str(graph), options, providers=[provider], enable_fallback=0

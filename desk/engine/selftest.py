@@ -27,7 +27,7 @@ def check_rows(network: Network) -> None:
     beside = _greedy(batch, [first, second])[1]
     for (token, lead), (other, _) in zip(alone, beside, strict=True):
         if token != other:
-            if lead > _TIE[network.logit_dtype.name]:
+            if lead > _TIE[network.kv_dtype.name]:
                 raise Trouble(
                     f"Model {network.manifest.name} gives a request other tokens when it is not alone, "
                     f"so its answers on {network.provider} cannot be trusted.",

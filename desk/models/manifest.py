@@ -22,11 +22,14 @@ class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
 class Wiring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a graph is fed: the names of its inputs and outputs, empty for those that it does not have.
 
-    The defaults are the graphs of our own builder, with `top_v` and `top_i` in the place of `logits`. `exporter` names
-    who else made the graph. `lengths` is each row's total length minus one, `total` the longest of them, `last` the
+    The defaults are the graphs of our own builder, which give `top_v` and `top_i`. `exporter` names who else made the
+    graph. `lengths` is each row's total length minus one, `total` the longest of them, `last` the
     position whose logits are wanted, `mask` int64 [rows, total] with ones for the tokens of a row, `positions` int64
-    [rows, tokens], `keep` the number of positions to give logits for. `logits` are [rows, tokens, vocabulary], where
-    `pruned` of the last token alone. `past` and `present` name the tensors of the cache, key and value by turns.
+    [rows, tokens], `keep` the number of positions to give logits for. `past` and `present` name the tensors of the
+    cache, key and value by turns.
+
+    A graph in a file that gives `logits` [rows, tokens, vocabulary] is altered as it is loaded (see
+    `desk.models.foreign.tail`): from the value `narrowed` on, only the last position is computed.
 
     `growing` says that the present is the past with the new tokens appended, in memory of its own, for one row at a
     time; else both are one memory, with room for more tokens than the past has, for any number of rows.
@@ -40,7 +43,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     positions: str = ""
     keep: str = ""
     logits: str = ""
-    pruned: bool = False
+    narrowed: str = ""
     past: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
     growing: bool = False

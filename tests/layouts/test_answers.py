@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from desk.engine import batch as batch_module
 from desk.engine.batch import Batch
-from desk.engine.feeds import GrowingCache, SharedCache, best
+from desk.engine.feeds import GrowingCache, SharedCache
 from desk.engine.selftest import check_rows
 from desk.facts.trouble import Trouble
 from desk.models.foreign.layout import describe
@@ -120,7 +120,7 @@ def test_a_graph_that_gives_the_logits_asked_for_is_asked_for_one_position(copie
     graph.node.append(helper.make_node("Slice", ["all_logits", "start", "end", "axis"], ["logits"]))
     onnx.save(model, folder / "model.onnx")
     manifest = describe(folder)
-    assert (manifest.wiring.keep, manifest.wiring.pruned) == ("num_logits_to_keep", True)
+    assert (manifest.wiring.keep, manifest.wiring.narrowed) == ("num_logits_to_keep", "logits")
     running = Batch(runtime.load(folder, manifest, "cpu"), 3, CONTEXT)
     answers = expected("optimum-llama")
     given_out = greedy(running, [answer["prompt"] for answer in answers], len(answers[0]["answer"]))
@@ -162,22 +162,3 @@ def test_rows_of_a_growing_cache_take_turns_and_prompts_wait_for_one_round(batch
             row.take(token)
     start = order.index(("prompt", 64))
     assert order[start : start + 4] == [("prompt", 64), (0, 1), (1, 1), ("prompt", 36)]
-
-
-@given(
-    width=st.integers(64, 9000),
-    rows=st.integers(1, 3),
-    seed=st.integers(0, 2**31),
-    levels=st.sampled_from([3, 50, 10**6]),
-    half=st.booleans(),
-)
-def test_candidates_are_the_largest_in_order(width, rows, seed, levels, half):
-    """Few `levels` make many equal logits; which of the equal ones at the end are taken is open, their values not."""
-    random = np.random.default_rng(seed)
-    logits = (random.integers(0, levels, (rows, width)) / levels).astype(np.float16 if half else np.float32)
-    values, ids = np.zeros((rows, 64), np.float32), np.zeros((rows, 64), np.int64)
-    best(logits, values, ids)
-    numbers = logits.astype(np.float32)
-    np.testing.assert_array_equal(values, -np.sort(-numbers, axis=1)[:, :64])
-    np.testing.assert_array_equal(np.take_along_axis(numbers, ids, axis=1), values)
-    assert all(len(set(row)) == 64 for row in ids.tolist())

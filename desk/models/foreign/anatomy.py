@@ -86,6 +86,17 @@ def skeleton(path: Path) -> bytes:
         return _without(buffer, (0, len(buffer)), (_GRAPH, _INITIALIZER, _RAW_DATA))
 
 
+def joined(edited: bytes, path: Path) -> bytes:
+    """A model without constants and the constants of the graph in `path`, as one: where a message comes in two parts,
+    protobuf merges them. Of large weights that lie in the graph itself, this is the only copy made."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+        graph = next(span for number, span in _messages(buffer, (0, len(buffer))) if number == _GRAPH)
+        spans = [(start, end) for number, _, start, _, end in _fields(buffer, graph) if number == _INITIALIZER]
+        head = _varint(_GRAPH << 3 | _LENGTH) + _varint(sum(end - start for start, end in spans))
+        with memoryview(buffer) as view:
+            return b"".join([edited, head, *(view[start:end] for start, end in spans)])
+
+
 def _without(buffer: Buffer, span: Span, path: tuple[int, ...]) -> bytes:
     """The message with the fields at the end of `path` left out."""
     kept = bytearray()

@@ -1,25 +1,16 @@
 """Has a provider a kernel for every node of a foreign graph? Asked before its weights are loaded."""
 
-from pathlib import Path
-
 import onnx
-from google.protobuf.message import DecodeError
 
 from desk.facts.trouble import Trouble
-from desk.models.foreign.anatomy import skeleton
 from desk.models.kernels import KernelTable, NoKernel, Place
 from desk.models.manifest import Manifest
 
 _COUNTING = frozenset({"int32", "int64", "bool"})
 
 
-def check(folder: Path, manifest: Manifest, place: Place) -> None:
-    """Raise `Trouble` that names the first node which `place` cannot run as it is."""
-    try:
-        model = onnx.load_model_from_string(skeleton(folder / manifest.graph))
-    except DecodeError as error:
-        cause = f"The file {manifest.graph} of model {manifest.name} is not a whole ONNX graph."
-        raise Trouble(cause, "Fetch or export the model again.") from error
+def check(model: onnx.ModelProto, manifest: Manifest, place: Place) -> None:
+    """Raise `Trouble` that names the first node of `model` which `place` cannot run as it is."""
     for lacking in KernelTable.of_this_version().lacking(model, place):
         if not _harmless(model, lacking):
             other = "cpu" if place == "cuda" else "cuda"

@@ -6,6 +6,7 @@ is the past with the new tokens appended: such a cache grows with every run, and
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from desk.facts.tiers import Provider
@@ -20,6 +21,7 @@ _TOTAL = ("total_sequence_length", "total_seq_len", "total_len")
 _KEEP = ("num_logits_to_keep", "logits_to_keep")
 _CACHE_TYPES = ("float32", "float16")
 _STEPS_TO_LENGTHS = 8
+_POINTWISE = ("Add", "Cast", "Div", "Identity", "Mul", "Tanh")
 _COUNTS = ("int64", "int32")
 _INT8 = {
     "DynamicQuantizeLinear",
@@ -110,7 +112,7 @@ def wire(name: str, graph: Anatomy, exporter: str) -> tuple[Wiring, Sizes]:
         positions=_first(graph, ("position_ids",)),
         keep=_first(graph, _KEEP),
         logits="logits",
-        pruned=logits.shape[1] == 1 or bool(_first(graph, _KEEP)),
+        narrowed=_narrowed(graph, "logits"),
         past=tuple(pasts[key] for key in sorted(pasts)),
         present=tuple(presents[key] for key in sorted(pasts)),
         growing=not shared,
@@ -182,6 +184,39 @@ def _counted(graph: Anatomy, made: dict[str, Node], attention: Node) -> bool:
             return node.inputs[0] in graph.inputs or made.get(node.inputs[0], node).operator == "Cast"
         names = node.inputs
     return bool(names) and names[0] in _LENGTHS
+
+
+def _narrowed(graph: Anatomy, logits: str) -> str:
+    """The value that the matrix of the logits is multiplied with, where every position goes its own way from there on;
+    else the logits themselves."""
+    made = {output: node for node in graph.nodes for output in node.outputs}
+    readers = Counter(name for node in graph.nodes for name in node.inputs)
+    value = logits
+    while (node := made.get(value)) is not None and len(node.outputs) == 1:
+        moving = [name for name in node.inputs if name and _rank(graph, made, name) is None]
+        flat = max((_rank(graph, made, name) or 0 for name in node.inputs if name not in moving), default=0) < 2
+        if len(moving) != 1 or readers[moving[0]] != 1 or moving[0] in graph.outputs:
+            break
+        value = moving[0]
+        if node.operator == "MatMulNBits" or (node.operator == "MatMul" and _is_matrix(graph, made, node)):
+            return value if value == node.inputs[0] else logits
+        if node.operator not in _POINTWISE or not flat:
+            break
+    return logits
+
+
+def _is_matrix(graph: Anatomy, made: dict[str, Node], node: Node) -> bool:
+    return _rank(graph, made, node.inputs[1]) == 2
+
+
+def _rank(graph: Anatomy, made: dict[str, Node], name: str) -> int | None:
+    """How many dimensions a constant has, also one that a node turns or unpacks; `None` for what is no constant."""
+    if name in graph.tensors:
+        return len(graph.tensors[name].shape)
+    node = made.get(name)
+    if node is None or node.operator not in ("Cast", "DequantizeLinear", "Transpose"):
+        return None
+    return _rank(graph, made, node.inputs[0])
 
 
 def _sizes(name: str, graph: Anatomy, pasts: list[Port], nodes: list[Node]) -> Sizes:
