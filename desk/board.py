@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, isnan, nan
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,6 +154,11 @@ class Board:
         self._ttfts = [_Rolling(TTFT_WINDOW_S, (0.5, 0.95))]
         self._itls = [_Rolling(ITL_WINDOW_S, (0.5, 0.99))]
 
+    @property
+    def begin(self) -> float:
+        """The oldest moment that is kept, in seconds since the run started."""
+        return float(self._sums[0, _PLACE["end"], 0])
+
     def add(self, period: Period) -> None:
         """Take the next period in."""
         if period.index == 0:
@@ -182,36 +188,58 @@ class Board:
         self._sums[:, :, self._newest] = grown
 
     def curve(
-        self, figure: str, tier: str | None, span_s: float, points: int, smooth_s: float = SHORTEST_S
+        self,
+        figure: str,
+        tier: str | None,
+        span_s: float,
+        points: int,
+        smooth_s: float = SHORTEST_S,
+        back_s: float = 0.0,
     ) -> tuple[Floats, Floats]:
         """A figure over the last `span_s` seconds, in at most about `points` points.
 
         Gives x in seconds before the newest period's end (0 and below) and y with NaN for gaps. Each point is the
         ratio of sums over the `smooth_s` seconds up to it, over its own bin where that is longer. Bins keep their place
         in time, so that a curve moves but does not shimmer.
+
+        `back_s` looks at the past: the curve, and its x, end so many seconds before the newest period's end, or with
+        the first period that ends later.
         """
         row = self._rows.get(tier)
-        wanted = min(self._newest, ceil(span_s / PERIOD_S))
-        if row is None or wanted == 0:
+        last = self._place_of(back_s, "left")
+        wanted = min(last, ceil(span_s / PERIOD_S))
+        if row is None or wanted <= 0:
             return np.empty(0), np.empty(0)
         stride = ceil(wanted / points)
-        oldest = self._newest - wanted + 1
-        ends = np.arange(ceil(oldest / stride) * stride, self._newest + 1, stride)
-        if ends.size == 0 or ends[-1] != self._newest:
-            ends = np.append(ends, self._newest)
-        x = self._sums[0, _PLACE["end"], ends] - self.end
+        oldest = last - wanted + 1
+        ends = np.arange(ceil(oldest / stride) * stride, last + 1, stride)
+        if ends.size == 0 or ends[-1] != last:
+            ends = np.append(ends, last)
+        x = self._sums[0, _PLACE["end"], ends] - (self.end - back_s)
         return x, self._ratios(_RATIOS[figure], row, ends, stride, smooth_s)
 
-    def value(self, figure: str, tier: str | None = None, window_s: float = 10.0) -> float | None:
-        """A figure over the last `window_s` seconds; `None` where it cannot be formed."""
+    def value(self, figure: str, tier: str | None = None, window_s: float = 10.0, back_s: float = 0.0) -> float | None:
+        """A figure over the last `window_s` seconds; `None` where it cannot be formed. `back_s` as for a curve."""
         row = self._rows.get(tier)
-        if row is None or self._newest == 0:
+        place = self._place_of(back_s, "right")
+        if row is None or place <= 0:
             return None
-        newest = np.array([self._newest])
+        newest = np.array([place])
         # What has stopped coming is not shown for as long as the window lasts.
         recent = ceil(min(window_s, SHORTEST_S) / PERIOD_S)
         value = float(self._ratios(_RATIOS[figure], row, newest, recent, window_s)[0])
         return None if isnan(value) else value
+
+    def _place_of(self, back_s: float, side: Literal["left", "right"]) -> int:
+        """The period that ends so many seconds before the newest one, or the one next to it on that side of time."""
+        if back_s <= 0.0:
+            return self._newest
+        ends = self._sums[0, _PLACE["end"], : self._newest + 1]
+        # Half a thousandth absorbs what sums of floats leave over.
+        moment = self.end - back_s
+        if side == "left":
+            return min(self._newest, int(np.searchsorted(ends, moment - 5e-4, "left")))
+        return int(np.searchsorted(ends, moment + 5e-4, "right")) - 1
 
     def _ratios(self, ratio: _Ratio, row: int, ends: Places, stride: int, smooth_s: float) -> Floats:
         """The figure at each of `ends`, over the periods of its window; NaN where it does not exist."""

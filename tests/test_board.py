@@ -287,3 +287,22 @@ def test_curves_are_cheap():
         return min(times)
 
     assert best(curves) < best(yardstick)
+
+
+def test_a_look_back_gives_what_was_seen_then():
+    chance = np.random.default_rng(5)
+    periods = [period(i, watts=float(chance.uniform(40, 90)), tokens=int(chance.integers(0, 30))) for i in range(400)]
+    now, then = board_of(*periods), board_of(*periods[:300])
+    for figure in ("tokens_per_second", "watts", "tokens_per_joule"):
+        for tier in (None, "Ultra"):
+            assert now.value(figure, tier, back_s=50.0) == then.value(figure, tier)
+            for seen, past in zip(
+                now.curve(figure, tier, 100.0, 100, 3.0, back_s=50.0),
+                then.curve(figure, tier, 100.0, 100, 3.0),
+                strict=True,
+            ):
+                assert seen == pytest.approx(past, nan_ok=True)
+    assert now.value("watts", back_s=500.0) is None
+    assert len(now.curve("watts", None, 100.0, 100, back_s=500.0)[0]) == 0
+    assert board_of(*periods).begin == 0.0
+    assert board_of(*periods, hours=0.01).begin > 50.0
