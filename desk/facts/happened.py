@@ -19,6 +19,7 @@ Child = Literal["engine", "meter", "worker"]
 Source = Literal["nvml-counter", "nvml-power", "amd", "rapl", "battery", "declared", "none"]
 Quality = Literal["measured", "estimated", "unavailable"]
 FinishReason = Literal["eos", "length", "stop", "cancelled", "error"]
+Severity = Literal["notice", "warning", "critical"]
 
 
 def now() -> float:
@@ -128,6 +129,37 @@ class Troubled(Fact):
     where: str
     cause: str
     remedy: str = ""
+
+
+class AlarmRaised(Fact):
+    """A condition that asks for attention has lasted. `alarm` and `subject` (a tier or a device) name it.
+
+    `title` is a word or two for the event lane; `cause` and `remedy` are sentences with the values of that moment. The
+    end of a run ends its alarms.
+    """
+
+    alarm: str
+    subject: str = ""
+    severity: Severity = "warning"
+    title: str
+    cause: str
+    remedy: str = ""
+
+
+class AlarmCleared(Fact):
+    """The condition has gone, for good as far as can be told; `title` is a word or two for the event lane."""
+
+    alarm: str
+    subject: str = ""
+    title: str
+
+
+class AlarmShelved(Fact):
+    """The user does not want to see an alarm until the stamp `until`, `None`: until the run ends."""
+
+    alarm: str
+    subject: str = ""
+    until: float | None = None
 
 
 class ChildStarted(Fact):
@@ -433,6 +465,9 @@ AnyFact = (
     | WattsDeclared
     | Noted
     | Troubled
+    | AlarmRaised
+    | AlarmCleared
+    | AlarmShelved
     | ChildStarted
     | ChildStale
     | ChildAnswered
