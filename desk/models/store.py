@@ -1,21 +1,59 @@
-"""The store: the models on this machine that are ready to load, one folder per model and precision."""
+"""The store: what lies on this machine, whether it is ready to load, and what has become of what is not.
 
+One folder per model and precision; what the user brought lies under `imported`. A folder appears under its own name
+only when it is whole. A fetch grows beside it as `.NAME.part`, which is kept when it is stopped, so that it can go on.
+"""
+
+import contextlib
+import os
+import shutil
 from pathlib import Path
+
+import msgspec
 
 from desk.facts import places
 from desk.facts.tiers import Provider
 from desk.facts.trouble import Trouble
-from desk.models.catalogue import catalogue, entry
+from desk.models.catalogue import Entry, Used, Variant, catalogue, entry
+from desk.models.claims import holders
 from desk.models.foreign.layout import describe
-from desk.models.manifest import BUILDER, MANIFEST, Manifest, read_manifest
+from desk.models.manifest import BUILDER, MANIFEST, FileStamp, Manifest, read_manifest
 
-RUNS_ON: dict[str, tuple[Provider, ...]] = {"q8": ("cpu",), "q4": ("cpu",), "fp16": ("cuda", "cpu")}
-"""Which providers have kernels for a precision. Attention on CUDA wants 16-bit floats, so fp32 graphs stay outside."""
+RUNS_ON: dict[str, tuple[Used, ...]] = {"q8": ("cpu",), "q4": ("cpu",), "fp16": ("cuda", "cpu")}
+"""Which providers have kernels for a precision that is built here. Attention on CUDA wants 16-bit floats, so fp32
+graphs stay outside."""
+
+ORIGIN, MISMATCH = "origin.json", "mismatch.json"
 
 
-def folder_of(model: str, precision: str) -> Path:
-    """Where a catalogue model of that precision lies, or will."""
-    return places.models_dir() / model / precision
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a folder that was not built here came from. `files` are its files as they were when it was made ready.
+
+    `repo` and `revision` (a commit) where the hub had it, `imported` the name of the folder or file that was brought;
+    `wall` is Unix time.
+    """
+
+    files: dict[str, FileStamp]
+    wall: float
+    repo: str = ""
+    revision: str = ""
+    imported: str = ""
+
+
+class Mismatch(msgspec.Struct, frozen=True, kw_only=True):
+    """A file whose content is not what it must be: the SHA-256 that was expected, and the one that was found."""
+
+    file: str
+    expected: str
+    found: str
+
+
+# ---- which
+
+
+def variant_of(wanted: Entry, precision: str) -> Variant:
+    """What the catalogue knows of a precision that it offers."""
+    return wanted.variants.get(precision) or Variant(providers=RUNS_ON[precision])
 
 
 def precision_for(model: str, precision: str = "", provider: Provider = "cpu") -> str:
@@ -23,8 +61,9 @@ def precision_for(model: str, precision: str = "", provider: Provider = "cpu") -
 
     Raises `Trouble` for a precision that the model does not come in or that the provider has no kernels for.
     """
-    offered = entry(model).precisions
-    runnable = [name for name in offered if provider == "auto" or provider in RUNS_ON[name]]
+    wanted = entry(model)
+    offered = wanted.precisions
+    runnable = [name for name in offered if provider == "auto" or provider in variant_of(wanted, name).providers]
     choice = f"Choose {' or '.join(runnable)}." if runnable else "Choose another model."
     if precision and precision not in offered:
         raise Trouble(f"{model} does not come in precision {precision}.", choice)
@@ -33,6 +72,42 @@ def precision_for(model: str, precision: str = "", provider: Provider = "cpu") -
     if not runnable:
         raise Trouble(f"{model} has no precision that runs on {provider.upper()}.", choice)
     return precision or runnable[0]
+
+
+# ---- where
+
+
+def folder_of(model: str, precision: str) -> Path:
+    """Where a catalogue model of that precision lies, or will."""
+    return places.models_dir() / model / precision
+
+
+def part_of(folder: Path) -> Path:
+    """Where a folder grows that is being fetched."""
+    return folder.with_name(f".{folder.name}.part")
+
+
+def imported_dir() -> Path:
+    """The folder of what the user brought, made on first use."""
+    folder = places.models_dir() / "imported"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def imported() -> dict[str, Path]:
+    """What the user brought, by name."""
+    found = sorted(imported_dir().iterdir())
+    return {folder.name: folder for folder in found if folder.is_dir() and not folder.name.startswith(".")}
+
+
+def located(model: str, precision: str = "", provider: Provider = "auto") -> Path:
+    """The folder that holds a model of the catalogue, one that was imported, or the folder of that path, or will."""
+    if model in catalogue():
+        return folder_of(model, precision_for(model, precision, provider))
+    return imported().get(model) or Path(model).expanduser()
+
+
+# ---- whether it is ready
 
 
 def ready(model: str, precision: str = "", provider: Provider = "cpu") -> bool:
@@ -45,23 +120,136 @@ def ready(model: str, precision: str = "", provider: Provider = "cpu") -> bool:
 
 
 def open_model(model: str, precision: str = "", provider: Provider = "cpu") -> tuple[Path, Manifest]:
-    """Folder and manifest of a catalogue name or of a path to a model folder, ready to load; raises `Trouble`.
+    """Folder and manifest of a catalogue name, of an imported model or of a path to a model folder; raises `Trouble`.
 
     An empty `precision` means the best one for `provider`. A folder is taken as it is: one of ours by its manifest, one
     of another exporter by what its files say.
     """
     if model not in catalogue():
-        folder = Path(model).expanduser()
+        folder = located(model)
         if not folder.is_dir():
             cause = f"There is no model {model}: neither in the catalogue nor a folder."
             raise Trouble(cause, f"Choose one of {', '.join(catalogue())}, or name a model folder.")
+        require_whole(folder)
         return folder, read_manifest(folder) if (folder / MANIFEST).exists() else describe(folder, precision, provider)
-    precision = precision_for(model, precision, provider)
+    wanted, precision = entry(model), precision_for(model, precision, provider)
     folder = folder_of(model, precision)
+    if wanted.repo:
+        return folder, _fetched(wanted, precision, folder, provider)
     build = f"Build it: desk models build {model} {precision}"
     if not folder.is_dir():
         raise Trouble(f"{model} in precision {precision} is not built yet.", build)
+    require_whole(folder)
     manifest = read_manifest(folder)
     if manifest.builder != BUILDER:
         raise Trouble(f"{model} in precision {precision} was built by another version of the builder.", build)
     return folder, manifest
+
+
+def _fetched(wanted: Entry, precision: str, folder: Path, provider: Provider) -> Manifest:
+    if not folder.is_dir():
+        cause = f"{wanted.title} in precision {precision} is not on this computer."
+        raise Trouble(cause, f"Get it: desk models get {wanted.name} {precision}")
+    require_whole(folder)
+    # A folder that was fetched holds one graph, so which it is need not be said.
+    found = describe(folder, "", provider)
+    return msgspec.structs.replace(found, name=wanted.name, title=wanted.title, licence=wanted.licence)
+
+
+def require_whole(folder: Path) -> None:
+    """Raise `Trouble` for a folder that was found to hold other bytes than it must, or that lacks some."""
+    again = f"Get it again, or remove it: desk models remove {_name_of(folder)}"
+    if wrong := mismatch(folder):
+        raise Trouble(f"The file {wrong.file} of model {folder.name} is not what it must be: another hash.", again)
+    for name, stamp in stamps(folder).items():
+        file = folder / name
+        if not file.is_file() or file.stat().st_size != stamp.bytes:
+            raise Trouble(f"The file {name} of model {folder.name} is missing or torn.", again)
+
+
+def stamps(folder: Path) -> dict[str, FileStamp]:
+    """Size and SHA-256 of each file of a folder as it was made ready; empty for a folder that never was here."""
+    source = origin(folder)
+    if source is not None:
+        return source.files
+    try:
+        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest).files
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def origin(folder: Path) -> Origin | None:
+    """Where the folder came from; `None` for one that was built here, or that is not of this program's making."""
+    try:
+        return msgspec.json.decode((folder / ORIGIN).read_bytes(), type=Origin)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def mismatch(folder: Path) -> Mismatch | None:
+    """The file that was found to be another than it must be, if that was found and not mended since."""
+    try:
+        return msgspec.json.decode((folder / MISMATCH).read_bytes(), type=Mismatch)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def note(folder: Path, found: Origin | Mismatch) -> None:
+    """Write down beside a model's files what was found out about them."""
+    path = folder / (ORIGIN if isinstance(found, Origin) else MISMATCH)
+    draft = path.with_suffix(".draft")
+    with draft.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(found), indent=1))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+
+
+# ---- removing
+
+
+def size_of(folder: Path) -> int:
+    """The bytes of the files in a folder and below it; 0 where there is none."""
+    total = 0
+    for place, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):  # removed while we look
+                total += os.lstat(Path(place) / name).st_size
+    return total
+
+
+def remove(model: str, precision: str = "") -> int:
+    """Remove a model from the disk, in one precision or (empty) in all, half-fetched ones too; gives the bytes freed.
+
+    Raises `Trouble` where nothing of it is here, while a running factory uses it, and for a folder of the user's own.
+    """
+    if model in catalogue():
+        wanted = [precision_for(model, precision, "auto")] if precision else list(entry(model).precisions)
+        folders = [folder_of(model, name) for name in wanted]
+    else:
+        folders = [folder] if (folder := imported().get(model)) else []
+    here = [place for folder in folders for place in (folder, part_of(folder)) if place.is_dir()]
+    if not here:
+        raise Trouble(f"Nothing of {model} lies in {places.models_dir()}.", "Look at what is there: desk models list")
+    for folder in folders:
+        if users := holders(folder):
+            who = "A running factory uses" if len(users) == 1 else f"{len(users)} running programs use"
+            raise Trouble(
+                f"{who} {model}, so it is not removed.", "Stop the factory first, or choose another model for it."
+            )
+    freed = sum(map(size_of, here))
+    for place in here:
+        try:
+            # Under another name first: what is cut off half-way must not look like a model.
+            gone = place.with_name(f".{place.name.lstrip('.')}.{os.getpid()}")
+            place.rename(gone)
+            shutil.rmtree(gone)
+        except OSError as error:
+            cause = f"{place} cannot be removed: {error.strerror or error}."
+            raise Trouble(cause, "Close what uses it, then remove it again.") from error
+    return freed
+
+
+def _name_of(folder: Path) -> str:
+    parent = folder.parent.name
+    return folder.name if parent == "imported" or parent not in catalogue() else f"{parent} {folder.name}"
