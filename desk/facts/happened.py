@@ -139,19 +139,19 @@ class AlarmRaised(Fact):
     """
 
     alarm: str
-    subject: str = ""
-    severity: Severity = "warning"
     title: str
     cause: str
     remedy: str = ""
+    subject: str = ""
+    severity: Severity = "warning"
 
 
 class AlarmCleared(Fact):
     """The condition has gone, for good as far as can be told; `title` is a word or two for the event lane."""
 
     alarm: str
-    subject: str = ""
     title: str
+    subject: str = ""
 
 
 class AlarmShelved(Fact):
