@@ -1,8 +1,9 @@
-"""The colours as data: tokens and tiers of the dark and the light theme, for the panel and for every picture.
+"""The colours as data: tokens and tiers of the dark and the light theme, each also with high contrast.
 
 A tier colour stands for its tier and nothing else; it never colours text. `warn` and `bad` never stand alone but
 beside a sign and a word. Both tier ramps keep one order of hues and grow steadily lighter (dark theme) or darker
-(light theme) from Free to Ultra; their distances under simulated colour-vision deficiency are held by a test.
+(light theme) from Free to Ultra; their distances under simulated colour-vision deficiency are held by a test. Text
+stands at 4.5:1 at least and graphics at 3:1, with high contrast at 7:1 and 4.5:1.
 """
 
 from collections.abc import Mapping
@@ -120,3 +121,59 @@ LIGHT = Palette(
 )
 
 PALETTES: Mapping[Scheme, Palette] = MappingProxyType({"dark": DARK, "light": LIGHT})
+
+HIGH_DARK = Palette(
+    scheme="dark",
+    bg="#000000",
+    panel="#000000",
+    raised="#12171C",
+    line="#76828E",
+    grid="#333C45",
+    track="#2B343D",
+    band="#93A1AE",
+    text="#FFFFFF",
+    soft="#E3E9EE",
+    mut="#C3CDD6",
+    warn="#FFB938",
+    warnbg="#221A08",
+    bad="#FF8E8B",
+    **_tiers(
+        "#000000",
+        {
+            "Free": ("#6A7875", 0.40),
+            "Medium": ("#4A74FF", 0.40),
+            "High": ("#D364C5", 0.36),
+            "Premium": ("#8EEEF9", 0.32),
+            "Ultra": ("#F5EFCF", 0.30),
+        },
+    ),
+)
+
+HIGH_LIGHT = Palette(
+    scheme="light",
+    bg="#FFFFFF",
+    panel="#FFFFFF",
+    raised="#F4F6F8",
+    line="#5B6B7A",
+    grid="#C9D2DA",
+    track="#D9E0E6",
+    band="#55636F",
+    text="#000000",
+    soft="#1B252E",
+    mut="#3A4752",
+    warn="#6E4600",
+    warnbg="#FFF4DC",
+    bad="#9C1B14",
+    **_tiers(
+        "#FFFFFF",
+        {
+            "Free": ("#70767F", 0.36),
+            "Medium": ("#2A71E3", 0.34),
+            "High": ("#8A3B94", 0.32),
+            "Premium": ("#023F36", 0.30),
+            "Ultra": ("#1E0A36", 0.30),
+        },
+    ),
+)
+
+HIGH_CONTRAST: Mapping[Scheme, Palette] = MappingProxyType({"dark": HIGH_DARK, "light": HIGH_LIGHT})

@@ -1,16 +1,23 @@
-"""The look of the program: bundled fonts, colours of the chosen scheme, and the few widget rules Fusion needs.
+"""The look of the program: bundled fonts, text size, colours of the chosen scheme, and the few rules Fusion needs.
 
 Nothing here imports numpy or pyqtgraph, because the window is painted before those are loaded.
+
+The text size magnifies everything alike. Layouts ask `scaled` for their measures and `font` for their fonts. A widget
+that paints itself does so on a `canvas`, where measures and fonts are those of a text size of 100 % and the painter
+magnifies; so no painter has to multiply.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtCore import QObject, QSizeF, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPainter, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
-from desk.facts.palette import PALETTES, Palette, Scheme
+from desk.facts.palette import HIGH_CONTRAST, PALETTES, Palette, Scheme
 from desk.facts.places import shipped
 from desk.facts.trouble import Trouble
 
@@ -21,6 +28,60 @@ MONO = "JetBrains Mono"
 RADIUS = 8
 MARGIN = 16
 GUTTER = 8
+TEXT_SIZES = (90, 200)
+"""The smallest and the largest text size in percent."""
+
+
+@dataclass
+class _TextSize:
+    """How much larger than designed everything is drawn. There is one in a process, as there is one set of fonts."""
+
+    chosen: float = 1.0
+    natural: int = 0
+
+    @property
+    def factor(self) -> float:
+        return 1.0 if self.natural else self.chosen
+
+
+_size = _TextSize()
+
+
+def zoom() -> float:
+    """How many logical pixels a pixel of the design takes: the text size as a fraction."""
+    return _size.factor
+
+
+def scaled(pixels: float) -> int:
+    """A measure of the design in whole logical pixels at the text size."""
+    return round(pixels * _size.factor)
+
+
+@contextmanager
+def natural() -> Iterator[None]:
+    """Draw and measure at 100 % in here, whatever the text size: for a canvas, and for pictures of fixed size."""
+    _size.natural += 1
+    try:
+        yield
+    finally:
+        _size.natural -= 1
+
+
+@contextmanager
+def canvas(widget: QWidget, magnified: float = 1.0) -> Iterator[tuple[QPainter, QSizeF]]:
+    """A smooth painter on a widget in its paint event, and the size of the widget in pixels of the design.
+
+    `magnified` enlarges what is painted beyond the text size.
+    """
+    factor = zoom() * magnified
+    painter = QPainter(widget)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.scale(factor, factor)
+    try:
+        with natural():
+            yield painter, QSizeF(widget.size()) / factor
+    finally:
+        painter.end()
 
 
 def prepare(app: QApplication) -> None:
@@ -32,14 +93,18 @@ def prepare(app: QApplication) -> None:
     app.setFont(font(13))
 
 
-@cache
 def font(size: int, weight: int = 400, *, tabular: bool = True, mono: bool = False, tight: bool = False) -> QFont:
-    """A font of the house, `size` in logical pixels; `tabular` digits are equally wide, so that values stand still.
+    """A font of the house, `size` in pixels of the design; `tabular` digits are equally wide: values stand still.
 
     `tight` draws big figures 2.2 % closer. Fonts are shared: copy one before changing it.
     """
+    return _font(scaled(size), weight, tabular, mono, tight)
+
+
+@cache
+def _font(pixels: int, weight: int, tabular: bool, mono: bool, tight: bool) -> QFont:
     made = QFont(MONO if mono else SANS)
-    made.setPixelSize(size)
+    made.setPixelSize(pixels)
     made.setWeight(QFont.Weight(weight))
     made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     if tabular and not mono:
@@ -50,33 +115,73 @@ def font(size: int, weight: int = 400, *, tabular: bool = True, mono: bool = Fal
 
 
 class Theme(QObject):
-    """The scheme in force and its colours. Widgets keep it, ask it while painting, and repaint on `changed`."""
+    """What is in force of scheme, contrast, text size and motion. Widgets keep it, ask it while painting, and lay out
+    and repaint on `changed`.
+
+    `reduced_motion` asks everything that would slide to stand.
+    """
 
     changed = Signal()
 
     def __init__(self, choice: Choice = "auto", parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._choice: Choice = choice
-        self._scheme: Scheme = self._resolved()
+        self._contrast = False
+        self.reduced_motion = False
+        # Held, because Qt for Python lets go of the second as soon as nobody holds the first.
+        self._hints = QGuiApplication.styleHints()
+        self._wishes = self._hints.accessibility()
+        self._palette = self._resolved()
         self._colours: dict[str, QColor] = {}
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
+        self._hints.colorSchemeChanged.connect(self._system_changed)
+        self._wishes.contrastPreferenceChanged.connect(self._system_changed)
 
     @property
     def choice(self) -> Choice:
         return self._choice
 
     @property
+    def high_contrast(self) -> bool:
+        """Whether more contrast was chosen here; the desktop may ask for it, too."""
+        return self._contrast
+
+    @property
+    def text_size(self) -> int:
+        """In percent."""
+        return round(100 * _size.chosen)
+
+    @property
     def scheme(self) -> Scheme:
-        return self._scheme
+        return self._palette.scheme
 
     @property
     def palette(self) -> Palette:
-        return PALETTES[self._scheme]
+        return self._palette
 
-    def choose(self, choice: Choice) -> None:
-        """Follow the desktop (`auto`) or hold one scheme."""
-        self._choice = choice
-        self._system_changed()
+    def choose(
+        self,
+        choice: Choice | None = None,
+        *,
+        high_contrast: bool | None = None,
+        text_size: int | None = None,
+        reduced_motion: bool | None = None,
+    ) -> None:
+        """Bring choices into force at once; what is left out stays. `auto` follows the desktop.
+
+        `text_size` is in percent, kept within `TEXT_SIZES`, and the same for all themes of the process.
+        """
+        before = self._palette, _size.chosen
+        if choice is not None:
+            self._choice = choice
+        if high_contrast is not None:
+            self._contrast = high_contrast
+        if text_size is not None:
+            _size.chosen = min(max(text_size, TEXT_SIZES[0]), TEXT_SIZES[1]) / 100
+        if reduced_motion is not None:
+            self.reduced_motion = reduced_motion
+        self._palette = self._resolved()
+        if before != (self._palette, _size.chosen):
+            self.changed.emit()
 
     def colour(self, token: str) -> QColor:
         """The colour of a token (`"panel"`, `"mut"`, ...)."""
@@ -99,17 +204,19 @@ class Theme(QObject):
             colour = self._colours[text] = QColor(text)
         return colour
 
-    def _resolved(self) -> Scheme:
+    def _resolved(self) -> Palette:
+        scheme: Scheme = "dark"
         if self._choice != "auto":
-            return self._choice
+            scheme = self._choice
         # Unknown is what headless displays and desktops without a theme plug-in answer; dark is the house default.
-        light = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Light
-        return "light" if light else "dark"
+        elif self._hints.colorScheme() == Qt.ColorScheme.Light:
+            scheme = "light"
+        wanted = self._wishes.contrastPreference() == Qt.ContrastPreference.HighContrast
+        return (HIGH_CONTRAST if self._contrast or wanted else PALETTES)[scheme]
 
     def _system_changed(self) -> None:
-        scheme = self._resolved()
-        if scheme != self._scheme:
-            self._scheme = scheme
+        before, self._palette = self._palette, self._resolved()
+        if before is not self._palette:
             self.changed.emit()
 
 
@@ -147,38 +254,47 @@ def _qt_palette(tokens: Palette) -> QPalette:
 
 
 def _rules(tokens: Palette) -> str:
-    """The one style sheet: controls 32 high with a 6 px radius; `[quiet]` ones lie inside strips and are 24 high."""
+    """The one style sheet: controls 32 high with a 6 px radius; `[quiet]` ones lie inside strips and are 24 high.
+
+    `[slim]` ones are 32 high with the small text of the quiet ones. Who has the focus wears a ring of two pixels.
+    """
+    px = scaled
     # A style sheet takes its images from files only, so this one exists once for each scheme.
     chevron = shipped("assets", "icons", f"combo-{tokens.scheme}.svg").as_posix()
     return f"""
     QPushButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit {{
         background: {tokens.panel}; color: {tokens.text}; border: 1px solid {tokens.band}; border-radius: 6px;
-        padding: 0 12px; min-height: 30px; font-size: 13px; font-weight: 500;
+        padding: 0 {px(12)}px; min-height: {px(30)}px; font-size: {px(13)}px; font-weight: 500;
     }}
     QPushButton[quiet="true"], QComboBox[quiet="true"] {{
-        min-height: 22px; padding: 0 8px; font-size: 12px; background: {tokens.raised};
+        min-height: {px(22)}px; padding: 0 {px(8)}px; font-size: {px(12)}px; background: {tokens.raised};
     }}
+    QPushButton[slim="true"] {{ padding: 0 {px(8)}px; font-size: {px(12)}px; background: {tokens.raised}; }}
     QPushButton[bare="true"], QComboBox[bare="true"] {{ border-color: transparent; background: transparent; }}
     QPushButton:hover, QComboBox:hover, QLineEdit:hover, QSpinBox:hover, QDoubleSpinBox:hover {{
         border-color: {tokens.mut};
     }}
     QPushButton:focus, QComboBox:focus, QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus {{
-        border-color: {tokens.soft};
+        border: 2px solid {tokens.soft}; padding: 0 {px(12) - 1}px; min-height: {px(30) - 2}px;
     }}
+    QPushButton[quiet="true"]:focus, QComboBox[quiet="true"]:focus {{
+        padding: 0 {px(8) - 1}px; min-height: {px(22) - 2}px;
+    }}
+    QPushButton[slim="true"]:focus {{ padding: 0 {px(8) - 1}px; }}
     QPushButton:pressed, QPushButton:checked {{ background: {tokens.track}; }}
     QPushButton:disabled, QComboBox:disabled, QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{
         color: {tokens.mut}; border-color: {tokens.line};
     }}
     QPushButton[strong="true"] {{ border-color: {tokens.soft}; font-weight: 700; }}
-    QComboBox::drop-down {{ border: none; width: 24px; }}
-    QComboBox::down-arrow {{ image: url("{chevron}"); width: 14px; height: 14px; }}
+    QComboBox::drop-down {{ border: none; width: {px(24)}px; }}
+    QComboBox::down-arrow {{ image: url("{chevron}"); width: {px(14)}px; height: {px(14)}px; }}
     QComboBox QAbstractItemView {{
         background: {tokens.panel}; color: {tokens.text}; border: 1px solid {tokens.band};
         selection-background-color: {tokens.track}; selection-color: {tokens.text}; outline: none;
     }}
     QToolTip {{
         background: {tokens.raised}; color: {tokens.text}; border: 1px solid {tokens.band}; padding: 4px 6px;
-        font-size: 12px;
+        font-size: {px(12)}px;
     }}
     QMenu {{ background: {tokens.panel}; color: {tokens.text}; border: 1px solid {tokens.band}; padding: 4px; }}
     QMenu::item {{ padding: 5px 24px 5px 12px; border-radius: 4px; }}

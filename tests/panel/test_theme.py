@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from desk.facts.palette import DARK, LIGHT, PALETTES, mix
+from desk.facts.palette import DARK, HIGH_CONTRAST, HIGH_DARK, HIGH_LIGHT, LIGHT, PALETTES, mix
 from desk.facts.tiers import TIER_NAMES
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, applied to linear RGB.
@@ -70,14 +70,19 @@ def contrast(one, other):
     return (light + 0.05) / (dark + 0.05)
 
 
+ALL = pytest.mark.parametrize(
+    "palette", [DARK, LIGHT, HIGH_DARK, HIGH_LIGHT], ids=["dark", "light", "high contrast dark", "high contrast light"]
+)
+
+
 @pytest.mark.parametrize("vision", VISION)
-@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
+@ALL
 def test_tiers_are_told_apart(palette, vision):
     for one, other in itertools.combinations(TIER_NAMES, 2):
         assert distance(palette.tier(one), palette.tier(other), vision) >= 25, (one, other)
 
 
-@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
+@ALL
 def test_tiers_are_far_from_alarms_and_grow_steadily_from_the_panel(palette):
     for tier in TIER_NAMES:
         assert distance(palette.tier(tier), palette.warn) > 40
@@ -87,7 +92,7 @@ def test_tiers_are_far_from_alarms_and_grow_steadily_from_the_panel(palette):
     assert ramp == sorted(ramp)
 
 
-@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
+@ALL
 def test_text_is_readable_wherever_it_stands(palette):
     for text, ground in itertools.product(("text", "soft", "mut"), ("bg", "panel", "raised")):
         assert contrast(getattr(palette, text), getattr(palette, ground)) >= 4.5, (text, ground)
@@ -95,6 +100,17 @@ def test_text_is_readable_wherever_it_stands(palette):
     assert contrast(palette.warn, palette.warnbg) >= 4.5
     assert contrast(palette.text, palette.warnbg) >= 4.5
     assert contrast(palette.bad, palette.panel) >= 4.5
+
+
+@pytest.mark.parametrize("palette", [HIGH_DARK, HIGH_LIGHT], ids=["dark", "light"])
+def test_high_contrast_raises_text_to_seven_and_graphics_to_four_and_a_half(palette):
+    for text, ground in itertools.product(("text", "soft", "mut", "warn", "bad"), ("bg", "panel", "raised")):
+        assert contrast(getattr(palette, text), getattr(palette, ground)) >= 7, (text, ground)
+    assert contrast(palette.text, palette.warnbg) >= 7
+    assert contrast(palette.warn, palette.warnbg) >= 7
+    assert all(contrast(palette.tier(tier), palette.panel) >= 4.5 for tier in TIER_NAMES)
+    for edge in ("line", "band"):
+        assert contrast(getattr(palette, edge), palette.panel) >= 4.5
 
 
 def test_mixing_is_opaque_and_bounded():
@@ -105,7 +121,7 @@ def test_mixing_is_opaque_and_bounded():
 
 
 def test_an_unknown_tier_is_grey():
-    for palette in PALETTES.values():
+    for palette in (*PALETTES.values(), *HIGH_CONTRAST.values()):
         assert palette.tier("Own") == palette.mut
         assert palette.fill("Own") == palette.track
 
@@ -124,6 +140,27 @@ def test_the_theme_follows_its_choice(qapp):
     assert theme.tier("High").name().upper() == LIGHT.tiers["High"]
     theme.choose("dark")
     assert told == ["light", "dark"]
+
+
+def test_choices_come_into_force_together_and_once(qapp):
+    from desk.panel.theme import Theme, font, natural, scaled, zoom
+
+    theme = Theme("light")
+    told = []
+    theme.changed.connect(lambda: told.append(theme.palette))
+    theme.choose("dark", high_contrast=True, text_size=150, reduced_motion=True)
+    try:
+        assert told == [HIGH_DARK]
+        assert (theme.scheme, theme.high_contrast, theme.text_size, theme.reduced_motion) == ("dark", True, 150, True)
+        assert (zoom(), scaled(13), font(12).pixelSize()) == (1.5, 20, 18)
+        with natural():
+            assert (scaled(13), font(12).pixelSize()) == (13, 12)
+        theme.choose(text_size=900)
+        assert theme.text_size == 200
+    finally:
+        theme.choose(text_size=100)
+    theme.choose(high_contrast=False)
+    assert told[-1] == DARK
 
 
 def test_fonts_are_the_bundled_ones_and_digits_are_equally_wide(qapp):
