@@ -18,6 +18,7 @@ FORMAT = 1
 Child = Literal["engine", "meter", "worker"]
 Source = Literal["nvml-counter", "nvml-power", "amd", "rapl", "battery", "declared", "none"]
 Quality = Literal["measured", "estimated", "unavailable"]
+Job = Literal["build", "fetch", "verify", "import"]
 FinishReason = Literal["eos", "length", "stop", "cancelled", "error"]
 Severity = Literal["notice", "warning", "critical"]
 
@@ -200,22 +201,27 @@ class ChildGivenUp(Fact):
 
 
 class Progressed(Fact):
-    """A job on a model moved on; `done` and `total` count bytes or steps, `total` is `None` while unknown."""
+    """A job on a model moved on; `done` and `total` count bytes or steps, `total` is `None` while unknown.
 
-    job: Literal["build", "fetch", "verify", "import"]
+    `precision` is empty where the job was not asked for one.
+    """
+
+    job: Job
     model: str
     stage: str
     done: int
     total: int | None = None
+    precision: str = ""
 
 
 class JobEnded(Fact):
     """A job is over; `cause` is empty when it succeeded."""
 
-    job: Literal["build", "fetch", "verify", "import"]
+    job: Job
     model: str
     cause: str = ""
     remedy: str = ""
+    precision: str = ""
 
 
 # ---- the engine
