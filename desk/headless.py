@@ -37,6 +37,7 @@ from desk.facts.happened import (
     now,
 )
 from desk.facts.trouble import Trouble
+from desk.ledger.budget import spending
 from desk.ledger.ledger import Ledger
 from desk.plant.children import Child, command
 from desk.plant.plant import Plant
@@ -73,7 +74,8 @@ def run(
 
     With `json_out` one JSON object and nothing else goes to stdout, else a table per tier. `strict` makes a missed
     promise an exit code of its own; `shot` asks for a picture of the end of the run; `calibrate` lets each lane work
-    alone for a few seconds first, which `seconds` does not count, so that the watts of each are known.
+    alone for a few seconds first, which `seconds` does not count, so that the watts of each are known. Nor does it
+    count the plant's warm-up. A run that the plant stops at its budget has an exit code of its own.
     """
     shift = _Shift(plant)
     with plant:
@@ -96,7 +98,9 @@ def run(
     missed = missed_promises(shift.ledger, found)
     for words in missed:
         shift.lines.say(words)
-    return Exit.PROMISE_MISSED if strict and missed else Exit.OK
+    if strict and missed:
+        return Exit.PROMISE_MISSED
+    return Exit.BUDGET if shift.ended == "budget" else Exit.OK
 
 
 def replay(path: Path, *, json_out: bool = False) -> int:
@@ -190,6 +194,7 @@ class _Shift:
         self.calibrating = False
         self.stopped = False
         self.failed = False
+        self.ended = ""
         self._told = ""
 
     def work(self, seconds: float | None) -> None:
@@ -208,7 +213,7 @@ class _Shift:
     def done(self, seconds: float | None) -> bool:
         if seconds is None or self.first is None or self.calibrating:
             return False
-        return now() - self.first >= seconds
+        return now() - self.first >= seconds + self.plant.warmup_s
 
     def end(self, reason: Any) -> None:
         """Stop in order, and take the last facts."""
@@ -233,8 +238,10 @@ class _Shift:
             case Calibrated():
                 self.first, self.calibrating = fact.t, False  # what was asked for is so much of ordinary work
             case RunStopped():
-                self.stopped = True
+                self.stopped, self.ended = True, fact.reason
                 self.failed = self.failed or fact.reason == "given up"
+                if fact.reason == "budget":
+                    self.lines.say(self._budget())
             case Progressed():
                 self._once(_progress(fact))
             case LaneLoading():
@@ -253,6 +260,11 @@ class _Shift:
             self._told = line
             self.lines.update(line)
 
+    def _budget(self) -> str:
+        used = spending(self.ledger.standing.budget, self.ledger.totals())[0]
+        scale, unit = _BUDGETED[used.kind]
+        return f"The budget is used up: {_number((used.used or 0.0) * scale, 4)} of {used.limit * scale:g} {unit}."
+
     def _line(self) -> str:
         standing, value = self.ledger.standing, self.board.value
         state = f"{now() - (self.first or 0.0):5.0f} s"
@@ -260,6 +272,8 @@ class _Shift:
             state = "paused"
         elif standing.calibrating is not None:
             state = f"calibrating {standing.calibrating or 'the floor'}"
+        elif self.ledger.totals().seconds is None:
+            state = "warm-up"
         estimated = "~" if standing.quality == "estimated" else ""
         parts = [
             state,
@@ -270,6 +284,9 @@ class _Shift:
             " ".join(f"{tier} {_number(value('tokens_per_second', tier), 0)}" for tier in standing.tiers),
         ]
         return "  ".join(parts)
+
+
+_BUDGETED = {"joules": (1 / 3600, "Wh"), "dollars": (1.0, "dollars of energy"), "seconds": (1.0, "s")}
 
 
 def _number(value: float | None, decimals: int) -> str:

@@ -22,6 +22,7 @@ from desk.facts.happened import (
     LaneFailed,
     LaneLoading,
     LaneReady,
+    LoadChanged,
     Paused,
     Resumed,
     TierChanged,
@@ -29,7 +30,7 @@ from desk.facts.happened import (
     Worked,
     now,
 )
-from desk.facts.orders import AnyOrder, Calibrate, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
+from desk.facts.orders import AnyOrder, Calibrate, ChangeLoad, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.scenario import STEADY, Users, scenario
@@ -71,6 +72,7 @@ class Factory:
         self._introduced = False
         self._opening: OpenFactory | None = None
         self._scenario = STEADY
+        self._demand = 1.0
         self._requests = 0
         self._paused_since: float | None = None
         self._under_way: tuple[Lane, float] | None = None
@@ -233,6 +235,8 @@ class Factory:
                 self._open(message)
             case ChangeTier(tier=tier):
                 self._change(tier)
+            case ChangeLoad(load=load):
+                self._multiply(load)
             case Pause():
                 self._pause()
             case Resume():
@@ -262,7 +266,7 @@ class Factory:
         except Trouble as trouble:
             self._trouble(f"{trouble.cause} The load stays steady.", trouble.remedy)
         self._opening = order
-        self._requests = order.requests
+        self._requests, self._demand = order.requests, order.load
         self._loader.open(order.provider)
 
     def _opened(self, runtime: Runtime) -> None:
@@ -317,7 +321,7 @@ class Factory:
         if lane.wanted is not None:
             self._tell(TierChanged(t=t, tier=lane.tier))
         if lane.users is None:
-            lane.users = Users(lane.tier, self._opening.seed, t, self._scenario)
+            lane.users = Users(lane.tier, self._opening.seed, t, self._scenario, self._demand)
         wanted, lane.wanted = lane.wanted, None
         if wanted is not None and with_structure(lane.tier, wanted) != lane.tier:
             self._drain(lane, wanted)  # settings changed again while these were loading
@@ -396,6 +400,12 @@ class Factory:
             case "failed":
                 lane.wanted = tier
                 self._load(lane)
+
+    def _multiply(self, load: float) -> None:
+        t, self._demand = now(), load
+        for lane in self._lanes.values():
+            lane.multiply(load, t)
+        self._tell(LoadChanged(t=t, load=load))
 
     def _drain(self, lane: Lane, wanted: Tier) -> None:
         t = now()

@@ -24,7 +24,8 @@ QUEUE = 4096
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """Prompt in, tokens out. `row` is its sequence from the first admission on, `asked` the prompt's length as billed.
+    """Prompt in, tokens out. `row` is its sequence from the first admission on, `asked` the prompt's length as billed,
+    `cached` how much of that the KV cache held already when its first token was worked out.
 
     A request that has to leave a batch keeps its row and goes on where it was: nothing is emitted twice. The answer in
     the row's tokens begins at `start`: at `asked`, unless another vocabulary took over half-way.
@@ -37,6 +38,7 @@ class Request:
     first: float | None = None
     latest: float = 0.0
     asked: int = 0
+    cached: int = 0
     start: int = 0
     emitted: int = 0
     row: Row | None = None
@@ -187,7 +189,9 @@ class Lane:
 
     def _first(self, request: Request, now: float) -> None:
         assert request.admitted is not None
+        assert request.row is not None
         request.first = now
+        request.cached = min(request.row.reused, request.asked)
         self._tell(
             FirstToken(
                 t=now,
@@ -196,6 +200,7 @@ class Lane:
                 submitted=request.submitted,
                 admitted=request.admitted,
                 prompt=request.asked,
+                cached=request.cached,
             )
         )
 
@@ -215,6 +220,7 @@ class Lane:
                 prompt=request.asked,
                 emitted=request.emitted,
                 reason=reason,
+                cached=request.cached,
             )
         )
         if self.users is not None:
@@ -233,6 +239,15 @@ class Lane:
         for request in (*self.active.values(), *self.queue):
             if request.row is not None:
                 request.row.chooser.sampling = tier.sampling
+        self._dismiss(now)
+
+    def multiply(self, load: float, now: float) -> None:
+        """Have `load` times as many users or passers-by; requests of those who are too many now are cancelled."""
+        if self.users is not None:
+            self.users.multiply(load, now)
+            self._dismiss(now)
+
+    def _dismiss(self, now: float) -> None:
         for request in [r for r in self.queue if self.users is not None and self.users.leaving(r.ask.user)]:
             self.queue.remove(request)
             self._finish(request, "cancelled", now)

@@ -94,7 +94,7 @@ def _caption(ledger: Ledger) -> str:
     """The sums of the run, and what they rest on."""
     standing, totals = ledger.standing, ledger.totals()
     if totals.seconds is None:
-        return "No token was made."
+        return "No token was made." if totals.since is None else "The run ended in its warm-up."
     worth = f"worth {dollars(totals.revenue)} at list price, {dollars(totals.on_time_revenue)} of it on time"
     lines = [f"{totals.seconds:.1f} s from the first token; {worth}."]
     if totals.joules is None:

@@ -54,6 +54,8 @@ class Ledger:
         """Take in the next fact of the journal; gives the periods that it closes, oldest first."""
         if isinstance(fact, RunStarted) or self._origin is None:
             self._begin(fact.t)
+        if isinstance(fact, RunStarted):
+            self._warmup_s = fact.warmup_s
         moment = fact.t - (self._origin or 0.0)
         self._latest = max(self._latest, moment)
         mark = self.standing.see(fact)
@@ -93,7 +95,7 @@ class Ledger:
         self._start = 0.0
         self._index = 0
         self._lanes_were = (True, False)
-        self._first_token: float | None = None
+        self._warmup_s = 0.0
         self._stopped = False
         self._unmetered: dict[str, int] = {}
         self._unmetered_s = 0.0
@@ -213,8 +215,12 @@ class Ledger:
         return parts
 
     def _first(self, fact: FirstToken, moment: float) -> None:
-        if self._first_token is None:
-            self._first_token = moment
+        if self._totals.since is None:
+            self._totals.since = moment
+            if self._warmup_s > 0.0:
+                # Only whole periods count after a warm-up: its last tokens cannot be told from the first that count.
+                self._totals.since = ceil((moment + self._warmup_s) / PERIOD_S) * PERIOD_S
+                self._period(moment).events.append(Event(moment, "run", "Warm-up"))
         self._since_beat.append(fact)
         tier = self._tier(self._period(moment), fact.tier)
         tier.prompt += fact.prompt
@@ -316,7 +322,7 @@ class Ledger:
         flow = Flow()
         if self._index == 0:
             self._flow(0.0)  # what the last edge before the run has to do with the time before it is not the run's
-        first = self._first_token
+        first = self._totals.since
         if first is not None and period.start < first < period.end:
             flow = self._flow(first)
         counted = self._flow(period.end)
@@ -370,10 +376,15 @@ class Ledger:
     def _total(self, period: Period) -> None:
         totals = self._totals
         totals.source = self.standing.source
+        if self._warmup_s > 0.0:
+            if totals.since is None or period.end <= totals.since:
+                return
+            if period.start == totals.since:
+                period.events.append(Event(period.start, "run", "Warm-up over"))
         for name, tier in period.tiers.items():
             totals.tiers.setdefault(name, TierPeriod()).add(tier)
-        if self._first_token is not None:
-            totals.seconds = max(0.0, period.end - self._first_token)
+        if totals.since is not None:
+            totals.seconds = max(0.0, period.end - totals.since)
 
 
 def _part(work: LaneWork, start: float, stop: float) -> LaneWork:

@@ -10,7 +10,7 @@ from desk.ledger.energy import Flow
 
 PERIOD_S = 0.5
 
-EventKind = Literal["run", "tier", "tariff", "note", "trouble", "pause", "child"]
+EventKind = Literal["run", "tier", "tariff", "note", "trouble", "pause", "child", "load", "alarm", "cleared"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -138,7 +138,8 @@ class Period:
 class Totals:
     """The accounts of a run: its closed periods until it stopped, energy from its first token on.
 
-    `seconds` runs from the first token to the stop (while running: to the last closed period), `None` before it.
+    `seconds` runs from the first token to the stop (while running: to the last closed period), `None` before it. With a
+    warm-up all accounts begin with the first period after it. `since` is that moment, in seconds since the run started.
     `covered` is the part of them with a known energy. Energy accounts are `None` where no source of watts exists.
     """
 
@@ -154,6 +155,7 @@ class Totals:
     source: Source = "none"
     quality: Quality = "unavailable"
     exclusive_joules: float = 0.0
+    since: float | None = None
 
     def add_energy(self, flow: Flow, dollars_per_joule: float | None, quality: Quality, tiers: Iterable[str]) -> None:
         """Count in the energy of the time that follows; `tiers` have an account also where none of it is theirs."""

@@ -3,12 +3,17 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 import msgspec
 
 from desk.facts.happened import (
+    AlarmCleared,
+    AlarmRaised,
+    AlarmShelved,
     AnyFact,
+    BudgetChanged,
     Calibrated,
     Calibrating,
     Child,
@@ -25,6 +30,7 @@ from desk.facts.happened import (
     LaneFailed,
     LaneLoading,
     LaneReady,
+    LoadChanged,
     MeterOpened,
     Noted,
     Paused,
@@ -38,11 +44,12 @@ from desk.facts.happened import (
     Source,
     TariffChanged,
     TierChanged,
+    TierRemoved,
     Troubled,
     WattsDeclared,
     Worked,
 )
-from desk.facts.tiers import Tariff, Tier
+from desk.facts.tiers import Budget, Tariff, Tier
 from desk.ledger.mapping import Mapping
 from desk.ledger.period import EventKind
 
@@ -93,6 +100,8 @@ class Standing:
     from the energy accounts. `counted` are the devices whose energy the run is charged with: the one the engine uses,
     else all that it could use. A graphics board's watts say nothing about an engine on the CPU, nor the CPU's about
     an engine on the board. `calibrating` is the tier whose lane steps alone, empty where none steps, `None` usually.
+    `load` multiplies what all tiers are asked for.
+    `alarms` are on, by name and subject; `shelved` says until which stamp one is not to be shown, raised or not.
     """
 
     run: RunStarted | None = None
@@ -114,6 +123,10 @@ class Standing:
     counted: tuple[str, ...] = ()
     mapping: Mapping = field(default_factory=Mapping)
     calibrating: str | None = None
+    alarms: dict[tuple[str, str], AlarmRaised] = field(default_factory=dict)
+    shelved: dict[tuple[str, str], float] = field(default_factory=dict)
+    load: float = 1.0
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def source(self) -> Source:
@@ -194,10 +207,12 @@ class Standing:
         self.tiers = {tier.name: tier for tier in fact.tiers}
         self.lanes = {name: Lane() for name in self.tiers}
         self.tariff = fact.tariff
+        self.load, self.budget = fact.load, fact.budget
         return "run", f"Run started{f' ({fact.preset})' if fact.preset else ''}", ""
 
     def _run_stopped(self, fact: RunStopped) -> tuple[EventKind, str, str]:
         self.stopped, self.running, self.paused = fact, False, False
+        self.alarms, self.shelved = {}, {}
         return "run", f"Run ended: {fact.reason}", ""
 
     def _tier_changed(self, fact: TierChanged) -> tuple[EventKind, str, str] | None:
@@ -208,6 +223,17 @@ class Standing:
         if before is None or not self.running or before == fact.tier:
             return None
         return "tier", f"{name}: {in_words(before, fact.tier)}", name
+
+    def _tier_removed(self, fact: TierRemoved) -> None:
+        self.tiers.pop(fact.tier, None)
+        self.lanes.pop(fact.tier, None)
+
+    def _load_changed(self, fact: LoadChanged) -> tuple[EventKind, str, str] | None:
+        before, self.load = self.load, fact.load
+        return ("load", f"Load {before:.0%} to {fact.load:.0%}", "") if self.running and before != fact.load else None
+
+    def _budget_changed(self, fact: BudgetChanged) -> None:
+        self.budget = fact.budget
 
     def _tariff_changed(self, fact: TariffChanged) -> tuple[EventKind, str, str] | None:
         before, self.tariff = self.tariff, fact.tariff
@@ -224,6 +250,17 @@ class Standing:
     def _troubled(self, fact: Troubled) -> tuple[EventKind, str, str]:
         self.troubles.append(fact)
         return "trouble", fact.cause, ""
+
+    def _alarm_raised(self, fact: AlarmRaised) -> tuple[EventKind, str, str]:
+        self.alarms[fact.alarm, fact.subject] = fact
+        return "alarm", fact.title, fact.subject if fact.subject in self.tiers else ""
+
+    def _alarm_cleared(self, fact: AlarmCleared) -> tuple[EventKind, str, str]:
+        self.alarms.pop((fact.alarm, fact.subject), None)
+        return "cleared", fact.title, fact.subject if fact.subject in self.tiers else ""
+
+    def _alarm_shelved(self, fact: AlarmShelved) -> None:
+        self.shelved[fact.alarm, fact.subject] = inf if fact.until is None else fact.until
 
     def _child_started(self, fact: ChildStarted) -> None:
         now = self._child(fact.child, "started", fact.t)
@@ -338,10 +375,16 @@ _SEEN: dict[type, Callable[[Standing, Any], tuple[EventKind, str, str] | None]] 
     RunStarted: Standing._run_started,
     RunStopped: Standing._run_stopped,
     TierChanged: Standing._tier_changed,
+    TierRemoved: Standing._tier_removed,
+    LoadChanged: Standing._load_changed,
+    BudgetChanged: Standing._budget_changed,
     TariffChanged: Standing._tariff_changed,
     WattsDeclared: Standing._declared,
     Noted: Standing._noted,
     Troubled: Standing._troubled,
+    AlarmRaised: Standing._alarm_raised,
+    AlarmCleared: Standing._alarm_cleared,
+    AlarmShelved: Standing._alarm_shelved,
     ChildStarted: Standing._child_started,
     ChildStale: Standing._child_stale,
     ChildAnswered: Standing._child_answered,

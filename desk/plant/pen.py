@@ -12,34 +12,41 @@ from desk.facts import places
 from desk.facts.codec import encode
 from desk.facts.happened import (
     AnyFact,
+    BudgetChanged,
     ChildGivenUp,
     ChildStarted,
+    LoadChanged,
     MeterOpened,
     Paused,
     Resumed,
     RunStarted,
     TariffChanged,
     TierChanged,
+    TierRemoved,
     Troubled,
     WattsDeclared,
     now,
 )
-from desk.facts.tiers import Tariff, Tier
+from desk.facts.tiers import Budget, Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.journal import Journal
+from desk.ledger.budget import reached
 from desk.ledger.ledger import Ledger
 
 
 class Pen:
     """Writes each fact into the queue for `drain`, and while a run is on into its recording: same facts, same order.
 
-    What stands is kept here because it is read off the facts: `tiers`, `tariff` and whether the run is `paused`.
+    What stands is kept here because it is read off the facts: `tiers`, `tariff`, `load`, `budget` and whether the run
+    is `paused`.
     One thread writes; `drain` and `recording` may be asked from any other.
     """
 
     def __init__(self, tiers: Iterable[Tier], tariff: Tariff) -> None:
         self.tiers = {tier.name: tier for tier in tiers}
         self.tariff = tariff
+        self.load = 1.0
+        self.budget = Budget()
         self.meter: MeterOpened | None = None
         self.paused = False
         self._meter_given_up: ChildGivenUp | None = None
@@ -71,11 +78,22 @@ class Pen:
         """Whether the meter has said what it can read, or will not."""
         return self.meter is not None or self._meter_given_up is not None
 
+    @property
+    def spent(self) -> bool:
+        """Whether the run has used up its budget, by its totals."""
+        return reached(self.budget, self._books.totals())
+
     def write(self, fact: AnyFact, line: bytes | None = None) -> None:
         """Write a fact down, as the bytes in which it came where it came from a child."""
         match fact:
             case TierChanged(tier=tier):
                 self.tiers[tier.name] = tier
+            case TierRemoved(tier=name):
+                self.tiers.pop(name, None)
+            case LoadChanged(load=load):
+                self.load = load
+            case BudgetChanged(budget=budget):
+                self.budget = budget
             case TariffChanged(tariff=tariff):
                 self.tariff = tariff
             case WattsDeclared():

@@ -19,23 +19,26 @@ from desk import __version__
 from desk.facts.codec import decode_fact
 from desk.facts.happened import (
     AnyFact,
+    BudgetChanged,
     ChildStale,
     Finished,
     FirstToken,
     JobEnded,
+    LoadChanged,
     Noted,
     RunStarted,
     RunStopped,
     TariffChanged,
     TierChanged,
+    TierRemoved,
     Troubled,
     WattsDeclared,
     Worked,
     now,
 )
 from desk.facts.happened import Child as Role
-from desk.facts.orders import AnyOrder, Calibrate, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
-from desk.facts.tiers import Provider, Tariff, Tier
+from desk.facts.orders import AnyOrder, Calibrate, ChangeLoad, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
+from desk.facts.tiers import Budget, Provider, Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.models import store
 from desk.plant import children, presets
@@ -62,8 +65,9 @@ CLOSE_S = 1.8
 class Plant:
     """The source of live facts, with the controls of the factory.
 
-    `tiers` and the other settings are those of the next run; `change`, `retariff` and `declare_watts` act on the run
-    that is on, too. `argv` gives a child's command line, `limits` what a child may take.
+    `tiers` and the other settings are those of the next run; `change`, `retariff`, `declare_watts`, `multiply` and
+    `limit` act on the run that is on, too. `origin` is the preset that the tiers were taken from, `warmup_s` how long
+    after its first token a run does not count. `argv` gives a child's command line, `limits` what a child may take.
     """
 
     mode: Literal["live"] = "live"
@@ -77,6 +81,8 @@ class Plant:
         tariff: Tariff | None = None,
         scenario: str = "steady",
         seed: int = 0,
+        budget: Budget | None = None,
+        warmup_s: float = 0.0,
         argv: Callable[..., list[str]] = children.command,
         limits: dict[Role, Limits] | None = None,
     ) -> None:
@@ -84,8 +90,11 @@ class Plant:
         self.provider: Provider = provider
         self.scenario = scenario
         self.seed = seed
+        self.warmup_s = warmup_s
+        self.origin: presets.Preset | None = None
         self._argv = argv
         self._pen = Pen(tiers, tariff or Tariff())
+        self._pen.budget = budget or Budget()
         self._watched = Watch()
         self._uncalibrated = False
 
@@ -115,7 +124,10 @@ class Plant:
     def of(cls, settings: Settings, **others: Any) -> Self:
         """A plant with these settings and the tiers of their preset; raises `Trouble` where there is no such preset."""
         chosen = presets.preset(settings.preset)
-        plant = cls(chosen.tiers, preset=chosen.name, provider=settings.provider, tariff=settings.tariff, **others)
+        kept = ("provider", "tariff", "scenario", "budget", "warmup_s")
+        remembered = {name: getattr(settings, name) for name in kept}
+        plant = cls(chosen.tiers, preset=chosen.name, **(remembered | others))
+        plant.origin = chosen
         if settings.watts is not None:
             plant.declare_watts(settings.watts.idle, settings.watts.busy, settings.watts.assumed)
         return plant
@@ -165,6 +177,14 @@ class Plant:
     def change(self, tier: Tier) -> None:
         """Bring the settings of a tier into force, now or with the next run."""
         self._wish(partial(self._change, tier))
+
+    def multiply(self, load: float) -> None:
+        """Have `load` times as much asked of all tiers, now and in the next run."""
+        self._wish(partial(self._multiply, load))
+
+    def limit(self, budget: Budget) -> None:
+        """Stop the run that is on, and each after it, when it has used so much."""
+        self._wish(lambda: self._pen.write(BudgetChanged(t=now(), budget=budget)))
 
     def equip(self, tiers: Iterable[Tier], preset: str = "") -> None:
         """Put these tiers in place of all others; during a run, change those of the same names only."""
@@ -234,6 +254,8 @@ class Plant:
             if moment - awake > 4 * TICK_S:
                 supervisor.excuse(moment)
             supervisor.watch(moment)
+        if self._running and self._reason is None and self._pen.spent:
+            self._stop("budget")
         if self._preparing and (self._pen.meter_known or moment > self._started + METER_S):
             self._prepare()
         return moment
@@ -276,6 +298,7 @@ class Plant:
         for tier in self._pen.tiers.values():
             self._pen.write(TierChanged(t=now(), tier=tier))
         self._pen.write(TariffChanged(t=now(), tariff=self._pen.tariff))
+        self._pen.write(BudgetChanged(t=now(), budget=self._pen.budget))
         self._meter.start(self._meter_line, now())
 
     def _start(self) -> None:
@@ -295,6 +318,9 @@ class Plant:
             preset=self.preset,
             scenario=self.scenario,
             seed=self.seed,
+            load=self._pen.load,
+            budget=self._pen.budget,
+            warmup_s=self.warmup_s,
         )
         self._pen.begin(started, self._meter.child.pid if self._meter.child else None)
         if self._meter.stale:
@@ -355,6 +381,7 @@ class Plant:
                 scenario=self.scenario,
                 seed=self.seed,
                 requests=self._requests,
+                load=self._pen.load,
             )
         ]
         if self._uncalibrated:
@@ -400,9 +427,16 @@ class Plant:
         if not self._engine.order(ChangeTier(tier=tier)):
             self._pen.write(TierChanged(t=now(), tier=tier))
 
+    def _multiply(self, load: float) -> None:
+        if not self._engine.order(ChangeLoad(load=load)):
+            self._pen.write(LoadChanged(t=now(), load=load))
+
     def _equip(self, tiers: tuple[Tier, ...], preset: str) -> None:
-        if not self._running:
-            self._pen.tiers, self.preset = {}, preset
+        self.preset = preset
+        names = tuple(tier.name for tier in tiers)
+        if not self._running and tuple(self._pen.tiers) != names:
+            for name in tuple(self._pen.tiers):
+                self._pen.write(TierRemoved(t=now(), tier=name))
         for tier in tiers:
             if not self._running or tier.name in self._pen.tiers:
                 self._change(tier)

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from desk.facts import places
-from desk.facts.tiers import Provider, Tariff
+from desk.facts.tiers import Budget, Provider, Tariff
 from desk.facts.trouble import Trouble
 
 
@@ -29,7 +29,12 @@ class Watts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is remembered between starts. `window_s` is the span of the live charts in seconds."""
+    """What is remembered between starts.
+
+    `window_s` is the span of the live charts, `warmup_s` how long after its first token a run does not count; seconds.
+    `text_size` is a percentage, `place` where the window last stood (left, top, width, height in logical pixels) and
+    `maximized` whether it filled its screen.
+    """
 
     preset: str = "this-machine"
     provider: Provider = "auto"
@@ -37,10 +42,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     window_s: float = 120.0
     tariff: Tariff = Tariff()
     watts: Watts | None = None
+    scenario: str = "steady"
+    budget: Budget = Budget()
+    warmup_s: float = 0.0
+    high_contrast: bool = False
+    text_size: int = 100
+    reduced_motion: bool = False
+    place: tuple[int, int, int, int] | None = None
+    maximized: bool = False
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.window_s <= 86_400.0:
             raise ValueError(f"window_s is {self.window_s:g}, but must lie between 1 and 86400")
+        if not 90 <= self.text_size <= 200:
+            raise ValueError(f"text_size is {self.text_size}, but must lie between 90 and 200")
+        if not 0.0 <= self.warmup_s <= 3600.0:
+            raise ValueError(f"warmup_s is {self.warmup_s:g}, but must lie between 0 and 3600")
+        for name in self.budget.__struct_fields__:
+            limit = getattr(self.budget, name)
+            if limit is not None and not 0.0 < limit <= 1e12:
+                raise ValueError(f"budget.{name} is {limit:g}, but must lie above 0")
         for name in ("dollars_per_kwh", "pue", "wall_factor", "dollars_per_hour"):
             value = getattr(self.tariff, name)
             low = 1.0 if name in ("pue", "wall_factor") else 0.0
@@ -119,6 +140,6 @@ def _toml(settings: Settings) -> str:
     return "\n".join([*plain, *tables]) + "\n"
 
 
-def _line(name: str, value: str | float | bool) -> str:
+def _line(name: str, value: str | float | bool | list[int]) -> str:
     # TOML's strings, numbers and booleans are JSON's, but that TOML keeps the DEL character for itself.
     return f"{name} = {msgspec.json.encode(value).decode().replace(chr(0x7F), chr(92) + 'u007F')}"

@@ -6,7 +6,7 @@ on timing; so the same seed gives the same requests on any machine. Time is pass
 
 from desk.scenario.curve import Scenario, names, scenario
 from desk.scenario.lengths import MIXES, mix
-from desk.scenario.texts import Prompt, prompts
+from desk.scenario.texts import Prompt, kinds, prompts
 from desk.scenario.users import STEADY, Ask, Users
 
-__all__ = ["MIXES", "STEADY", "Ask", "Prompt", "Scenario", "Users", "mix", "names", "prompts", "scenario"]
+__all__ = ["MIXES", "STEADY", "Ask", "Prompt", "Scenario", "Users", "kinds", "mix", "names", "prompts", "scenario"]

@@ -21,6 +21,11 @@ class Prompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [*before, {"role": "user", "content": self.user}]
 
 
+def kinds() -> tuple[str, ...]:
+    """The kinds of prompts that ship."""
+    return tuple(sorted(file.stem for file in shipped("assets", "prompts").glob("*.jsonl")))
+
+
 @lru_cache(maxsize=16)
 def prompts(kind: str) -> tuple[Prompt, ...]:
     """The prompts of a kind (the `mix` of a tier), in the order of their file; raises `Trouble` if there are none."""
@@ -29,7 +34,7 @@ def prompts(kind: str) -> tuple[Prompt, ...]:
         lines = path.read_bytes().splitlines()
         found = tuple(msgspec.json.decode(line, type=Prompt) for line in lines if line.strip())
     except FileNotFoundError as error:
-        offered = ", ".join(sorted(file.stem for file in path.parent.glob("*.jsonl"))) or "none"
+        offered = ", ".join(kinds()) or "none"
         raise Trouble(f"There are no prompts of the kind {kind}.", f"Choose one of: {offered}.") from error
     except (OSError, msgspec.DecodeError) as error:
         raise Trouble(

@@ -32,7 +32,7 @@ class Ask:
 
 
 class Users:
-    """Those who ask a tier for tokens, under the load of a scenario that began at `now`.
+    """Those who ask a tier for tokens, under the load of a scenario that began at `now`, times a load set by hand.
 
     Closed loop: `users` people, times the load; each asks, waits for its answer, pauses `think_s` seconds, and asks
     again. Where they pause, they start spread over one pause. Open loop, where the tier has `arrivals_per_second`:
@@ -46,8 +46,9 @@ class Users:
     prompts and for lengths that there are none of.
     """
 
-    def __init__(self, tier: Tier, seed: int, now: float, scenario: Scenario = STEADY) -> None:
+    def __init__(self, tier: Tier, seed: int, now: float, scenario: Scenario = STEADY, load: float = 1.0) -> None:
         self._seed = seed
+        self._load = load
         self._scenario = scenario
         self._started = now
         self._asked: dict[int, int] = {}  # requests so far, of every user there ever was
@@ -68,6 +69,13 @@ class Users:
         if tier.arrivals_per_second is None:
             self._next = None
         elif self._next is None or before.arrivals_per_second != tier.arrivals_per_second:
+            self._next = self._arrival(now)
+        self._gather(now)
+
+    def multiply(self, load: float, now: float) -> None:
+        """Have `load` times as many users or passers-by as the tier and the scenario ask for, from now on."""
+        self._load = load
+        if self._tier.arrivals_per_second is not None:
             self._next = self._arrival(now)
         self._gather(now)
 
@@ -118,7 +126,7 @@ class Users:
         """Have as many users as the load of the moment asks for."""
         open_loop = self._tier.arrivals_per_second is not None
         load = 0.0 if open_loop else self._scenario.load(max(0.0, now - self._started))
-        self._users = round(self._tier.users * load)
+        self._users = round(self._tier.users * load * self._load)
         self._pausing = [(until, user) for until, user in self._pausing if user < self._users]
         heapq.heapify(self._pausing)
         here = self._waiting | {user for _, user in self._pausing}
@@ -128,11 +136,13 @@ class Users:
                 heapq.heappush(self._pausing, (now + late, user))
 
     def _arrival(self, now: float) -> float | None:
-        """When the next passer-by comes after one at `now`: the load of the scenario stretches and shrinks the gaps."""
+        """When the next passer-by comes after one at `now`: the load stretches and shrinks the gaps."""
         assert self._tier.arrivals_per_second is not None
+        if self._load == 0.0:
+            return None
         shape = self._tier.burstiness
         gap = self._random(-1 - self._passed, "gap").gammavariate(shape, 1.0 / shape)
-        after = self._scenario.after(max(0.0, now - self._started), gap / self._tier.arrivals_per_second)
+        after = self._scenario.after(max(0.0, now - self._started), gap / (self._tier.arrivals_per_second * self._load))
         return None if after is None else self._started + after
 
     def _ask(self, user: int, when: float) -> Ask:

@@ -69,6 +69,15 @@ def run(
     seconds: Annotated[
         float | None, typer.Option(min=0.5, help="Stop so long after the first token; without it at Ctrl-C.")
     ] = None,
+    budget_wh: Annotated[
+        float | None, typer.Option(min=1e-6, metavar="WH", help="Stop with exit code 4 at so much energy.")
+    ] = None,
+    budget_dollars: Annotated[
+        float | None, typer.Option(min=1e-9, metavar="$", help="Stop with exit code 4 at such a cost of energy.")
+    ] = None,
+    warmup: Annotated[
+        float, typer.Option(min=0, max=3600, metavar="S", help="Count nothing so long after the first token.")
+    ] = 0.0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")] = False,
     preset: Annotated[str | None, typer.Option(help="A preset's name, or a TOML file of tiers.")] = None,
     provider: Annotated[Provider | None, typer.Option(help="Where to run: cuda and cpu are strict.")] = None,
@@ -92,6 +101,7 @@ def run(
     import msgspec
 
     from desk import headless
+    from desk.facts.tiers import Budget
     from desk.plant import settings
     from desk.plant.plant import Plant
     from desk.scenario import scenario as timed
@@ -107,7 +117,10 @@ def run(
         }
         given = {name: value for name, value in given.items() if value is not None}
         timed(scenario)
-        plant = Plant.of(msgspec.structs.replace(chosen, **given), seed=seed, scenario=scenario)
+        budget = Budget(joules=budget_wh and budget_wh * 3600, dollars=budget_dollars)
+        plant = Plant.of(
+            msgspec.structs.replace(chosen, **given), seed=seed, scenario=scenario, budget=budget, warmup_s=warmup
+        )
     except Trouble as wrong:
         raise typer.BadParameter(str(wrong)) from wrong
     signal.signal(signal.SIGTERM, _interrupt)

@@ -27,6 +27,7 @@ from desk.facts.happened import (
     LaneLoading,
     LaneReady,
     LaneWork,
+    LoadChanged,
     MeterOpened,
     Paused,
     Progressed,
@@ -36,7 +37,7 @@ from desk.facts.happened import (
     Worked,
     now,
 )
-from desk.facts.orders import Calibrate, ChangeTier, Halt, OpenFactory, Pause, Resume
+from desk.facts.orders import Calibrate, ChangeLoad, ChangeTier, Halt, OpenFactory, Pause, Resume
 from desk.models.manifest import MANIFEST, Manifest
 
 BEAT_S = 0.05
@@ -82,6 +83,8 @@ class Engine:
                 case ChangeTier(tier=tier):
                     self.tiers = tuple(tier if old.name == tier.name else old for old in self.tiers)
                     say(TierChanged(t=now(), tier=tier))
+                case ChangeLoad(load=load):
+                    say(LoadChanged(t=now(), load=load))
                 case Pause():
                     self.paused = True
                     say(Paused(t=now()))
