@@ -42,6 +42,8 @@ _COLUMNS = (
     *("utilization", "utilizations", "memory", "memories", "celsius", "temperatures", "limit", "limits"),
 )
 _PLACE = {name: place for place, name in enumerate(_COLUMNS)}
+_SHARED = ("end", "edges")
+"""Columns whose one copy, in the row of the factory, holds for all tiers where windows are measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,23 @@ class _Ratio:
     scale: float = 1.0
     least_s: float = SHORTEST_S
     settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a figure was formed from: `whole` of column `over` / `part` of column `under` x `scale`, sums of `seconds`.
+
+    Energy rests on `edges` of the counter, a percentile on `samples` single observations; each is 0 elsewhere.
+    """
+
+    over: str
+    under: str
+    whole: float
+    part: float
+    scale: float
+    seconds: float
+    edges: int = 0
+    samples: int = 0
 
 
 def _work(over: str, scale: float = 1.0, under: str = "worked", least_s: float = SHORTEST_S) -> _Ratio:
@@ -111,11 +130,17 @@ class _Rolling:
     """A histogram of the last few periods, and two of its percentiles."""
 
     def __init__(self, seconds: float, fractions: tuple[float, float]) -> None:
+        self.seconds = seconds
         self._length = round(seconds / PERIOD_S)
         self._fractions = fractions
         self._parts: deque[dict[int, int]] = deque()
         self._sum: dict[int, int] = {}
         self._percentiles: tuple[float, ...] = (0.0, 0.0, 0.0)
+
+    @property
+    def count(self) -> int:
+        """How many observations there are in the window."""
+        return sum(self._sum.values())
 
     def add(self, part: dict[int, int]) -> tuple[float, ...]:
         """Both percentiles and 1, or three zeros where nothing was counted in the window: columns to sum up."""
@@ -230,6 +255,28 @@ class Board:
         value = float(self._ratios(_RATIOS[figure], row, newest, recent, window_s)[0])
         return None if isnan(value) else value
 
+    def basis(self, figure: str, tier: str | None = None, window_s: float = 10.0) -> Basis | None:
+        """What `value` forms the same figure from; `None` where it cannot be formed."""
+        if self.value(figure, tier, window_s) is None:
+            return None
+        ratio, row, newest = _RATIOS[figure], self._rows[tier], self._newest
+        recent = ceil(min(window_s, SHORTEST_S) / PERIOD_S)
+        (start,), _ = self._spans(ratio, row, np.array([newest]), recent, window_s)
+        if ratio.settled:
+            rolling = (self._itls if ratio.given == "itls" else self._ttfts)[row]
+            return Basis(ratio.over, ratio.under, 0.0, 0.0, 1.0, rolling.seconds, samples=rolling.count)
+        grown = {name: float(self._sums[row, at, newest] - self._sums[row, at, start]) for name, at in _PLACE.items()}
+        end, edges = (self._sums[0, _PLACE[name], newest] - self._sums[0, _PLACE[name], start] for name in _SHARED)
+        edges = int(edges) if ratio.given == "covered" else 0
+        return Basis(ratio.over, ratio.under, grown[ratio.over], grown[ratio.under], ratio.scale, float(end), edges)
+
+    def samples(self, figure: str, tier: str | None = None) -> int:
+        """How many observations a percentile stands on now."""
+        row = self._rows.get(tier)
+        if row is None or self._newest == 0:
+            return 0
+        return (self._itls if _RATIOS[figure].given == "itls" else self._ttfts)[row].count
+
     def _place_of(self, back_s: float, side: Literal["left", "right"]) -> int:
         """The period that ends so many seconds before the newest one, or the one next to it on that side of time."""
         if back_s <= 0.0:
@@ -244,9 +291,20 @@ class Board:
     def _ratios(self, ratio: _Ratio, row: int, ends: Places, stride: int, smooth_s: float) -> Floats:
         """The figure at each of `ends`, over the periods of its window; NaN where it does not exist."""
         sums = self._sums[row]
+        starts, missing = self._spans(ratio, row, ends, stride, smooth_s)
+        over, under = sums[_PLACE[ratio.over]], sums[_PLACE[ratio.under]]
+        whole = under[ends] - under[starts]
+        missing |= whole <= 0.0
+        whole[missing] = nan
+        return (over[ends] - over[starts]) / whole * ratio.scale
+
+    def _spans(
+        self, ratio: _Ratio, row: int, ends: Places, stride: int, smooth_s: float
+    ) -> tuple[Places, NDArray[np.bool_]]:
+        """Where the window of each point starts, and where there is none."""
         length = stride if ratio.settled else max(stride, ceil(max(smooth_s, ratio.least_s) / PERIOD_S))
         starts = np.maximum(ends - length, 0)
-        given = sums[_PLACE[ratio.given]]
+        given = self._sums[row, _PLACE[ratio.given]]
         missing = given[ends] <= given[np.maximum(ends - stride, 0)]
         if ratio.given == "covered":
             edges = self._sums[0, _PLACE["edges"], : self._newest + 1]
@@ -255,11 +313,7 @@ class Board:
             missing |= (enough < 0) | (ends - starts > max(length, LONGEST_S / PERIOD_S))
         if ratio.given in ("covered", "worked"):
             missing |= ends - starts < SHORTEST_S / PERIOD_S
-        over, under = sums[_PLACE[ratio.over]], sums[_PLACE[ratio.under]]
-        whole = under[ends] - under[starts]
-        missing |= whole <= 0.0
-        whole[missing] = nan
-        return (over[ends] - over[starts]) / whole * ratio.scale
+        return starts, missing
 
     def _increments(self, row: int, period: Period, tier: TierPeriod) -> tuple[float, ...]:
         """What the columns of a row grow by, in their order: those between `end` and the readings of devices."""
