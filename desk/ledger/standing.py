@@ -170,6 +170,13 @@ class Standing:
             return "The watts of each lane alone are not known yet; lanes that work together share by time."
         return ""
 
+    def title(self, device: Device) -> str:
+        """What people call a device: its kind, and among several GPUs its number."""
+        if device.kind != "gpu":
+            return "CPU" if device.kind == "cpu" else "This machine"
+        gpus = [other.id for other in (self.meter.devices if self.meter else ()) if other.kind == "gpu"]
+        return f"GPU {gpus.index(device.id)}" if device.id in gpus else "GPU"
+
     def see(self, fact: AnyFact) -> tuple[EventKind, str, str] | None:
         """Take a fact in; gives kind, text and tier of a mark for the event lane where it deserves one."""
         seen = _SEEN.get(type(fact))

@@ -1,6 +1,7 @@
 """The pen: the one place where facts are written down, and what stands by them."""
 
 import contextlib
+import shutil
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from desk.alarms import DISK_END, Alarms
 from desk.facts import places
 from desk.facts.codec import encode
 from desk.facts.happened import (
@@ -33,6 +35,9 @@ from desk.journal import Journal
 from desk.ledger.budget import reached
 from desk.ledger.ledger import Ledger
 
+DISK_EACH = 10
+"""The disk is looked at with every tenth period, five seconds apart."""
+
 
 class Pen:
     """Writes each fact into the queue for `drain`, and while a run is on into its recording: same facts, same order.
@@ -57,6 +62,8 @@ class Pen:
         self._queue: deque[AnyFact] = deque()
         # The books go on between runs: what the meter sees while nothing runs is the floor of the next one.
         self._books = Ledger()
+        self._alarms = Alarms()
+        self._free_bytes: float | None = None
 
     def drain(self) -> list[AnyFact]:
         """The facts since the last call."""
@@ -111,8 +118,13 @@ class Pen:
                 self._journal.write(encode(fact) if line is None else line)
             except Trouble as trouble:
                 self._lose(trouble)
-        self._books.post(fact)
+        settled = self._books.post(fact)
         self._queue.append(fact)
+        for period in settled:
+            if period.index % DISK_EACH == 0:
+                self._look_at_disk()
+            for alarm in self._alarms.judge(period, self._books, fact.t, self._free_bytes):
+                self.write(alarm)
 
     def begin(self, started: RunStarted, meter_pid: int | None) -> None:
         """Begin a recording with the start of a run, and say again what stands: the file needs nothing from before."""
@@ -149,6 +161,17 @@ class Pen:
         """Let a compression that is on finish until `deadline`; what is cut off leaves the plain file whole."""
         for thread in self._compressing:
             thread.join(max(0.0, deadline - now()))
+
+    def _look_at_disk(self) -> None:
+        """See what is left where the recording goes, and end it before nothing is."""
+        self._free_bytes = None
+        if self._journal is None or self._path is None:
+            return
+        with contextlib.suppress(OSError):
+            self._free_bytes = float(shutil.disk_usage(self._path.parent).free)
+        if self._free_bytes is not None and self._free_bytes < DISK_END:
+            left = f"Only {self._free_bytes / 1e6:.0f} MB are left on its disk: the recording ends here."
+            self._lose(Trouble(left, "Make room; the run goes on unrecorded."))
 
     def _lose(self, error: OSError | Trouble) -> None:
         """The disk is full or the folder not writable: say it once; the factory goes on unrecorded."""

@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 from desk import __version__
 from desk.facts.codec import decode_fact
 from desk.facts.happened import (
+    AlarmShelved,
     AnyFact,
     BudgetChanged,
     ChildStale,
@@ -199,6 +200,11 @@ class Plant:
     def note(self, text: str) -> None:
         """Set a mark on the event lane."""
         self._wish(lambda: self._pen.write(Noted(t=now(), text=text)))
+
+    def shelve(self, alarm: str, subject: str = "", seconds: float | None = None) -> None:
+        """Do not show an alarm for so long, `None`: until the run ends."""
+        until = None if seconds is None else now() + seconds
+        self._wish(lambda: self._pen.write(AlarmShelved(t=now(), alarm=alarm, subject=subject, until=until)))
 
     def watch(self, tier: str | None, request: int | None = None) -> None:
         """Have the text of one request of a tier written, or of none."""
