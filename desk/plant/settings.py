@@ -99,9 +99,14 @@ def save(settings: Settings) -> None:
     with contextlib.suppress(FileNotFoundError):
         _read(path)
     text = f"# Settings of Token Desk. Written by the program; edit it while the program is closed.\n{_toml(settings)}"
+    write_whole(path, text, "settings file")
+
+
+def write_whole(path: Path, text: str, what: str) -> None:
+    """Write a file in one step: a reader sees the old one or the new one. Raises `Trouble` that names `what` it was."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".settings-", suffix=".toml")
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
@@ -112,7 +117,7 @@ def save(settings: Settings) -> None:
             os.unlink(draft)
             raise
     except OSError as error:
-        cause = f"The settings were not saved to {path}: {error.strerror or error}."
+        cause = f"The {what} was not saved to {path}: {error.strerror or error}."
         raise Trouble(cause, "Make room, or make the folder writable.") from error
 
 

@@ -1,8 +1,10 @@
 """Presets: those that ship, and files of the user's."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from desk.facts.tiers import TIER_NAMES, Tier
+from desk.facts.tiers import TIER_NAMES, Price, Promise, Sampling, Tier
 from desk.facts.trouble import Trouble
 from desk.plant import presets
 
@@ -58,22 +60,80 @@ def test_a_file_of_the_users_is_read_and_its_tiers_override_what_is_common(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "named"),
+    ("old", "new", "told"),
     [
-        ("context = 512", "context = 1", "context of tier Ultra"),
-        ("context = 512", "contxt = 512", "contxt"),
-        ('name = "Ultra"', 'name = "Free"', "twice"),
-        ("price = { output = 2.0 }", "price = 2.0", "price"),
+        ("context = 512", "context = 1", "line 10: context of tier Ultra is 1, but must lie between 16 and 1"),
+        ("context = 512", "contxt = 512", "line 10: contxt of tier Ultra is no field of a tier; context is one"),
+        ("context = 512", 'context = "big"', "line 10: context of tier Ultra must be a whole number, not text"),
+        ("context = 256", "context = 1.5", "line 5: context of tier Free must be a whole number, not a number"),
+        ('name = "Ultra"', 'name = "Free"', "line 9: it names the tier Free twice"),
+        ('name = "Ultra"', "", "line 8: name of tier 2 is missing"),
+        ("price = { output = 2.0 }", "price = 2.0", "line 11: price of tier Ultra must be a table, not a number"),
+        (
+            "price = { output = 2.0 }",
+            "price.ouput = 2.0",
+            "line 11: price.ouput of tier Ultra is no field of a tier; out",
+        ),
+        ("price = { output = 2.0 }", "\n[tiers.price]\noutput = -1", "line 13: price.output of tier Ultra is -1"),
+        ("price = { output = 2.0 }", 'price.output = "2"', "line 11: price.output of tier Ultra must be a number, not"),
+        ("[common]", "titel = 3\n[common]", "line 3: titel is no field of a preset"),
         ('title = "Two"', "title = ", "line 2"),
+        (GOOD, 'title = "None"\ntiers = []', "it has no tiers"),
     ],
 )
-def test_a_slip_in_a_file_is_named(tmp_path, old, new, named):
+def test_a_slip_in_a_file_is_named_with_its_line_and_field(tmp_path, old, new, told):
     path = tmp_path / "mine.toml"
     path.write_text(GOOD.replace(old, new))
     with pytest.raises(Trouble) as caught:
         presets.preset(str(path))
-    assert named in caught.value.cause
+    assert caught.value.cause.startswith("mine.toml")
+    assert told in caught.value.cause
     assert caught.value.remedy
+
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Tier,
+            name=words,
+            model=words,
+            share=st.floats(0.01, 100.0),
+            arrivals_per_second=st.none() | st.floats(1e-3, 1e4),
+            lengths=st.sampled_from(["", "chat"]),
+            price=st.builds(Price, input=st.floats(0.0, 1e6)),
+            promise=st.builds(Promise, ttft_s=st.none() | st.floats(1e-6, 1e5)),
+            sampling=st.builds(Sampling, stop=st.lists(words.filter(bool), max_size=3).map(tuple)),
+        ),
+        min_size=1,
+        max_size=4,
+        unique_by=lambda tier: tier.name,
+    ),
+    words,
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_saved_is_read_again_as_it_was(tmp_path, tiers, note):
+    chosen = presets.Preset(name="x", title="A title", note=note, illustration=bool(note), tiers=tuple(tiers))
+    saved = presets.save(chosen, tmp_path / "mine.toml")
+    assert saved == presets.preset(saved.key)
+    assert (saved.tiers, saved.note, saved.illustration) == (chosen.tiers, note, bool(note))
+
+
+def test_a_saved_file_says_its_units_and_keeps_a_tier_on_few_lines(tmp_path):
+    path = tmp_path / "mine.toml"
+    presets.save(presets.preset("gtc-2026"), path)
+    text = path.read_text()
+    assert "price     dollars per million tokens" in text
+    assert "price = { input = 0.0, cached = 0.0, output = 150.0 }" in text
+    assert "second-hand" in presets.preset(str(path)).source
+
+
+def test_a_folder_that_cannot_be_written_is_trouble(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Trouble, match=r"The preset was not saved to .*mine\.toml"):
+        presets.save(presets.preset("gtc-2026"), tmp_path / "file" / "mine.toml")
 
 
 def test_an_unknown_preset_is_told_what_there_is():
