@@ -30,6 +30,11 @@ every = st.builds(
         currency=st.text(),
     ),
     watts=st.none() | st.builds(Watts, idle=st.floats(0, 100), busy=st.floats(100, 500), assumed=st.booleans()),
+    high_contrast=st.booleans(),
+    text_size=st.integers(90, 200),
+    reduced_motion=st.booleans(),
+    place=st.none() | st.tuples(*[st.integers(-100_000, 100_000)] * 4),
+    maximized=st.booleans(),
 )
 
 
