@@ -240,14 +240,14 @@ class _Latch:
     since: float | None = None
     cleared: str = ""
 
-    def turns(self, rule: Rule, sign: Sign, period: Period) -> bool:
-        """Take in what was seen in the period; whether the alarm is raised or cleared by it."""
+    def turns(self, rule: Rule, sign: Sign, t: float) -> bool:
+        """Take in what was seen at `t`; whether the alarm is raised or cleared by it."""
         if not (sign.off if self.raised else sign.on):
             self.since = None
             return False
-        self.since = period.start if self.since is None else self.since
-        # Half a thousandth absorbs what sums of floats leave over.
-        if period.end - self.since < (rule.clear_s if self.raised else rule.delay_s) - 5e-4:
+        # Periods may settle late and several at once; what stands is seen when they do, so that moment counts.
+        self.since = t if self.since is None else self.since
+        if t - self.since < (rule.clear_s if self.raised else rule.delay_s):
             return False
         self.raised, self.since = not self.raised, None
         return True
@@ -290,7 +290,7 @@ class Alarms:
             for subject, sign in seen.items():
                 latch = self._latches.setdefault((rule.name, subject), _Latch())
                 latch.cleared = sign.cleared or latch.cleared
-                if latch.turns(rule, sign, period):
+                if latch.turns(rule, sign, t):
                     told.append(_fact(rule, sign, t, raised=latch.raised))
         return told
 
