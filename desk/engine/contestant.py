@@ -17,6 +17,7 @@ import msgspec
 
 from desk.engine.course import Course
 from desk.engine.runtime import VERSION, Network, Runtime
+from desk.engine.selftest import check_rows
 from desk.facts.trouble import Trouble
 from desk.models.manifest import Manifest
 from desk.models.store import open_model
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         # An end mark would let rows leave a batch that is measured full.
         endless = msgspec.structs.replace(manifest, eos=())
         network = runtime.load(folder, endless, "cpu")
+        check_rows(network)  # chunks are cut by what it finds out
         tell(_about(manifest, network, runtime.threads))
         course = Course(network)
         for line in sys.stdin:

@@ -48,6 +48,7 @@ class Course:
         self._clock = _Clocked(network.session)
         network.session = self._clock  # ty: ignore[invalid-assignment] - it does all that a session does
         self._encoded = 0
+        self._asked = 0
 
     def prefill(self, prompt: int, times: int) -> dict[str, Any]:
         """That many prompts of `prompt` tokens, one after the other, with one token answered to each."""
@@ -184,9 +185,10 @@ class Course:
         return lane
 
     def _ask(self, lane: Lane, number: int, prompt: int, answer: int) -> Request:
-        """A request of that many random tokens, the same ones for the same number."""
+        """A request of that many random tokens, other ones every time: none may begin with what a slot still holds."""
         t = now()
-        chance, end = random.Random(number), self._network.manifest.vocabulary
+        self._asked += 1
+        chance, end = random.Random(self._asked), self._network.manifest.vocabulary
         ids = [chance.randrange(min(_LOWEST_ID, end // 2), end) for _ in range(prompt)]
         row = Row(ids, Chooser(lane.tier.sampling, number, ids))
         ask = Ask(when=t, user=number, prompt=Prompt(user=""), answer_tokens=answer, seed=number)

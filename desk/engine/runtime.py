@@ -199,6 +199,7 @@ class Network:
         self.manifest = manifest
         self.provider: Used = provider
         self.tested = False  # set once its rows are known not to depend on each other
+        self.seamless = False  # set once a prompt is known to give the same to the bit wherever it is cut
         self.cache_names = manifest.wiring.cache_names(manifest.layers)
         ports = {port.name: port for port in (*session.get_inputs(), *session.get_outputs())}
         wiring = manifest.wiring

@@ -1,12 +1,16 @@
 """What a freshly loaded graph must prove before it serves anybody."""
 
+import numpy as np
+
 from desk.engine.batch import Batch, Row
+from desk.engine.feeds import open_cache
 from desk.engine.runtime import Network
 from desk.engine.sampling import Chooser
 from desk.facts.tiers import Sampling
 from desk.facts.trouble import Trouble
 
 _TOKENS = 4
+_CUTS = (19, 29)
 _TIE = {"float32": 1e-3, "float16": 5e-2}
 """Logits closer than this are a tie, which rounding may break either way."""
 
@@ -14,7 +18,8 @@ _TIE = {"float32": 1e-3, "float16": 5e-2}
 def check_rows(network: Network) -> None:
     """A row must give the same greedy tokens alone and beside another one; raises `Trouble` where it does not.
 
-    It runs the very code that serves requests, on a cache of two short rows: chunk, ragged decode, slot reuse.
+    It runs the very code that serves requests, on a cache of two short rows: chunk, ragged decode, slot reuse. It also
+    finds out whether prompts are `seamless`.
     """
     if network.tested:
         return
@@ -34,7 +39,29 @@ def check_rows(network: Network) -> None:
                     "Choose another precision or provider, and report the model.",
                 )
             break
-    network.tested = True
+    network.tested, network.seamless = True, _seamless(network)
+
+
+def _seamless(network: Network) -> bool:
+    """Whether a prompt gives the same logits, to the bit, whole and in chunks of odd sizes.
+
+    Asked on the CPU alone: its kernels sum a position's numbers in an order that the chunk's size does not change,
+    while those of a device pick their tiles by it, which so short a prompt need not show.
+    """
+    if network.provider != "cpu":
+        return False
+    length = sum(_CUTS)
+    ids = [1 + 7919 * k % (network.manifest.vocabulary - 1) for k in range(length)]
+    cache = open_cache(network, 2, length)
+    whole, cut = cache.feed(0, 1, length), cache.feed(1, 1, length)
+    whole.chunk(ids, 0)
+    whole.run()
+    begin = 0
+    for tokens in _CUTS:
+        cut.chunk(ids[begin : begin + tokens], begin)
+        cut.run()
+        begin += tokens
+    return np.array_equal(whole.top_v, cut.top_v) and np.array_equal(whole.top_i, cut.top_i)
 
 
 def _greedy(batch: Batch, prompts: list[list[int]]) -> list[list[tuple[int, float]]]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tiny_decoder import VOCABULARY
 
 from desk.engine import batch as batch_module
-from desk.engine.batch import CHUNK, Batch, Row
+from desk.engine.batch import BESIDE, CHUNK, Batch, Row
 from desk.engine.sampling import Chooser
 from desk.facts.tiers import Sampling
 from desk.facts.trouble import Trouble
@@ -40,22 +40,38 @@ def alone(network, prompt, count):
     return tokens
 
 
-prompts = st.builds(
-    lambda length, start, stride: [1 + (start + stride * k) % (VOCABULARY - 1) for k in range(length)],
-    st.one_of(st.integers(1, 9), st.sampled_from([63, 64, 65, 127, 129]), st.integers(1, 150)),
-    st.integers(0, VOCABULARY),
-    st.integers(0, 60),
+def sequence(length, start, stride):
+    return [1 + (start + stride * k) % (VOCABULARY - 1) for k in range(length)]
+
+
+lengths = st.one_of(st.integers(1, 9), st.sampled_from([63, 64, 65, 127, 129]), st.integers(1, 150))
+prompts = st.one_of(
+    st.builds(sequence, lengths, st.integers(0, VOCABULARY), st.integers(0, 60)),
+    # Many that begin alike, as behind one system instruction.
+    st.builds(
+        lambda shared, length, start: sequence(shared, 3, 7) + sequence(length, start, 11),
+        st.sampled_from([1, 2, 20, 64, 100]),
+        st.integers(0, 50),
+        st.integers(0, 2),
+    ),
 )
 requests = st.lists(st.tuples(prompts, st.integers(1, 12), st.integers(0, 12), st.booleans()), min_size=1, max_size=7)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(asked=requests, slots=st.integers(1, 5), chunk=st.sampled_from([1, 7, 16, CHUNK]))
+@given(
+    asked=requests,
+    slots=st.integers(1, 5),
+    chunks=st.sampled_from([(1, 1), (7, 7), (16, 4), (CHUNK, 2), (CHUNK, BESIDE)]),
+    seamless=st.booleans(),
+)
 def test_greedy_tokens_do_not_depend_on_neighbours_slot_chunking_or_join_time(
-    network, monkeypatch, asked, slots, chunk
+    network, monkeypatch, asked, slots, chunks, seamless
 ):
     """Each request: (prompt, tokens wanted, step at which it comes, whether it is cancelled half-way)."""
-    monkeypatch.setattr(batch_module, "CHUNK", chunk)
+    monkeypatch.setattr(batch_module, "CHUNK", chunks[0])
+    monkeypatch.setattr(batch_module, "BESIDE", chunks[1])
+    monkeypatch.setattr(network, "seamless", seamless and min(chunks) > 1)
     batch = Batch(network, slots, CONTEXT)
     waiting = sorted(enumerate(asked), key=lambda numbered: numbered[1][2])
     tokens = {number: [] for number, _ in waiting}
@@ -98,7 +114,9 @@ def test_a_decode_computes_no_more_rows_than_are_active(network):
     assert len(batch) == 2
 
 
-def test_a_long_prompt_and_the_decoding_rows_take_turns(network):
+@pytest.mark.parametrize(("seamless", "chunk"), [(False, CHUNK), (True, BESIDE)])
+def test_a_long_prompt_and_the_decoding_rows_take_turns(network, monkeypatch, seamless, chunk):
+    monkeypatch.setattr(network, "seamless", seamless)
     batch = Batch(network, 2, CONTEXT)
     batch.join(row_of([5]))
     step(batch)
@@ -110,7 +128,29 @@ def test_a_long_prompt_and_the_decoding_rows_take_turns(network):
         sizes.append(run.tokens)
         for row, token in batch.settle(run).tokens:
             row.take(token)
-    assert sizes == [1, CHUNK, 1, CHUNK, 1, CHUNK] or sizes == [CHUNK, 1, CHUNK, 1, CHUNK, 1]
+    assert sizes == [1, chunk, 1, chunk, 1, chunk] or sizes == [chunk, 1, chunk, 1, chunk, 1]
+
+
+@pytest.mark.parametrize("length", [1, 2, BESIDE + 1, CHUNK, CHUNK + 1, CHUNK + BESIDE + 1, 2 * CHUNK + 1])
+@pytest.mark.parametrize("beside", [False, True])
+def test_no_prompt_that_may_be_cut_anywhere_is_left_with_a_single_token(network, monkeypatch, length, beside):
+    monkeypatch.setattr(network, "seamless", True)
+    batch, row = Batch(network, 2, CONTEXT), row_of([7] * length)
+    if beside:
+        batch.join(row_of([5]))
+        step(batch)
+    batch.join(row)
+    sizes = []
+    while row.cached < length:
+        run = batch.next_run()
+        run.feed.run()
+        batch.settle(run)
+        sizes += [run.tokens] if row in run.rows else []
+        if beside and row not in run.rows:
+            run.rows[0].take(5)
+    assert sum(sizes) == length
+    assert max(sizes) <= (BESIDE if beside else CHUNK)
+    assert 1 not in sizes or length == 1
 
 
 def test_prompts_are_prefilled_in_the_order_they_joined(network):
@@ -128,9 +168,12 @@ def test_prompts_are_prefilled_in_the_order_they_joined(network):
     assert firsts == [early, late]
 
 
-def test_prefill_counts_every_prompt_token_once(network):
-    batch, prompts_given, prefilled = Batch(network, 3, CONTEXT), (1, 2, CHUNK, CHUNK + 1, 2 * CHUNK + 5, 3), 0
-    waiting = [row_of([8] * length) for length in prompts_given]
+@pytest.mark.parametrize("seamless", [False, True])
+def test_prefill_counts_every_prompt_token_once_but_those_that_were_held(network, monkeypatch, seamless):
+    monkeypatch.setattr(network, "seamless", seamless)
+    batch, prompts_given, prefilled = Batch(network, 3, CONTEXT), (1, 2, CHUNK, CHUNK + 1, 2 * CHUNK + 5, 3, CHUNK), 0
+    rows = [row_of([8] * length) for length in prompts_given]
+    waiting = rows.copy()
     while waiting or len(batch):
         while waiting and not batch.full:
             batch.join(waiting.pop(0))
@@ -142,7 +185,50 @@ def test_prefill_counts_every_prompt_token_once(network):
             row.take(token)
             if len(row.known) == row.pending + 3:
                 batch.leave(row)
-    assert prefilled == sum(prompts_given)
+    assert prefilled == sum(prompts_given) - sum(row.reused for row in rows)
+    assert rows[-1].reused == (CHUNK - 2 if seamless else 0)
+
+
+@pytest.mark.parametrize("seamless", [False, True])
+@pytest.mark.parametrize("on_a_device", [False, True])
+def test_a_prompt_begins_behind_what_a_slot_holds_of_it(network, monkeypatch, seamless, on_a_device):
+    """On a device no slot is copied, so that only what a free slot itself holds serves."""
+    monkeypatch.setattr(network, "seamless", seamless)
+    shared = sequence(2 * CHUNK + 9, 3, 7)
+    batch = Batch(network, 3, CONTEXT)
+    if on_a_device:
+        batch.cache.host = None
+    asked = [row_of(shared + sequence(8, start, 11)) for start in range(4)]
+    for row in asked[:2]:
+        batch.join(row)
+        while row.missing > 1 or row.cached < row.pending:
+            step(batch)
+    whole = len(shared) if seamless else 2 * CHUNK
+    assert [row.reused for row in asked[:2]] == [0, 0 if on_a_device else whole]
+    batch.leave(asked[0])
+    for row in asked[2:]:
+        batch.join(row)
+    assert [row.reused for row in asked[2:]] == [whole, 0 if on_a_device else whole]
+    drawn = {row: [] for row in asked[2:]}
+    while min(map(len, drawn.values())) < 6:
+        for row, token, _ in step(batch):
+            drawn.get(row, []).append(token)
+    for row, tokens in drawn.items():
+        expected = alone(network, row.known[: row.pending], 6)
+        near = next((place for place, (_, lead) in enumerate(expected) if lead <= TIE), 6)
+        assert tokens[:near] == [token for token, _ in expected][:near]
+
+
+def test_answers_are_nobodys_prefix_since_they_are_rounded_as_decodes(network, monkeypatch):
+    monkeypatch.setattr(network, "seamless", True)
+    batch, first = Batch(network, 1, CONTEXT), row_of([5, 9, 11])
+    batch.join(first)
+    while len(first.known) < 9:
+        step(batch)
+    batch.leave(first)
+    second = row_of([*first.known, 4, 4])
+    batch.join(second)
+    assert second.reused == 3
 
 
 @pytest.mark.parametrize("prompt", [[], [1] * CONTEXT, [-1], [VOCABULARY]])

@@ -85,7 +85,7 @@ def test_every_lane_makes_tokens_and_the_accounts_balance(running, tier):
     assert all(6 <= fact.emitted <= 12 for fact in run.of(Finished, lambda fact: fact.reason == "length"))
 
 
-def test_prompt_tokens_are_processed_once(running, tier):
+def test_prompt_tokens_are_processed_once_unless_the_cache_holds_them(running, tier):
     run = running().open(tier("Free", users=1, think_s=3600.0))
     run.until(LaneReady)
     run.halt()
@@ -94,8 +94,12 @@ def test_prompt_tokens_are_processed_once(running, tier):
     run = running().open(tier("Free", slots=2, users=2))
     run.until(Finished, 8)
     run.halt()
-    whole = sum(fact.prompt for fact in run.of(FirstToken))
+    whole = sum(fact.prompt - fact.cached for fact in run.of(FirstToken))
     begun = sum(fact.prompt for fact in run.of(Finished, lambda fact: fact.first is None))
+    assert any(fact.cached for fact in run.of(FirstToken))
+    assert all(0 <= fact.cached < fact.prompt for fact in run.of(FirstToken))
+    cached = {fact.request: fact.cached for fact in run.of(FirstToken)}
+    assert all(fact.cached == cached.get(fact.request, 0) for fact in run.of(Finished))
     assert whole <= accounts(run)["Free"]["prefill"] <= whole + begun
 
 
