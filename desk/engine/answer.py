@@ -17,7 +17,7 @@ import msgspec
 from desk.engine.batch import Batch
 from desk.engine.ending import Ending
 from desk.engine.lane import Lane, Outfit, Request
-from desk.engine.memory import plan
+from desk.models.fit import plan
 from desk.engine.prompts import Fitter
 from desk.engine.runtime import Runtime
 from desk.engine.selftest import check_rows

@@ -342,6 +342,7 @@ class Factory:
                 load_s=outfit.load_s,
                 planned_bytes=outfit.planned_bytes,
                 free_bytes=outfit.free_bytes,
+                taken_bytes=outfit.taken_bytes,
                 revision=network.manifest.revision,
             )
         )

@@ -66,7 +66,8 @@ class Book:
 class Outfit:
     """What a lane needs to run a tier: the batch over its KV cache, and the prompts cut to fit it.
 
-    `planned_bytes` is the memory it was planned to take, `free_bytes` what was free then.
+    `planned_bytes` is the memory it was planned to take, `free_bytes` what was free then, `taken_bytes` by how much
+    the memory in use grew.
     """
 
     tier: Tier
@@ -75,6 +76,7 @@ class Outfit:
     load_s: float
     planned_bytes: int = 0
     free_bytes: int | None = None
+    taken_bytes: int | None = None
 
 
 class Lane:

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from desk.engine.batch import Batch
 from desk.engine.lane import Outfit
-from desk.engine.memory import plan
 from desk.engine.prompts import Fitter
-from desk.engine.runtime import Runtime
+from desk.engine.runtime import Runtime, Used
 from desk.engine.selftest import check_rows
 from desk.facts.happened import now
 from desk.facts.tiers import Provider, Tier
 from desk.facts.trouble import Trouble
+from desk.models.fit import plan
 from desk.models.store import open_model
 from desk.models.text import Text
 from desk.scenario import mix, prompts
@@ -118,9 +120,19 @@ class Loader:
             planned = plan(manifest, provider, tier.slots, tier.context, loaded)
             free = self._runtime.free(provider, planned.kv)
             planned.require(free, f"A lane of {manifest.title} with {tier.slots} slots of {tier.context} tokens")
+            before = self._in_use(provider)
             network = self._runtime.load(folder, manifest, provider)
             check_rows(network)
             batch = Batch(network, tier.slots, tier.context)
+            after = self._in_use(provider)
+            taken = None if loaded or before is None or after is None else max(0, after - before)
         except Trouble as trouble:
             return Refused(tier, trouble)
-        return Outfitted(Outfit(tier, batch, fitter, now() - start, planned.total, free))
+        return Outfitted(Outfit(tier, batch, fitter, now() - start, planned.total, free, taken))
+
+    def _in_use(self, provider: Used) -> int | None:
+        """Bytes in use where `provider` computes, from any fixed zero: of this process on the CPU, of all on a GPU."""
+        if provider == "cpu":
+            return psutil.Process().memory_info().rss
+        free = self._runtime.free(provider) if self._runtime is not None else None
+        return None if free is None else -free

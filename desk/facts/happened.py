@@ -249,7 +249,9 @@ class LaneReady(Fact):
     """A lane can make tokens. Bytes are what its weights and its KV cache hold; a shared session counts once each.
 
     `planned_bytes` is what the lane was planned to take beyond what others hold (activations and a margin included),
-    `free_bytes` what was free where it computes when that was decided; `None` where nobody can say.
+    `free_bytes` what was free where it computes when that was decided; `None` where nobody can say. `taken_bytes` is
+    by how much the memory in use there (of this process on the CPU, of all on a GPU) grew while it was loaded: what
+    its weights and first runs took, on a GPU the KV cache as well; `None` where its weights were loaded before.
     """
 
     tier: str
@@ -264,6 +266,7 @@ class LaneReady(Fact):
     revision: str = ""
     planned_bytes: int = 0
     free_bytes: int | None = None
+    taken_bytes: int | None = None
 
 
 class LaneDraining(Fact):

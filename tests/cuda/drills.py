@@ -85,8 +85,8 @@ def memory(stub: CudaStub, model: str) -> dict[str, Any]:
 def plan(stub: CudaStub, model: str, slots: int, context: int) -> dict[str, Any]:
     """The plan of a lane, what it then takes at most, and what is said when as much is not there."""
     from desk.engine.batch import Batch
-    from desk.engine.memory import plan as planned_for
     from desk.engine.runtime import Runtime
+    from desk.models.fit import plan as planned_for
     from desk.models.manifest import read_manifest
 
     runtime, manifest = Runtime("cuda"), read_manifest(Path(model))

@@ -5,10 +5,10 @@ import pytest
 import tiny_decoder
 
 from desk.engine.feeds import open_cache
-from desk.engine.memory import MIB, plan
 from desk.engine.runtime import Runtime
 from desk.facts.happened import Finished, LaneFailed, LaneReady
 from desk.facts.trouble import Trouble
+from desk.models.fit import MIB, plan
 from desk.models.manifest import read_manifest
 
 
@@ -34,7 +34,8 @@ def test_weights_count_once_and_wider_where_they_are_computed_with_in_32_bits(ma
 
 def test_graphs_that_give_all_logits_plan_room_for_them(manifest):
     large = msgspec.structs.replace(manifest, vocabulary=100_000)
-    foreign = msgspec.structs.replace(large, wiring=msgspec.structs.replace(large.wiring, logits="logits"))
+    every = msgspec.structs.replace(large.wiring, logits="logits", narrowed="logits")
+    foreign = msgspec.structs.replace(large, wiring=every)
     assert plan(foreign, "cpu", 1, 64, loaded=True).activations > 10 * plan(large, "cpu", 1, 64, True).activations
 
 
