@@ -1,154 +1,73 @@
-"""The strip chart of the Floor: linked strips over one time axis, read with one cursor.
+"""The strip chart of the Floor under the hand: read, zoom, pan, pick tiers, read a table, write a note."""
 
-One `pyqtgraph.GraphicsView` holds a `Strip` for each figure and the lane of events. Everything that seldom changes is
-a cached background; a tick repaints one strip only.
-"""
+from dataclasses import dataclass, field
 
-from collections.abc import Callable
-
-import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QGraphicsView, QWidget
-
-from desk.panel.bars import paint_warning
-from desk.panel.cards import paint_card
-from desk.panel.charts.scale import nice_step
-from desk.panel.charts.setting import Board, Event, Reference, Setting, StripSpec, Trace
-from desk.panel.charts.strip import LEFT, RIGHT, Strip, paint_hairlines
-from desk.panel.numbers import Numbers
-from desk.panel.theme import MARGIN, Theme, font
-
-__all__ = ["FLOOR", "Board", "Event", "Reference", "Setting", "StripChart", "StripSpec", "Trace", "fitting_span"]
-
-SHORTEST_SPAN_S = 30.0
-SPANS_S = (SHORTEST_SPAN_S, 60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 450.0, 600.0, 900.0, 1200.0, 1800.0, 2700.0)
-"""The spans that a young run grows through: it fills two thirds of the plot, and the axis seldom moves."""
-
-LANE = 56
-
-FLOOR = (
-    StripSpec("tokens_per_second", "Tokens per second by tier", "tok/s", "stacked, {smooth}", 168, stacked=True),
-    StripSpec("watts", "Power", "W", "", 104),
-    StripSpec("tokens_per_joule", "Tokens per watt", "tok/J", "bold: the whole; tiers: their own joules", 144),
-    StripSpec(
-        "revenue_per_hour", "Implied revenue by tier", "$/h", "stacked, at list price, {smooth}", 128, stacked=True
-    ),
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QWheelEvent,
 )
+from PySide6.QtWidgets import QWidget
+
+from desk.panel.charts.canvas import Canvas
+from desk.panel.charts.lane import WORDS, NoteLine
+from desk.panel.charts.setting import Board, Event, Reference, Setting, Stretch, StripSpec, Trace
+from desk.panel.charts.specs import FLOOR, SHORTEST_SPAN_S, fitting_span
+from desk.panel.charts.strip import HEAD
+from desk.panel.charts.table import StripTable
+from desk.panel.numbers import Numbers
+from desk.panel.theme import MARGIN, RADIUS, Theme
+
+__all__ = [
+    "FLOOR",
+    "SHORTEST_SPAN_S",
+    "Board",
+    "Event",
+    "Reference",
+    "Setting",
+    "StripChart",
+    "StripSpec",
+    "Trace",
+    "fitting_span",
+]
+
+ZOOM = 1.25
+"""One step of a wheel, and of the keys."""
+PAN_PART = 0.1
+LEAST_DRAG = 6
+"""A shorter drag is a press of an unsteady hand."""
+WHEEL_STEP = 120
 
 
-def fitting_span(window_s: float, elapsed_s: float) -> float:
-    """The seconds to show of a run that may be shorter than the window that was chosen."""
-    return min(window_s, next((span for span in SPANS_S if span >= elapsed_s), window_s))
+@dataclass
+class _Drag:
+    """A button held down since `x`: it `marks` a stretch to zoom to, or pans the one that was shown then."""
+
+    x: float
+    stretch: Stretch
+    marks: bool
+    until: float = field(default=0.0)
+
+    def __post_init__(self) -> None:
+        self.until = self.x
 
 
-def traces_of(spec: StripSpec, tiers: tuple[str, ...]) -> list[Trace]:
-    """The curves of one of the Floor's strips, drawn in this order."""
-    if spec.stacked:
-        return [Trace(spec.figure, name, spec.unit, name) for name in tiers]
-    if spec.figure == "watts":
-        busy = Trace("utilization", "busy", "%", token="mut", width=1.0, full=1.0)
-        return [busy, Trace(spec.figure, "now", spec.unit, bold=True)]
-    thin = [Trace(spec.figure, name, spec.unit, name, width=1.25) for name in tiers]
-    return [*thin, Trace(spec.figure, "Whole", spec.unit, width=2.25, bold=True)]
+class StripChart(Canvas):
+    """A canvas under the hand.
 
-
-class _Lane(pg.GraphicsObject):
-    """The lane of events with the only time axis."""
-
-    def __init__(self, theme: Theme, numbers: Numbers) -> None:
-        super().__init__()
-        self._theme, self._numbers = theme, numbers
-        self._rect = QRectF(0, 0, 1, 1)
-        self.setting = Setting()
-        self.end = 0.0
-        self.reading: float | None = None
-
-    @property
-    def plot(self) -> QRectF:
-        return self._rect.adjusted(LEFT, 0, -RIGHT, 0)
-
-    def place(self, rect: QRectF) -> None:
-        self.prepareGeometryChange()
-        self._rect = rect
-
-    def boundingRect(self) -> QRectF:
-        return self._rect
-
-    def paint_ground(self, painter: QPainter) -> None:
-        """The word and the time axis, both of which only a new window changes."""
-        theme, plot, span = self._theme, self.plot, self.setting.window_s
-        painter.setFont(font(11))
-        painter.setPen(theme.colour("mut"))
-        painter.drawText(QPointF(self._rect.left() + MARGIN, self._rect.top() + 20), "Events")
-        metrics = QFontMetricsF(painter.font())
-        step = _time_step(span, plot.width(), lambda since: metrics.horizontalAdvance(self._numbers.ago(since)))
-        for count in range(int(span / step) + 1):
-            x = round(plot.right() - count * step / span * plot.width()) - (count == 0)
-            painter.fillRect(QRectF(x, self._rect.top() + 33, 1, 5), theme.colour("mut"))
-            text = self._numbers.ago(-count * step)
-            width = metrics.horizontalAdvance(text)
-            left = min(x - width / 2, plot.right() - width) if count == 0 else x - width / 2
-            painter.drawText(QPointF(left, self._rect.bottom() - 7), text)
-
-    def paint(self, painter: QPainter, option: object, widget: object = None) -> None:
-        band = QRectF(self._rect)
-        band.setHeight(34)
-        paint_hairlines(painter, self._theme, band, self.plot, self.setting, self.end, self.reading)
-        self._paint_events(painter)
-        if self.reading is not None:
-            self._paint_cursor_time(painter, self.reading)
-
-    def _paint_events(self, painter: QPainter) -> None:
-        """Newest first, each where it still has room; an event without room keeps its hairline."""
-        theme, plot, span = self._theme, self.plot, self.setting.window_s
-        taken: list[tuple[float, float]] = []
-        for event in sorted(self.setting.events, key=lambda event: -event.t):
-            since = event.t - self.end
-            if not -span <= since <= 0:
-                continue
-            x = round(plot.left() + (1 + since / span) * plot.width())
-            if event.until is not None:
-                until = min(0.0, event.until - self.end)
-                painter.fillRect(
-                    QRectF(x, self._rect.top() + 28, (until - since) / span * plot.width(), 3), theme.colour("mut")
-                )
-            face = font(11, 600 if event.late else 400)
-            width = QFontMetricsF(face).horizontalAdvance(event.text) + (18 if event.late else 0)
-            left = x + 7 if x + 7 + width <= plot.right() else x - 7 - width
-            if left < plot.left() or any(left < b + 8 and a - 8 < left + width for a, b in taken):
-                continue
-            taken.append((left, left + width))
-            # Another event's hairline may cross the words; they stand on ground of their own.
-            painter.fillRect(QRectF(left - 3, self._rect.top() + 8, width + 6, 16), theme.colour("panel"))
-            painter.setFont(face)
-            painter.setPen(theme.colour("text" if event.late else "soft"))
-            painter.drawText(QPointF(left, self._rect.top() + 20), event.text)
-            if event.late:
-                paint_warning(painter, theme, QPointF(left + width - 6, self._rect.top() + 16))
-
-    def _paint_cursor_time(self, painter: QPainter, cursor: float) -> None:
-        theme, plot = self._theme, self.plot
-        text = self._numbers.ago(cursor)
-        painter.setFont(font(11, 600))
-        width = QFontMetricsF(painter.font()).horizontalAdvance(text) + 12
-        x = plot.left() + (1 + cursor / self.setting.window_s) * plot.width()
-        left = min(max(plot.left(), x - width / 2), plot.right() - width)
-        box = QRectF(round(left), self._rect.bottom() - 21, round(width), 18)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.colour("text"))
-        painter.drawRoundedRect(box, 4, 4)
-        painter.setPen(theme.colour("panel"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
-
-
-class StripChart(pg.GraphicsView):
-    """Linked strips under one cursor. It pulls: `follow` a board, `show_setting`, then refresh.
-
-    `refresh_next` repaints at most one strip that the board has moved past, for a heartbeat; `refresh_all` takes and
-    paints everything, for the first sight, a frozen display and for pictures.
+    A wheel zooms about the pointer, a drag marks what to zoom to, a drag of the axis (or with Shift, or the middle
+    button) pans; all of them hold the charts where they are until `follow_now`, and `followed` tells which holds. A
+    press on a tier's label hides or shows it, a double one or one with Shift shows it alone. `noted` carries a note
+    that was written, where the chart `takes_notes`.
     """
+
+    followed = Signal(bool)
+    noted = Signal(str)
 
     def __init__(
         self,
@@ -157,193 +76,310 @@ class StripChart(pg.GraphicsView):
         specs: tuple[StripSpec, ...] = FLOOR,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent, background=None)
-        self._theme = theme
-        self._board: Board | None = None
-        self._setting = Setting()
-        self._strips = [Strip(spec, theme, numbers) for spec in specs]
-        self._lane = _Lane(theme, numbers)
-        self._seen: list[float | None] = [None] * len(self._strips)
-        self._turn = 0
-        self._ground: tuple[float, QPixmap] | None = None
-        for item in (*self._strips, self._lane):
-            self.addItem(item)
-        # Qt's own cache of the background would hold it at the screen's pixel ratio and blur larger pictures.
-        self.setCacheMode(pg.GraphicsView.CacheModeFlag.CacheNone)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        super().__init__(theme, numbers, specs, parent)
+        self._drag: _Drag | None = None
+        self._tables: dict[int, StripTable] = {}
+        self._ringed = False
+        self.takes_notes = False
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
-        self.setAccessibleName(", ".join(spec.title for spec in specs))
-        theme.changed.connect(self._drop_ground)
+        self._note_line = NoteLine(self.viewport())
+        self._note_line.written.connect(self.noted)
+        self._note_line.closed.connect(lambda: self.setFocus())
 
     @property
-    def strips(self) -> list[Strip]:
-        return self._strips
+    def following(self) -> bool:
+        return self._view.following
 
     @property
-    def setting(self) -> Setting:
-        return self._setting
+    def hidden(self) -> frozenset[str]:
+        """The tiers that are not drawn."""
+        return self._strips[0].hidden
 
-    def follow(self, board: Board) -> None:
-        """Show this board from now on; the scales are taken anew."""
-        self._board = board
-        self._seen = [None] * len(self._strips)
-        for strip in self._strips:
-            strip.forget()
+    # ---- what is shown, for keys and buttons
 
-    def show_setting(self, setting: Setting) -> None:
-        """Take another window, mode, levels or events; strips follow at their next refresh."""
-        if setting == self._setting:
+    def follow_now(self, on: bool = True) -> None:
+        """Go back to now and stay there, or stay where it is."""
+        if on == self.following:
             return
-        ground = _grounds(setting) != _grounds(self._setting)
-        self._setting = setting
-        self._lane.setting = setting
-        self._seen = [None] * len(self._strips)
-        if ground:
-            self._drop_ground()
+        self._view.follow() if on else self._view.hold(self.stretch)
+        self._moved(not on)
 
-    def refresh_next(self) -> bool:
-        """Bring the next strip up to date, in turn; False where all of them already show the newest period."""
-        if self._board is None:
-            return False
-        end = self._board.end
-        for _ in self._strips:
-            place = self._turn
-            self._turn = (self._turn + 1) % len(self._strips)
-            if self._seen[place] != end:
-                self._refresh(place, self._board)
-                if self._turn == 0:
-                    self._finish_round(self._board)
-                return True
-        return False
+    def choose_window(self, seconds: float) -> None:
+        """Show so many seconds, in place of a zoom; the setting that follows should say the same."""
+        self._view.choose_window(seconds)
 
-    def refresh_all(self) -> None:
-        """Bring every strip up to date at once."""
-        if self._board is None:
-            return
-        for place in range(len(self._strips)):
-            self._refresh(place, self._board)
-        self._turn = 0
-        self._finish_round(self._board)
+    def reset(self) -> None:
+        """Back to now, and to the window that was chosen."""
+        followed = self.following
+        self._view.reset()
+        self._moved(followed)
 
-    def read_at(self, cursor: float | None) -> None:
-        """Put the cursor at so many seconds before now (0 or less), or take it away."""
-        if cursor is not None:
-            cursor = min(0.0, max(-self._setting.window_s, cursor))
-        for item in (*self._strips, self._lane):
-            if item.reading != cursor:
-                item.reading = cursor
-                item.update()
+    def zoom(self, steps: float) -> None:
+        """Closer by so many steps of a wheel, further away where negative, about the cursor or the right edge."""
+        reading = self._lane.reading
+        self._zoom_about(self.stretch.end + (reading or 0.0), steps)
+
+    def pan(self, parts: float) -> None:
+        """Move by a part of what is shown, to the past where negative."""
+        self._pan_from(self.stretch, parts * self.stretch.span)
+
+    def toggle_tier(self, tier: str) -> None:
+        """Hide a tier in every strip, or show it again; where none would be left, all come back."""
+        hidden = self.hidden ^ {tier}
+        self._hide(hidden if set(self._setting.tiers) - hidden else frozenset())
+
+    def show_alone(self, tier: str) -> None:
+        """Show one tier only; all, where it already is alone."""
+        others = frozenset(self._setting.tiers) - {tier}
+        self._hide(frozenset() if self.hidden == others else others)
+
+    def toggle_tables(self) -> None:
+        """Turn the strip under the pointer into a table or back; without one, all strips."""
+        under = [place for place, strip in enumerate(self._strips) if strip.hovered]
+        places = under or range(len(self._strips))
+        tabled = all(self._strips[place].tabled for place in places)
+        for place in places:
+            self._show_table(place, not tabled)
+
+    def write_note(self) -> None:
+        """Open the field for a note, where notes are taken."""
+        if self.takes_notes and self.isVisible():
+            lane = self._lane.plot
+            self._note_line.setGeometry(round(lane.left()), round(self._lane.rect.top()) + 1, round(lane.width()), 32)
+            self._note_line.begin()
 
     # ---- Qt
 
-    def resizeEvent(self, ev: QResizeEvent | None) -> None:
-        super().resizeEvent(ev)
-        # The base class resizes while it is being made, before there are strips.
-        if getattr(self, "_strips", None):
-            self._arrange()
+    def mousePressEvent(self, ev: QMouseEvent) -> None:
+        at, shift = ev.position(), bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if ev.button() == Qt.MouseButton.MiddleButton:
+            self._drag = _Drag(at.x(), self.stretch, marks=False)
+        elif ev.button() == Qt.MouseButton.LeftButton and not self._pressed(at, shift) and self._inside(at.x()):
+            self._drag = _Drag(at.x(), self.stretch, marks=not shift and at.y() < self._lane.rect.top())
+
+    def mouseDoubleClickEvent(self, ev: QMouseEvent) -> None:
+        tier = self._tier_at(ev.position())
+        if tier is not None:
+            self.show_alone(tier)
+        elif self._inside(ev.position().x()):
+            self.reset()
 
     def mouseMoveEvent(self, ev: QMouseEvent) -> None:
         # Not handed on: the scene would look for items under the pointer at every move, and none of them listens.
-        plot = self._strips[0].plot
-        x = ev.position().x()
-        inside = plot.left() - 4 <= x <= plot.right() + 4
-        self.read_at((x - plot.right()) / plot.width() * self._setting.window_s if inside else None)
+        at, drag = ev.position(), self._drag
+        self._hover(at)
+        if drag is not None and not drag.marks:
+            self._pan_from(drag.stretch, (drag.x - at.x()) * drag.stretch.span / self._lane.plot.width())
+        elif drag is not None:
+            drag.until = at.x()
+            self.viewport().update()
+        plot = self._lane.plot
+        inside = self._inside(at.x()) or (drag is not None and drag.marks)
+        self.read_at((at.x() - plot.right()) / plot.width() * self.stretch.span if inside else None)
+
+    def mouseReleaseEvent(self, ev: QMouseEvent) -> None:
+        drag, self._drag = self._drag, None
+        if drag is not None and drag.marks:
+            self.viewport().update()
+            if self._board is not None and abs(drag.until - drag.x) >= LEAST_DRAG:
+                start, stop = self._moment_at(drag.x), self._moment_at(drag.until)
+                followed = self.following
+                self._view.choose(start, stop, self._board.begin, self._board.end)
+                self.read_at(None)
+                self._moved(followed)
+
+    def wheelEvent(self, ev: QWheelEvent) -> None:
+        ev.accept()
+        turned, sideways = ev.angleDelta().y() / WHEEL_STEP, ev.angleDelta().x() / WHEEL_STEP
+        if ev.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            sideways, turned = sideways or turned, 0.0
+        if sideways:
+            self.pan(-sideways * PAN_PART)
+        elif turned and self._inside(ev.position().x()):
+            self._zoom_about(self._moment_at(ev.position().x()), turned)
 
     def leaveEvent(self, ev: QEvent) -> None:
         self.read_at(None)
+        self._hover(None)
         super().leaveEvent(ev)
 
     def keyPressEvent(self, ev: QKeyEvent) -> None:
-        """Left and Right move the cursor by a hundredth of the window, Escape takes it away."""
-        way = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(ev.key()))
-        if way is not None:
-            at = self._lane.reading if self._lane.reading is not None else 0.0
-            self.read_at(at + way * self._setting.window_s / 100)
-        elif ev.key() == Qt.Key.Key_Escape and self._lane.reading is not None:
-            self.read_at(None)
+        """Left and Right move the cursor, with Shift the charts; Up, Down and Enter pick tiers; Escape takes back."""
+        key, shift = ev.key(), bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            way = -1 if key == Qt.Key.Key_Left else 1
+            if shift:
+                self.pan(way * PAN_PART)
+            else:
+                at = self._lane.reading if self._lane.reading is not None else 0.0
+                self.read_at(at + way * self.stretch.span / 100)
+        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self._choose_tier(1 if key == Qt.Key.Key_Up else -1)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._strips[0].chosen and not _commands(ev):
+            self.show_alone(self._strips[0].chosen) if shift else self.toggle_tier(self._strips[0].chosen)
+        elif key == Qt.Key.Key_Escape and self._take_back():
+            pass
         else:
             ev.ignore()
 
-    def close(self) -> bool:
-        """Close as any widget does: pyqtgraph's own way takes the viewport away and crashes under PySide."""
-        return QGraphicsView.close(self)
-
-    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
-        """The card with headings, grids and axes: painted once for a size and a pixel ratio, then copied."""
-        scale = painter.deviceTransform().m11()
-        if self._ground is None or self._ground[0] != scale:
-            pixmap = QPixmap(self.viewport().size() * scale)
-            pixmap.setDevicePixelRatio(scale)
-            # Opaque, window colour outside the rounded corners: an opaque copy is the cheap one.
-            pixmap.fill(self._theme.colour("bg"))
-            inner = QPainter(pixmap)
-            self._paint_ground(inner, self._strips)
-            self._lane.paint_ground(inner)
-            inner.end()
-            self._ground = (scale, pixmap)
-        pixmap = self._ground[1]
-        shown = QRectF(rect)
-        painter.drawPixmap(shown, pixmap, QRectF(shown.topLeft() * scale, shown.size() * scale))
-
-    # ---- inside
-
-    def _refresh(self, place: int, board: Board) -> None:
-        strip, setting = self._strips[place], self._setting
-        self._seen[place] = board.end
-        traces = [trace for trace in traces_of(strip.spec, self._setting.tiers) if trace.figure not in setting.without]
-        if strip.refresh(board, setting, traces) and self._ground:
-            inner = QPainter(self._ground[1])
-            inner.setClipRect(strip.rect)
-            self._paint_ground(inner, [strip])
-            inner.end()
-
-    def _finish_round(self, board: Board) -> None:
-        self._lane.end = board.end
-        self._lane.update()
-        self.setAccessibleDescription(". ".join(strip.sentence() for strip in self._strips))
-
-    def _drop_ground(self) -> None:
-        self._ground = None
+    def focusInEvent(self, ev: QFocusEvent) -> None:
+        super().focusInEvent(ev)
+        self._ringed = ev.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
         self.viewport().update()
 
-    def _arrange(self) -> None:
-        """Lay the strips out by weight above the lane, in whole pixels."""
-        width, height = self.viewport().width(), self.viewport().height()
-        weights = sum(strip.spec.weight for strip in self._strips)
-        room = height - LANE
-        top, done = 0, 0
+    def focusOutEvent(self, ev: QFocusEvent) -> None:
+        super().focusOutEvent(ev)
+        self._ringed = False
+        self._mark_tier(None)
+        self.viewport().update()
+
+    def drawForeground(self, painter: QPainter, _rect: QRectF | QRect) -> None:
+        """The stretch that is being marked, and the ring of the focus."""
+        drag = self._drag
+        if drag is not None and drag.marks and drag.until != drag.x:
+            plot = self._lane.plot
+            left, right = (min(max(x, plot.left()), plot.right()) for x in sorted((drag.x, drag.until)))
+            tint = QColor(self._theme.colour("text"))
+            tint.setAlphaF(0.14)
+            top = self._strips[0].plot.top()
+            painter.fillRect(QRectF(left, top, right - left, self._lane.rect.top() + WORDS - top), tint)
+        if self._ringed:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(self._theme.colour("soft"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            ring = QRectF(self.viewport().rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+            painter.drawRoundedRect(ring, RADIUS, RADIUS)
+
+    # ---- inside: data and time
+
+    def _moved(self, followed: bool) -> None:
+        """Show at once what a hand has moved to, also while the display is frozen."""
+        self.refresh_all()
+        if followed != self.following:
+            self.followed.emit(self.following)
+
+    def _zoom_about(self, moment: float, steps: float) -> None:
+        if self._board is not None:
+            followed = self.following
+            self._view.zoom(ZOOM**-steps, moment, self.stretch, self._board.begin, self._board.end)
+            self._moved(followed)
+
+    def _pan_from(self, stretch: Stretch, seconds: float) -> None:
+        if self._board is not None:
+            followed = self.following
+            self._view.pan(seconds, stretch, self._board.begin, self._board.end)
+            self._moved(followed)
+
+    def _moment_at(self, x: float) -> float:
+        """Seconds since the run began, at a pixel of the plots."""
+        plot = self._lane.plot
+        inside = min(max(x, plot.left()), plot.right())
+        return self.stretch.end + (inside - plot.right()) / plot.width() * self.stretch.span
+
+    # ---- inside: hands
+
+    def _inside(self, x: float) -> bool:
+        return self._lane.plot.left() - 4 <= x <= self._lane.plot.right() + 4
+
+    def _tier_at(self, at: QPointF) -> str | None:
+        return next((tier for strip in self._strips if (tier := strip.tier_at(at)) is not None), None)
+
+    def _button_at(self, at: QPointF) -> int | None:
+        return next((place for place, strip in enumerate(self._strips) if strip.button.contains(at)), None)
+
+    def _pressed(self, at: QPointF, shift: bool) -> bool:
+        """Do what stands under a press; whether something does."""
+        tier, place = self._tier_at(at), self._button_at(at)
+        if tier is not None:
+            self.show_alone(tier) if shift else self.toggle_tier(tier)
+        elif place is not None:
+            self._show_table(place, not self._strips[place].tabled)
+        elif not self.following and self._lane.way_back.contains(at):
+            self.follow_now()
+        else:
+            return False
+        return True
+
+    def _hover(self, at: QPointF | None) -> None:
         for strip in self._strips:
-            done += strip.spec.weight
-            bottom = round(room * done / weights)
-            strip.place(QRectF(0, top, width, bottom - top))
-            top = bottom
-        self._lane.place(QRectF(0, top, width, height - top))
-        self._seen = [None] * len(self._strips)
-        self._ground = None
+            hovered = at is not None and strip.rect.contains(at)
+            if hovered != strip.hovered:
+                strip.hovered = hovered
+                strip.update()
+        presses = at is not None and (
+            self._tier_at(at) is not None
+            or self._button_at(at) is not None
+            or (not self.following and self._lane.way_back.contains(at))
+        )
+        shape = Qt.CursorShape.PointingHandCursor if presses else Qt.CursorShape.ArrowCursor
+        if self.viewport().cursor().shape() != shape:
+            self.viewport().setCursor(shape)
+
+    def _hide(self, tiers: frozenset[str]) -> None:
+        for strip in self._strips:
+            strip.hidden = tiers
         self.refresh_all()
 
-    def _paint_ground(self, painter: QPainter, strips: list[Strip]) -> None:
-        paint_card(painter, self._theme, QRectF(self.viewport().rect()))
-        for strip in strips:
-            strip.paint_ground(painter)
-            bottom = strip.rect.bottom()
-            painter.fillRect(QRectF(1, bottom - 1, strip.rect.width() - 2, 1), self._theme.colour("line"))
+    def _choose_tier(self, step: int) -> None:
+        tiers = self._setting.tiers
+        chosen = self._strips[0].chosen
+        if tiers:
+            at = tiers.index(chosen) + step if chosen in tiers else len(tiers) - 1
+            self._mark_tier(tiers[max(0, min(len(tiers) - 1, at))])
+
+    def _mark_tier(self, tier: str | None) -> None:
+        for strip in self._strips:
+            if strip.chosen != tier:
+                strip.chosen = tier
+                strip.update()
+
+    def _take_back(self) -> bool:
+        """Take the last thing back: a mark, the cursor, a tier that is stood on, hidden tiers; False for nothing."""
+        if self._drag is not None:
+            self._drag = None
+            self.viewport().update()
+        elif self._lane.reading is not None:
+            self.read_at(None)
+        elif self._strips[0].chosen is not None:
+            self._mark_tier(None)
+        elif self.hidden:
+            self._hide(frozenset())
+        else:
+            return False
+        return True
+
+    # ---- inside: tables
+
+    def _show_table(self, place: int, tabled: bool) -> None:
+        strip = self._strips[place]
+        strip.tabled = tabled
+        if tabled and place not in self._tables:
+            self._tables[place] = StripTable(self._theme, self._numbers, strip.spec.title, self.viewport())
+        table = self._tables.get(place)
+        if table is not None:
+            self._place_table(place)
+            table.setVisible(tabled)
+            if tabled:
+                table.show_rows(strip.rows())
+        self._repaint_ground(strip)
+        strip.update()
+
+    def _place_table(self, place: int) -> None:
+        rect = self._strips[place].rect.adjusted(MARGIN, HEAD, -MARGIN, -4)
+        self._tables[place].setGeometry(rect.toRect())
+
+    def _refresh(self, place: int, board: Board, stretch: Stretch) -> None:
+        super()._refresh(place, board, stretch)
+        if self._strips[place].tabled:
+            self._tables[place].show_rows(self._strips[place].rows())
+
+    def _arrange(self) -> None:
+        super()._arrange()
+        for place in self._tables:
+            self._place_table(place)
 
 
-def _grounds(setting: Setting) -> tuple[object, ...]:
-    """The part of a setting that is painted into the background."""
-    return setting.window_s, setting.smooth_s, setting.mode, setting.notes
-
-
-def _time_step(span: float, room: float, width: Callable[[float], float]) -> float:
-    """Seconds between the labels of a time axis `room` pixels wide: at most six of them, on round times, none touching.
-
-    `width` gives the pixels of the label for so many seconds.
-    """
-    for step in (5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800):
-        labels = [width(-step * count) for count in range(int(span / step) + 1)]
-        # The label of the present ends at the edge, the others have their tick in their middle.
-        if span / step <= 6 and step / span * room >= 1.5 * max(labels) + 8:
-            return float(step)
-    return nice_step(span / 2)
+def _commands(ev: QKeyEvent) -> bool:
+    return bool(ev.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier))

@@ -17,9 +17,10 @@ from desk.facts.palette import DARK
 from desk.facts.tiers import TIER_NAMES
 from desk.panel.charts import lines
 from desk.panel.charts.scale import HOLD_S, LABEL_GAP, Scale, spread
+from desk.panel.charts.specs import traces_of
 from desk.panel.charts.strip import LEFT, RIGHT
 from desk.panel.numbers import ENGLISH, Numbers
-from desk.panel.strips import FLOOR, Event, Reference, Setting, StripChart, fitting_span, traces_of
+from desk.panel.strips import FLOOR, Event, Reference, Setting, StripChart, fitting_span
 from desk.panel.theme import Theme, prepare
 
 RATES = dict(zip(TIER_NAMES, (280.0, 297.0, 304.0, 165.0, 174.0), strict=True))
@@ -48,16 +49,20 @@ class ScriptedBoard:
             }[figure]
         )
 
-    def curve(self, figure, tier, span_s, points, smooth_s):
+    @property
+    def begin(self):
+        return 0.0
+
+    def curve(self, figure, tier, span_s, points, smooth_s, back_s=0.0):
         x = np.linspace(-span_s, 0.0, points)
         value = self._figure(figure, tier)
         y = np.full(points, np.nan if value is None else value)
-        y[self.end + x < 0] = np.nan
+        y[self.end - back_s + x < 0] = np.nan
         if self.gap:
-            y[(x > -self.gap[0]) & (x < -self.gap[1])] = np.nan
+            y[(x - back_s > -self.gap[0]) & (x - back_s < -self.gap[1])] = np.nan
         return x, y
 
-    def value(self, figure, tier=None, window_s=10.0):
+    def value(self, figure, tier=None, window_s=10.0, back_s=0.0):
         return self._figure(figure, tier)
 
 
@@ -299,10 +304,10 @@ def test_an_estimate_is_dashed_in_every_picture(chart_of):
 
 def test_a_lane_that_has_made_nothing_yet_is_a_gap_in_the_stack(chart_of):
     class Late(ScriptedBoard):
-        def curve(self, figure, tier, *rest):
-            return (np.empty(0), np.empty(0)) if tier == "Ultra" else super().curve(figure, tier, *rest)
+        def curve(self, figure, tier, *rest, **more):
+            return (np.empty(0), np.empty(0)) if tier == "Ultra" else super().curve(figure, tier, *rest, **more)
 
-        def value(self, figure, tier=None, window_s=10.0):
+        def value(self, figure, tier=None, window_s=10.0, **_):
             return None if tier == "Ultra" else super().value(figure, tier)
 
     chart = chart_of(Late())
@@ -313,10 +318,10 @@ def test_a_lane_that_has_made_nothing_yet_is_a_gap_in_the_stack(chart_of):
 
 def test_an_empty_board_is_drawn_without_a_number(chart_of):
     class Empty(ScriptedBoard):
-        def curve(self, *_):
+        def curve(self, *_, **__):
             return np.empty(0), np.empty(0)
 
-        def value(self, *_):
+        def value(self, *_, **__):
             return None
 
     chart = chart_of(Empty(end=0.0), events=(), references={})

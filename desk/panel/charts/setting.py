@@ -7,17 +7,39 @@ from desk.panel.charts.lines import Array
 
 
 class Board(Protocol):
-    """What the chart asks of `desk.board`."""
+    """What the chart asks of `desk.board`. `back_s` seconds before its end a look at the past ends."""
+
+    @property
+    def begin(self) -> float:
+        """The oldest moment that is kept, in seconds since the run began."""
 
     @property
     def end(self) -> float:
         """Seconds since the run began, of the newest period's end."""
 
-    def curve(self, figure: str, tier: str | None, span_s: float, points: int, smooth_s: float) -> tuple[Array, Array]:
-        """Seconds (0 or less, from `end`) and values, NaN in gaps."""
+    def curve(
+        self, figure: str, tier: str | None, span_s: float, points: int, smooth_s: float, back_s: float = 0.0
+    ) -> tuple[Array, Array]:
+        """Seconds (0 or less, from `end - back_s`) and values, NaN in gaps."""
 
-    def value(self, figure: str, tier: str | None = None, window_s: float = 10.0) -> float | None:
+    def value(self, figure: str, tier: str | None = None, window_s: float = 10.0, back_s: float = 0.0) -> float | None:
         """The figure over the last seconds."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The time that is shown: `span` seconds up to `end`, which is in seconds since the run began.
+
+    `held` stretches stay where they are in the run, others end now.
+    """
+
+    end: float = 0.0
+    span: float = 300.0
+    held: bool = False
+
+    @property
+    def start(self) -> float:
+        return self.end - self.span
 
 
 @dataclass(frozen=True)
@@ -60,7 +82,7 @@ class Event:
 class StripSpec:
     """What a strip shows. `weight` is its height in a chart of 600 px; `stacked` lays tiers upon one another.
 
-    `note` is the small print, in which `{smooth}` stands for the smoothing in force.
+    `note` is the small print, in which `{smooth}` stands for the mean that every point is (`3 s mean`).
     """
 
     figure: str
@@ -77,7 +99,8 @@ class Setting:
 
     `mode` is LIVE or REPLAY with its date, written into every strip. `tiers` run from the cheapest to the dearest.
     `notes` replaces the small print of a strip, `reasons` says why a strip is empty, `references` are its levels, each
-    by figure. `estimated` figures are dashed, `without` are not drawn at all.
+    by figure. `estimated` figures are dashed, `without` are not drawn at all. `window_s` is what is shown while nobody
+    has zoomed.
     """
 
     mode: str = "LIVE"

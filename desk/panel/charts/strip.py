@@ -1,46 +1,40 @@
 """One strip of the chart: its curves, its scale, its limits and its direct labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
+from desk.panel.charts.curves import Curves, Rows, take
+from desk.panel.charts.labels import Label, Labels
 from desk.panel.charts.lines import Array, areas, dashed, polylines, stroke
-from desk.panel.charts.scale import Scale, spread
-from desk.panel.charts.setting import Board, Reference, Setting, StripSpec, Trace
-from desk.panel.numbers import DASH, Numbers
+from desk.panel.charts.scale import Scale
+from desk.panel.charts.setting import Board, Event, Reference, Setting, Stretch, StripSpec, Trace
+from desk.panel.charts.specs import NOW
+from desk.panel.numbers import DASH, MINUS, Numbers
 from desk.panel.theme import MARGIN, Theme, font
 
 LEFT = 56
 RIGHT = 136
 HEAD = 34
 FOOT = 10
+THEN = "then"
+"""What the whole is called where another moment than now is looked at."""
+_BUTTON = 28
 _TICK_ROOM = 40
 _TICK_TOP = 7
 """A tick nearer than this to the top of the plot would touch the heading, and is left out."""
-_STILL = 3
-_LABEL_GAP = 8
 _MOST_DECIMALS = 3
-
-
-@dataclass
-class _Label:
-    anchor: float
-    name: str
-    value: str
-    tier: str | None = None
-    line: bool = False
-    bold: bool = False
-    quiet: bool = False
 
 
 class Strip(pg.GraphicsObject):
     """Paints one strip in pixels of the chart. `refresh` takes new data, `paint` draws what was taken.
 
     The ground that seldom changes (heading, grid, ticks) is painted by `paint_ground` into the chart's background.
+    `reading` is the cursor in seconds before the right edge, `hidden` the tiers that are not drawn, `chosen` the one
+    the keys stand on; `hovered` shows the button that turns the strip into a table, `tabled` that it is one.
     """
 
     def __init__(self, spec: StripSpec, theme: Theme, numbers: Numbers) -> None:
@@ -50,17 +44,15 @@ class Strip(pg.GraphicsObject):
         self._rect = QRectF(0, 0, 1, 1)
         self._scale = Scale(ticks=3)
         self._setting = Setting()
-        self._traces: tuple[Trace, ...] = ()
-        self._x: Array = np.empty(0)
-        self._values: list[Array] = []
-        self._levels: list[Array] = []
-        self._now: list[float | None] = []
-        self._total: float | None = None
-        self._empty = True
+        self._curves = Curves(spec)
         self._decimals: int | None = None
-        self._end = 0.0
-        self._places: tuple[tuple[str, ...], list[int]] = ((), [])
+        self._note = ""
+        self._labels_kept = Labels(theme)
         self.reading: float | None = None
+        self.hidden: frozenset[str] = frozenset()
+        self.chosen: str | None = None
+        self.hovered = False
+        self.tabled = False
 
     @property
     def plot(self) -> QRectF:
@@ -71,11 +63,17 @@ class Strip(pg.GraphicsObject):
     def rect(self) -> QRectF:
         return self._rect
 
+    @property
+    def button(self) -> QRectF:
+        """Where the strip is turned into a table and back."""
+        right = self.plot.right() - self._mode_width() - 4
+        return QRectF(right - 24, self._rect.top() + 8, 24, 24)
+
     def place(self, rect: QRectF) -> None:
         self.prepareGeometryChange()
         self._rect = rect
         self._scale = Scale(ticks=max(2, int(self.plot.height() // _TICK_ROOM)))
-        self._places = ((), [])
+        self._labels_kept.forget()
 
     def forget(self) -> None:
         """The data that comes next is another: take its scale at once."""
@@ -84,49 +82,64 @@ class Strip(pg.GraphicsObject):
     def boundingRect(self) -> QRectF:
         return self._rect
 
-    def refresh(self, board: Board, setting: Setting, traces: Sequence[Trace]) -> bool:
+    def tier_at(self, point: QPointF) -> str | None:
+        """The tier whose direct label is at this point."""
+        inside = self.plot.right() + 12 <= point.x() <= self._rect.right() and self._rect.contains(point)
+        return self._labels_kept.tier_at(point.y()) if inside and not self.tabled else None
+
+    def refresh(self, board: Board, setting: Setting, stretch: Stretch, traces: Sequence[Trace]) -> bool:
         """Take the newest data; says whether the ground must be painted anew."""
-        fresh = setting.window_s != self._setting.window_s or board.end < self._end
-        self._setting, self._traces, self._end = setting, tuple(traces), board.end
-        if fresh:
+        before, mode, note = self._curves.stretch, self._setting.mode, self._note
+        if shifted(before, stretch) or stretch.end < before.end:
             self._scale.forget()
+        self._setting = setting
         points = max(2, int(self.plot.width()))
-        curves = [
-            board.curve(trace.figure, trace.tier, setting.window_s, points, setting.smooth_s) for trace in self._traces
-        ]
-        self._x = max((x for x, _ in curves), key=len, default=np.empty(0))
-        # A tier that has not made a token yet has no curve at all: it is one gap.
-        self._values = [y if len(y) == len(self._x) else np.full(len(self._x), np.nan) for _, y in curves]
-        self._now = [board.value(trace.figure, trace.tier) for trace in self._traces]
-        self._total = board.value(self.spec.figure) if self.spec.stacked else None
-        self._levels = _stacked(self._values) if self.spec.stacked else self._values
-        own = (values for trace, values in zip(self._traces, self._values, strict=True) if not trace.full)
-        self._empty = not any(np.isfinite(values).any() for values in own)
+        self._curves = take(self.spec, board, setting, stretch, traces, self.hidden, points)
         self._decimals = self._shared_decimals()
-        changed = self._scale.fit(self._peak(), board.end)
+        self._note = self._small_print()
+        peak = max([self._curves.peak, *(line.value for line in self._references())])
+        changed = self._scale.fit(peak, stretch.end)
         self.update()
-        return changed
+        return changed or (note, mode) != (self._note, setting.mode)
+
+    def _small_print(self) -> str:
+        """The note of the heading. A point of a long stretch is a mean over more than was chosen, and it says so."""
+        mean = self._curves.mean_s
+        said = self._numbers.fixed(mean, 0 if abs(mean - round(mean)) < 0.05 else 1)
+        note = self._setting.notes.get(self.spec.figure, self.spec.note)
+        return note.replace("{smooth}", f"{said} s mean")
 
     def sentence(self) -> str:
-        """The strip in words: `Board power: now 312 watts; busy 97.0 percent`."""
-        parts = [f"total {self._numbers.spoken(self._total, self.spec.unit)}"] if self.spec.stacked else []
+        """The strip in words: `Power: now 312 watts; busy 97.0 percent; between 240 and 330 watts in 5 min`."""
+        numbers, unit, curves = self._numbers, self.spec.unit, self._curves
+        whole = "shown" if curves.hidden else "total"
+        parts = [f"{whole} {numbers.spoken(curves.total, unit)}"] if self.spec.stacked else []
         parts += [
-            f"{trace.label} {self._numbers.spoken(now, trace.unit)}"
-            for trace, now in zip(self._traces, self._now, strict=True)
+            f"{self._named(trace)} {numbers.spoken(now, trace.unit)}"
+            for trace, _, _, now in curves
+            if curves.drawn(trace)
         ]
+        main = curves.main
+        if main is not None and np.isfinite(main).any():
+            low, high = numbers.figure(float(np.nanmin(main)), unit), numbers.spoken(float(np.nanmax(main)), unit)
+            parts.append(f"between {low} and {high} in {numbers.ago(-curves.stretch.span).removeprefix(MINUS)}")
         return f"{self.spec.title}: {'; '.join(parts)}"
+
+    def rows(self) -> Rows:
+        """What the strip draws, as a table."""
+        bold = next((trace.label for trace in self._curves.traces if trace.bold), "")
+        return self._curves.rows(self.spec.title if bold == NOW else bold)
 
     def paint_ground(self, painter: QPainter) -> None:
         """Heading, grid and tick labels."""
         theme, spec, plot = self._theme, self.spec, self.plot
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         base = QPointF(self._rect.left() + MARGIN, self._rect.top() + 24)
-        note = self._setting.notes.get(spec.figure, spec.note).format(smooth=f"{self._setting.smooth_s:g} s mean")
-        limit = plot.right() - self._mode_width() - 8
+        limit = plot.right() - self._mode_width() - _BUTTON - 8
         for text, face, token in (
             (spec.title, font(13, 600), "text"),
             (spec.unit, font(12), "mut"),
-            (note, font(11), "mut"),
+            (self._note, font(11), "mut"),
         ):
             metrics = QFontMetricsF(face)
             if text == spec.unit and base.x() + metrics.horizontalAdvance(text) > limit:
@@ -136,6 +149,8 @@ class Strip(pg.GraphicsObject):
             painter.setPen(theme.colour(token))
             painter.drawText(base, fitting)
             base.setX(base.x() + metrics.horizontalAdvance(fitting) + 8)
+        if self.tabled:
+            return
         painter.setFont(font(11))
         said = self._numbers.ticks(self._scale.step)
         for tick in self._scale.ticks():
@@ -148,43 +163,47 @@ class Strip(pg.GraphicsObject):
             painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, said(tick))
 
     def paint(self, painter: QPainter, option: object, widget: object = None) -> None:
-        scale = painter.deviceTransform().m11()
-        x = self._pixels_of(self._x)
-        rows = [self._rows_of(trace, level) for trace, level in zip(self._traces, self._levels, strict=True)]
+        self._paint_heading(painter)
+        if self.tabled:
+            return
+        scale, curves = painter.deviceTransform().m11(), self._curves
+        x = self.plot.right() + curves.x / curves.stretch.span * self.plot.width()
+        rows = [self.plot.bottom() - level / self._top(trace) * self.plot.height() for trace, _, level, _ in curves]
+        painter.setClipRect(self.plot.adjusted(0, -3, 0, 3))
         self._paint_areas(painter, x, rows)
-        self._paint_hairlines(painter)
+        painter.setClipping(False)
+        paint_hairlines(painter, self._theme, self._rect, self.plot, self._setting.events, curves.stretch, self.reading)
         self._paint_references(painter)
-        if self._empty:
+        if curves.empty:
             self._paint_reason(painter)
         else:
+            painter.setClipRect(self.plot.adjusted(0, -3, 0, 3))
             self._paint_curves(painter, x, rows, scale)
-        self._paint_heading(painter)
-        self._paint_labels(painter, self._labels())
+            painter.setClipping(False)
+            self._paint_marks(painter, x, rows)
+        self._labels_kept.paint(painter, self._labels(), self.plot, self._rect.right() - MARGIN, self.chosen)
 
     # ---- geometry
 
-    def _pixels_of(self, x: Array) -> Array:
-        return self.plot.left() + (1 + x / self._setting.window_s) * self.plot.width()
+    def _top(self, trace: Trace) -> float:
+        return trace.full or self._scale.top
 
     def _y(self, value: float, full: float | None = None) -> float:
         return self.plot.bottom() - value / (full or self._scale.top) * self.plot.height()
-
-    def _rows_of(self, trace: Trace, level: Array) -> Array:
-        return self.plot.bottom() - level / (trace.full or self._scale.top) * self.plot.height()
-
-    def _peak(self) -> float:
-        own = [level for trace, level in zip(self._traces, self._levels, strict=True) if not trace.full and level.size]
-        peaks = [float(np.nanmax(level)) for level in own if np.isfinite(level).any()]
-        return max([*peaks, *(line.value for line in self._references())], default=0.0)
 
     def _references(self) -> tuple[Reference, ...]:
         return self._setting.references.get(self.spec.figure, ())
 
     def _column(self) -> int | None:
-        """The data column that is being read."""
-        if self.reading is None or not len(self._x):
+        """The data column that is being read, `None` where the cursor stands beside all data."""
+        if self.reading is None:
             return None
-        return int(np.abs(self._x - self.reading).argmin())
+        return self._curves.column(self.reading, max(1.0, 2 * self._curves.stretch.span / self.plot.width()))
+
+    def _named(self, trace: Trace) -> str:
+        """What a curve is called here: the whole is only `now` where now is looked at."""
+        looks_back = self._curves.stretch.held or self.reading is not None
+        return THEN if trace.label == NOW and looks_back else trace.label
 
     def _colour(self, trace: Trace) -> QColor:
         return self._theme.tier(trace.tier) if trace.tier else self._theme.colour(trace.token)
@@ -197,29 +216,34 @@ class Strip(pg.GraphicsObject):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(Qt.PenStyle.NoPen)
         # Each area reaches down to zero and the one below it paints over it: no seams, and simple polygons.
-        for trace, row in reversed(list(zip(self._traces, rows, strict=True))):
+        for trace, row in reversed(list(zip(self._curves.traces, rows, strict=True))):
+            if not self._curves.drawn(trace):
+                continue
             painter.setBrush(self._theme.fill(trace.tier or ""))
             for area in areas(x, row, self.plot.bottom()):
                 painter.drawPolygon(area)
 
     def _paint_curves(self, painter: QPainter, x: Array, rows: list[Array], scale: float) -> None:
-        column = self._column()
-        for trace, row in zip(self._traces, rows, strict=True):
+        phase = self._curves.stretch.end / self._curves.stretch.span * self.plot.width()
+        for trace, row in zip(self._curves.traces, rows, strict=True):
+            if not self._curves.drawn(trace):
+                continue
             drawn = (x, row)
             if trace.figure in self._setting.estimated:
-                drawn = dashed(x, row, phase=self._end / self._setting.window_s * self.plot.width())
+                drawn = dashed(x, row, phase=phase)
             stroke(painter, polylines(*drawn), self._colour(trace), trace.width, scale)
-            known = np.flatnonzero(np.isfinite(row))
-            mark = column if column is not None else int(known[-1]) if trace.bold and len(known) else None
-            if mark is not None and np.isfinite(row[mark]):
-                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(self._colour(trace))
-                painter.drawEllipse(QPointF(x[mark], row[mark]), 3, 3)
-                painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
-    def _paint_hairlines(self, painter: QPainter) -> None:
-        paint_hairlines(painter, self._theme, self._rect, self.plot, self._setting, self._end, self.reading)
+    def _paint_marks(self, painter: QPainter, x: Array, rows: list[Array]) -> None:
+        """Dots where curves are read: under the cursor, or at the newest point of the bold one."""
+        column = self._column()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for trace, row in zip(self._curves.traces, rows, strict=True):
+            at = column if self.reading is not None else self._curves.newest(row) if trace.bold else None
+            if self._curves.drawn(trace) and at is not None and np.isfinite(row[at]):
+                painter.setBrush(self._colour(trace))
+                painter.drawEllipse(QPointF(x[at], row[at]), 3, 3)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _paint_references(self, painter: QPainter) -> None:
         plot = self.plot
@@ -253,43 +277,61 @@ class Strip(pg.GraphicsObject):
         painter.setFont(font(11, 600))
         painter.setPen(self._theme.colour("mut"))
         painter.drawText(QPointF(self.plot.right() - self._mode_width(), base), self._setting.mode)
+        if self.hovered or self.tabled:
+            self._paint_button(painter)
         if not self.spec.stacked:
             return
-        column = self._column()
-        total = self._total if column is None else float(self._levels[-1][column]) if self._levels else None
+        column, total, main = self._column(), self._curves.total, self._curves.main
+        if self.reading is not None:
+            total = float(main[column]) if column is not None and main is not None else None
         right = self._rect.right() - MARGIN
         text = self._said(total, self.spec.unit)
+        word = "shown" if self._curves.hidden else "total"
         painter.setFont(font(13, 600))
         left = right - QFontMetricsF(painter.font()).horizontalAdvance(text)
         painter.setPen(self._theme.colour("text" if text != DASH else "mut"))
         painter.drawText(QPointF(left, base), text)
         painter.setFont(font(11))
         painter.setPen(self._theme.colour("mut"))
-        painter.drawText(QPointF(left - QFontMetricsF(painter.font()).horizontalAdvance("total") - 6, base), "total")
+        painter.drawText(QPointF(left - QFontMetricsF(painter.font()).horizontalAdvance(word) - 6, base), word)
+
+    def _paint_button(self, painter: QPainter) -> None:
+        """The sign of a table: a frame with a head and two columns."""
+        box = QRectF(0, 0, 13, 11)
+        box.moveCenter(self.button.center())
+        box.moveTo(round(box.left()), round(box.top()))
+        painter.setPen(QPen(self._theme.colour("text" if self.tabled else "soft"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(box.translated(0.5, 0.5))
+        painter.drawLine(box.topLeft() + QPointF(0.5, 4.5), box.topRight() + QPointF(0.5, 4.5))
+        painter.drawLine(box.topLeft() + QPointF(5.5, 0.5), box.bottomLeft() + QPointF(5.5, 0.5))
 
     # ---- direct labels
 
-    def _labels(self) -> list[_Label]:
+    def _labels(self) -> list[Label]:
         """What stands at the right, from top to bottom; traces without data come last."""
-        column = self._column()
+        curves, column = self._curves, self._column()
         labels = []
         below = np.zeros(1)
-        for trace, values, level, now in zip(self._traces, self._values, self._levels, self._now, strict=True):
-            at = column if column is not None else _last(level)
-            value = now if column is None else float(values[column])
-            anchor = np.nan
-            if at is not None and at < len(level):
+        for trace, values, level, now in curves:
+            at = column if column is not None else curves.newest(level)
+            value = now
+            if self.reading is not None:
+                value = float(values[column]) if column is not None else None
+            anchor, drawn = np.nan, curves.drawn(trace)
+            if at is not None and drawn:
                 middle = (level[at] + (below[at] if len(below) > 1 else 0.0)) / 2 if self.spec.stacked else level[at]
                 anchor = self._y(float(middle), trace.full)
             below = level
-            silent = self._empty and not self.spec.stacked and not trace.bold
+            silent = curves.empty and not self.spec.stacked and not trace.bold
             if silent or (trace.full and not np.isfinite(level).any()):
                 continue  # one dash tells that a strip is empty, and what only goes along needs none
             said = self._said(value, trace.unit)
-            quiet = trace.tier is None and not trace.bold
-            labels.append(_Label(anchor, trace.label, said, trace.tier, trace.tier is None, trace.bold, quiet))
+            whole = trace.tier is None
+            quiet = whole and not trace.bold
+            labels.append(Label(anchor, self._named(trace), said, trace.tier, whole, trace.bold, quiet, not drawn))
         for line in self._references():
-            labels.append(_Label(self._y(line.value), line.label, self._said(line.value, self.spec.unit), quiet=True))
+            labels.append(Label(self._y(line.value), line.label, self._said(line.value, self.spec.unit), quiet=True))
         # Where curves meet, the dearest tier stands on top, as in the stack and in the table.
         known = sorted((label for label in labels[::-1] if np.isfinite(label.anchor)), key=lambda label: label.anchor)
         return known + [label for label in labels[::-1] if not np.isfinite(label.anchor)]
@@ -303,82 +345,38 @@ class Strip(pg.GraphicsObject):
 
     def _shared_decimals(self) -> int | None:
         """As many as the strip's largest figure takes; near a bound they stay as they are, so as not to flicker."""
-        own = [now for trace, now in zip(self._traces, self._now, strict=True) if trace.unit == self.spec.unit]
-        own += [self._total, *(line.value for line in self._references())]
+        own = [now for trace, _, _, now in self._curves if trace.unit == self.spec.unit]
+        own += [self._curves.total, *(line.value for line in self._references())]
         size = max((abs(value) for value in own if value is not None), default=None)
         if size is None:
             return self._decimals
         near = [min(_MOST_DECIMALS, self._numbers.decimals(size * by, self.spec.unit)) for by in (0.95, 1.0, 1.05)]
         return self._decimals if self._decimals in near else near[1]
 
-    def _positions(self, labels: list[_Label]) -> list[int]:
-        """Whole pixels; positions that would move by less than three pixels stay where they are."""
-        floor = self.plot.bottom()
-        anchors = [label.anchor if np.isfinite(label.anchor) else floor for label in labels]
-        places = [round(y) for y in spread(anchors, self.plot.top() - 2, floor)]
-        names = tuple(label.name for label in labels)
-        if names == self._places[0] and all(abs(a - b) < _STILL for a, b in zip(places, self._places[1], strict=True)):
-            return self._places[1]
-        self._places = (names, places)
-        return places
-
-    def _paint_labels(self, painter: QPainter, labels: list[_Label]) -> None:
-        theme, left = self._theme, self.plot.right()
-        right = self._rect.right() - MARGIN
-        for label, y in zip(labels, self._positions(labels), strict=True):
-            if np.isfinite(label.anchor):
-                self._paint_leader(painter, QPointF(left + 5, label.anchor), QPointF(left + 14, y))
-            middle = QPointF(left + 21, y)
-            if label.tier is not None:
-                painter.fillRect(QRectF(middle.x() - 4, y - 4, 8, 8), theme.tier(label.tier))
-            elif label.line and label.bold:
-                painter.fillRect(QRectF(middle.x() - 4, y - 1, 8, 2), theme.colour("text"))
-            named = label.tier is not None or (label.line and label.bold)
-            start = left + (30 if named else 17)
-            missing = label.value == DASH
-            painter.setFont(font(12, 400 if label.quiet else 600))
-            painter.setPen(theme.colour("mut" if missing else "soft" if label.quiet else "text"))
-            value = right - QFontMetricsF(painter.font()).horizontalAdvance(label.value)
-            painter.drawText(QPointF(value, y + 4.5), label.value)
-            painter.setFont(font(11, 600 if label.bold else 400 if label.quiet else 500))
-            painter.setPen(theme.colour("soft" if label.quiet else "text"))
-            room = value - _LABEL_GAP - start
-            name = QFontMetricsF(painter.font()).elidedText(label.name, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(QPointF(start, y + 4.5), name)
-
-    def _paint_leader(self, painter: QPainter, start: QPointF, end: QPointF) -> None:
-        painter.setPen(QPen(self._theme.colour("band"), 1))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.drawPolyline(QPolygonF([start, QPointF(start.x() + 2, start.y()), QPointF(end.x() - 2, end.y()), end]))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-
 
 def paint_hairlines(
-    painter: QPainter, theme: Theme, rect: QRectF, plot: QRectF, setting: Setting, end: float, reading: float | None
+    painter: QPainter,
+    theme: Theme,
+    rect: QRectF,
+    plot: QRectF,
+    events: Sequence[Event],
+    stretch: Stretch,
+    reading: float | None,
 ) -> None:
     """The upright lines of events and of the cursor, from the top of a plot through to the next strip's heading."""
     drawn = -np.inf
-    for since in sorted(event.t - end for event in setting.events if -setting.window_s <= event.t - end <= 0):
+    scale = plot.width() / stretch.span
+    for since in sorted(event.t - stretch.end for event in events if stretch.start <= event.t <= stretch.end):
         # Inside the plot also at its right edge, and one line where two would touch.
-        x = min(round(plot.left() + (1 + since / setting.window_s) * plot.width()), round(plot.right()) - 1)
+        x = min(round(plot.right() + since * scale), round(plot.right()) - 1)
         if x > drawn + 2:
             painter.fillRect(QRectF(x, plot.top(), 1, rect.bottom() - plot.top()), theme.colour("band"))
             drawn = x
     if reading is not None:
-        x = round(plot.left() + (1 + reading / setting.window_s) * plot.width())
+        x = round(plot.right() + reading * scale)
         painter.fillRect(QRectF(x, plot.top(), 1, rect.bottom() - plot.top()), theme.colour("soft"))
 
 
-def _stacked(values: list[Array]) -> list[Array]:
-    """Running sums from the first trace up; a gap only where no trace has a value."""
-    if not values:
-        return []
-    rows = np.array(values)
-    sums = np.cumsum(np.nan_to_num(rows), axis=0)
-    sums[:, ~np.isfinite(rows).any(axis=0)] = np.nan
-    return list(sums)
-
-
-def _last(level: Array) -> int | None:
-    known = np.flatnonzero(np.isfinite(level))
-    return int(known[-1]) if len(known) else None
+def shifted(before: Stretch, after: Stretch) -> bool:
+    """Whether another stretch is shown, not just the same one moving along with now."""
+    return (before.span, before.held) != (after.span, after.held) or (after.held and before != after)

@@ -1,0 +1,134 @@
+"""A strip as a table: the same points for those who read rather than look, and for a spreadsheet."""
+
+import numpy as np
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
+
+from desk.panel.charts.curves import Rows
+from desk.panel.numbers import Numbers, spoken
+from desk.panel.theme import Theme, font
+
+ROW_HEIGHT = 22
+_Index = QModelIndex | QPersistentModelIndex
+_NOWHERE = QModelIndex()
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class _Model(QAbstractTableModel):
+    """The newest row comes first, so that a living table is read from its top."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        super().__init__()
+        self._numbers = numbers
+        self.rows = Rows(np.empty(0), ())
+
+    def show(self, rows: Rows) -> None:
+        same = (len(rows.moments), len(rows.columns)) == (len(self.rows.moments), len(self.rows.columns))
+        if not same:
+            self.beginResetModel()
+        self.rows = rows
+        if not same:
+            self.endResetModel()
+        elif self.rowCount() and self.columnCount():
+            self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, self.columnCount() - 1))
+
+    def rowCount(self, parent: _Index = _NOWHERE) -> int:
+        return len(self.rows.moments)
+
+    def columnCount(self, parent: _Index = _NOWHERE) -> int:
+        return 1 + len(self.rows.columns)
+
+    def value(self, row: int, column: int) -> float:
+        """The number of a cell: seconds since the run began, or a figure, NaN in gaps."""
+        place = len(self.rows.moments) - 1 - row
+        return float(self.rows.moments[place] if column == 0 else self.rows.columns[column - 1][2][place])
+
+    def plain(self, row: int, column: int) -> str:
+        """A cell for a spreadsheet: a bare number in the unit of its column, nothing in gaps."""
+        value = self.value(row, column)
+        if column and self.rows.columns[column - 1][1] == "%":
+            value *= 100
+        return "" if np.isnan(value) else f"{value:.6g}"
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _RIGHT
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return None
+        value = self.value(index.row(), index.column())
+        if index.column() == 0:
+            return self._numbers.clock(value)
+        name, unit, _ = self.rows.columns[index.column() - 1]
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{name} {self._numbers.spoken(value, unit)}"
+        return self._numbers.figure(value, unit)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _RIGHT
+        name, unit = ("Time", "") if section == 0 else self.rows.columns[section - 1][:2]
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{name}, {spoken(unit)}" if unit else name
+        return f"{name} {unit}".strip() if role == Qt.ItemDataRole.DisplayRole else None
+
+
+class StripTable(QTableView):
+    """The visible window of one strip, newest first. Ctrl+C copies what is selected, or all of it, for a spreadsheet.
+
+    While something is selected the table stands still, so that what is copied is what was chosen.
+    """
+
+    def __init__(self, theme: Theme, numbers: Numbers, title: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._model = _Model(numbers)
+        self.setModel(self._model)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setFont(font(12))
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setFont(font(11))
+        self.setAccessibleName(f"{title}, as a table")
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def show_rows(self, rows: Rows) -> None:
+        """Show these points, unless some of those before are selected."""
+        if not self.selectionModel().hasSelection():
+            self._model.show(rows)
+
+    def text(self) -> str:
+        """The selected rows, or all, as tab-separated lines under their names: seconds, and a point for decimals."""
+        chosen = sorted({index.row() for index in self.selectionModel().selectedRows()})
+        head = ["seconds", *(f"{name} [{unit}]" for name, unit, _ in self._model.rows.columns)]
+        lines = ["\t".join(head)]
+        for row in chosen or range(self._model.rowCount()):
+            lines.append("\t".join(self._model.plain(row, column) for column in range(self._model.columnCount())))
+        return "\n".join(lines) + "\n"
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText(self.text())
+        elif event.key() == Qt.Key.Key_Escape and self.selectionModel().hasSelection():
+            self.clearSelection()
+        else:
+            super().keyPressEvent(event)
+
+    def _dress(self) -> None:
+        tokens = self._theme.palette
+        self.setStyleSheet(
+            f"QTableView {{ background: {tokens.panel}; color: {tokens.text};"
+            f" selection-background-color: {tokens.track}; selection-color: {tokens.text}; }}"
+            f"QTableView:focus {{ border: 1px solid {tokens.band}; }}"
+            f"QHeaderView, QHeaderView::section {{ background: {tokens.panel}; color: {tokens.mut}; border: none;"
+            f" border-bottom: 1px solid {tokens.line}; padding: 2px 4px; }}"
+        )
