@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-PUBLISHED_BLOCK = 32
 _ROWS_AT_ONCE = 8192
 
 _Levels = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -20,30 +19,30 @@ _Levels = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.
 
 @dataclass(frozen=True, slots=True)
 class PublishedBlocks:
-    """Weights as a file holds them: `codes` uint8 [rows, blocks, 32], `scale` and `minimum` float32 [rows, blocks]."""
+    """Weights as a file holds them: `value = scale * (code - middle) + minimum`.
+
+    `codes` uint8 [rows, blocks, block] of `bits` bits, `scale` and `minimum` (`None`: 0) float32 [rows, blocks].
+    """
 
     codes: NDArray[np.uint8]
     scale: NDArray[np.float32]
-    minimum: NDArray[np.float32]
+    minimum: NDArray[np.float32] | None
     bits: int
+    middle: int
 
     def values(self) -> NDArray[np.float32]:
         """The weights themselves, float32 [rows, columns], with the rounding every reader of the format has."""
-        return (self.codes * self.scale[..., None] + self.minimum[..., None]).reshape(len(self.codes), -1)
+        values = self.codes.astype(np.float32)
+        values -= self.middle
+        values *= self.scale[..., None]
+        if self.minimum is not None:
+            values += self.minimum[..., None]
+        return values.reshape(len(self.codes), -1)
 
     def ordered(self, rows: NDArray[np.intp]) -> "PublishedBlocks":
         """The same matrix with its rows in another order."""
-        return PublishedBlocks(self.codes[rows], self.scale[rows], self.minimum[rows], self.bits)
-
-
-def stacked(parts: Sequence[PublishedBlocks]) -> PublishedBlocks:
-    """Matrices of equal width below each other. Narrower codes are kept in the widest part's bits, without loss."""
-    return PublishedBlocks(
-        np.concatenate([part.codes for part in parts]),
-        np.concatenate([part.scale for part in parts]),
-        np.concatenate([part.minimum for part in parts]),
-        max(part.bits for part in parts),
-    )
+        minimum = None if self.minimum is None else self.minimum[rows]
+        return PublishedBlocks(self.codes[rows], self.scale[rows], minimum, self.bits, self.middle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +63,47 @@ class KernelBlocks:
     columns: int
 
 
-def verbatim(published: PublishedBlocks) -> KernelBlocks:
-    """The published codes as they are: exact, with a correction where the minimum is not that of a middle code.
+def joined(parts: Sequence[KernelBlocks]) -> KernelBlocks:
+    """Matrices of equal width, bits and blocks below each other; all must have zero points, or none."""
+    first = parts[0]
+    corrections = [
+        np.zeros(part.scale.T.shape, np.float32) if part.correction is None else part.correction for part in parts
+    ]
+    return KernelBlocks(
+        np.concatenate([part.codes for part in parts]),
+        np.concatenate([part.scale for part in parts]),
+        None if first.zero is None else np.concatenate([part.zero for part in parts if part.zero is not None]),
+        None if all(part.correction is None for part in parts) else np.concatenate(corrections, axis=1),
+        first.bits,
+        first.block,
+        first.columns,
+    )
 
-    scale * code + minimum = scale * (code - middle) + (minimum + middle * scale), and the second part is constant over
-    a block, so it multiplies the block's sum of inputs.
+
+def verbatim(parts: Sequence[PublishedBlocks]) -> KernelBlocks:
+    """The published codes as they are, matrices of equal width below each other: exact.
+
+    Kernels know 4 and 8 bits, and one size of block to a matrix: codes of other widths move into 8 bits, around the
+    middle code, and blocks are cut to the smallest size. Where `scale * (code - middle) + minimum` has another middle
+    than the kernel's, or a minimum, the rest is constant over a block, so it corrects by the block's sum of inputs.
     """
-    codes, middle = published.codes, 1 << (published.bits - 1)
-    if published.bits == 4:
+    bits = 4 if all(part.bits == 4 for part in parts) else 8
+    return joined([_verbatim(part, bits, min(part.codes.shape[2] for part in parts)) for part in parts])
+
+
+def _verbatim(part: PublishedBlocks, bits: int, block: int) -> KernelBlocks:
+    middle, rows, columns = 1 << (bits - 1), len(part.codes), part.codes.shape[1] * part.codes.shape[2]
+    shift = middle - part.middle if part.bits != bits else 0
+    codes = (part.codes + np.uint8(shift)).reshape(rows, -1, block)
+    if bits == 4:
         codes = codes[..., 0::2] | (codes[..., 1::2] << np.uint8(4))
-    rest = published.minimum + middle * published.scale
-    columns = published.codes.shape[1] * PUBLISHED_BLOCK
+    cuts = part.codes.shape[2] // block
+    scale = np.repeat(part.scale, cuts, axis=1)
+    rest = (middle - part.middle - shift) * scale
+    if part.minimum is not None:
+        rest += np.repeat(part.minimum, cuts, axis=1)
     correction = np.ascontiguousarray(rest.T) if rest.any() else None
-    return KernelBlocks(codes, published.scale, None, correction, published.bits, PUBLISHED_BLOCK, columns)
+    return KernelBlocks(codes, scale, None, correction, bits, block, columns)
 
 
 def eight_bit(values: NDArray[np.floating], block: int) -> KernelBlocks:

@@ -19,7 +19,7 @@ from desk.models import graph, vocabulary
 from desk.models.catalogue import Entry, entry
 from desk.models.checkpoint import Checkpoint
 from desk.models.manifest import BUILDER, MANIFEST, FileStamp, Manifest
-from desk.models.precision import PRECISIONS, Precision, Weights
+from desk.models.precision import PRECISIONS, Precision, Weights, suited
 from desk.models.store import folder_of, precision_for
 
 Report = Callable[[str, int, int | None], None]
@@ -69,6 +69,7 @@ def write(source: Path, wanted: Entry, precision: Precision, folder: Path, repor
     """Write graph, weights, tokenizer and, last, the manifest of `source` into the empty `folder`."""
     report("reading the weights", 0, None)
     checkpoint = Checkpoint(source)
+    precision = suited(precision, checkpoint.architecture)
     total, done = graph.steps(checkpoint.architecture), 0
 
     def advance() -> None:
@@ -115,6 +116,7 @@ def write(source: Path, wanted: Entry, precision: Precision, folder: Path, repor
         files=stamps,
         source_sha256=wanted.sha256,
         quantisation=precision.words,
+        window=architecture.window if any(architecture.near) else 0,
     )
     _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
 

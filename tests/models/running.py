@@ -71,7 +71,8 @@ def _with_all_logits(path):
     """The same graph and weights, without the choice of positions and of candidates."""
     model = onnx.load(path, load_external_data=False)
     nodes = {node.output[0]: node for node in model.graph.node}
-    nodes["last_hidden"].CopyFrom(helper.make_node("Identity", ["output_norm"], ["last_hidden"]))
+    every = nodes["last_hidden"].input[0]
+    nodes["last_hidden"].CopyFrom(helper.make_node("Identity", [every], ["last_hidden"]))
     logits = nodes["top_v"].input[0]
     model.graph.node.remove(nodes["top_v"])
     model.graph.initializer.remove(

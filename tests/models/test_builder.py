@@ -176,7 +176,7 @@ def test_what_the_graph_cannot_hold_is_refused_by_name(tmp_path):
             Checkpoint(tmp_path / "odd.gguf")
         assert trouble.value.remedy
 
-    refused("as BF16", kind=gguf.GGMLQuantizationType.BF16)
+    refused("as MXFP4, which is not understood", kind=gguf.GGMLQuantizationType.MXFP4)
     bias = np.zeros(tiny.HIDDEN, np.float32)
     refused(r"blk\.0\.attn_q\.bias", change=lambda writer: writer.add_tensor("blk.0.attn_q.bias", bias))
     refused("stretches its context by yarn", change=lambda writer: writer.add_string("llama.rope.scaling.type", "yarn"))

@@ -1,6 +1,7 @@
 """The graph computes what the checkpoint means: as plain numpy on a tiny model, as transformers on the real one."""
 
 import dataclasses
+import itertools
 
 import gguf
 import numpy as np
@@ -22,11 +23,15 @@ COMPARED = 32
 """Tokens of each recorded continuation that are generated again: exact activations decode slowly."""
 
 IDS = [1, 40, 41, 42, 43, 200, 259, 258, 7, 7, 7, 90]
-KINDS = [gguf.GGMLQuantizationType[name] for name in ("F32", "F16", "Q8_0", "Q4_0", "Q4_1")]
+FLOATS = [gguf.GGMLQuantizationType[name] for name in ("F32", "F16", "BF16")]
+BLOCKS = [gguf.GGMLQuantizationType[name] for name in ("Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1")]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("precision", [PLAIN, TURNED, EXACT], ids=lambda precision: precision.name)
+@pytest.mark.parametrize(
+    ("precision", "kind"),
+    [*itertools.product([PLAIN, TURNED], FLOATS + BLOCKS), *itertools.product([EXACT], BLOCKS)],
+    ids=lambda value: value.name,
+)
 def test_a_tiny_model_equals_plain_numpy(write_tiny, kind, precision):
     folder, weights = write_tiny(precision, kind=kind, tied=kind.name != "Q4_0", stretched=kind.name == "Q8_0")
     np.testing.assert_allclose(Running(folder, everywhere=True).logits(IDS), tiny.logits(weights, IDS), atol=2e-5)

@@ -1,13 +1,12 @@
 """Rotations and roundings: what must not change does not, and what may change stays bounded."""
 
-import gguf
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from desk.models.blocks import PublishedBlocks, eight_bit, eight_bit_symmetric, stacked, verbatim
+from desk.models.blocks import eight_bit, eight_bit_symmetric
 from desk.models.rotation import Rotation, balance, turn_heads
 
 
@@ -75,41 +74,3 @@ def test_rounding_moves_a_weight_by_less_than_a_level(matrix, block):
         level = np.repeat(made.scale, block, axis=1)[:, : made.columns]
         assert made.codes.shape == (len(matrix), -(-made.columns // block), block)
         assert (np.abs(_values(made) - matrix) <= 1.001 * level).all()
-
-
-def _published(kind, rows=6, columns=96):
-    weights = np.random.default_rng(4).standard_normal((rows, columns)).astype(np.float32)
-    packed = gguf.quants.quantize(weights, kind)
-    return packed, gguf.quants.dequantize(packed, kind)
-
-
-def _exactly(made, x):
-    """What the two kernels compute together: the quantised product and the correction by sums over blocks."""
-    codes = made.codes
-    if made.bits == 4:
-        codes = np.stack([codes & 15, codes >> 4], axis=-1).reshape(*codes.shape[:2], -1)
-    middle = ((codes.astype(np.float64) - (1 << (made.bits - 1))) * made.scale[..., None]).reshape(len(codes), -1)
-    sums = x.reshape(-1, made.block).sum(-1)
-    return middle @ x + (0 if made.correction is None else sums @ made.correction)
-
-
-def test_verbatim_blocks_lose_nothing_even_when_kinds_are_mixed():
-    random = np.random.default_rng(5)
-    x, four, eight = (
-        random.standard_normal(96),
-        random.integers(0, 16, (2, 3, 3, 32)),
-        random.integers(0, 256, (3, 3, 32)),
-    )
-    parts = [
-        PublishedBlocks(codes.astype(np.uint8), *random.standard_normal((2, 3, 3)).astype(np.float32), bits)
-        for codes, bits in ((four[0], 4), (four[1], 4), (eight, 8))
-    ]
-    for mixed in (stacked(parts[:2]), stacked(parts)):
-        np.testing.assert_allclose(_exactly(verbatim(mixed), x), mixed.values().astype(np.float64) @ x, atol=1e-3)
-
-
-def test_kinds_without_a_minimum_need_no_correction():
-    codes, scale = np.zeros((1, 1, 32), np.uint8), np.array([[0.3]], np.float32)
-    assert verbatim(PublishedBlocks(codes, scale, -8 * scale, 4)).correction is None
-    assert verbatim(PublishedBlocks(codes, scale, -128 * scale, 8)).correction is None
-    assert verbatim(PublishedBlocks(codes, scale, -7 * scale, 4)).correction is not None
