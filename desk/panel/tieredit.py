@@ -1,10 +1,8 @@
 """The editor of one tier: it orders, and shows a value as set only when the fact of it has come back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
@@ -13,62 +11,24 @@ from desk.facts.tiers import Tier
 from desk.panel.bars import paint_swatch
 from desk.panel.cards import Card
 from desk.panel.theme import Theme, font
+from desk.panel.tiers.fields import BY_PATH, Field, as_sentence
 
-
-@dataclass(frozen=True)
-class Field:
-    """One setting: where it lies in a `Tier`, how it is written, and whether the lane must drain for it."""
-
-    path: str
-    label: str
-    unit: str = ""
-    whole: bool = False
-    optional: bool = False
-    drains: bool = False
-
-    def of(self, tier: Tier) -> Any:
-        value: Any = tier
-        for name in self.path.split("."):
-            value = getattr(value, name)
-        return value
-
-    def into(self, tier: Tier, value: Any) -> Tier:
-        """The tier with this setting; raises `ValueError` in words for one that no lane can run."""
-        outer, _, inner = self.path.partition(".")
-        if inner:
-            value = msgspec.structs.replace(getattr(tier, outer), **{inner: value})
-        return msgspec.structs.replace(tier, **{outer: value})
-
-    def read(self, text: str) -> Any:
-        """The value that a text names; raises `ValueError` in words."""
-        text = text.strip()
-        if not text and self.optional:
-            return None
-        try:
-            # A thousands separator makes no sense in a price, a decimal comma none in a count.
-            return int(text.replace(",", "").replace(" ", "")) if self.whole else float(text.replace(",", "."))
-        except ValueError:
-            kind = "a whole number" if self.whole else "a number"
-            raise ValueError(f"{self.label}: “{text}” is not {kind}") from None
-
-    def write(self, value: Any) -> str:
-        if value is None:
-            return ""
-        return f"{value:,}" if self.whole else f"{value:g}" if self.path == "share" else f"{value:.2f}"
-
-
-FIELDS = (
-    Field("price.input", "Input price", "$/Mtok"),
-    Field("price.cached", "Cached input", "$/Mtok"),
-    Field("price.output", "Output price", "$/Mtok"),
-    Field("users", "Users", whole=True),
-    Field("share", "Share", "weight"),
-    Field("promise.tokens_per_second_per_user", "Speed ≥", "tok/s", optional=True),
-    Field("promise.ttft_s", "First token ≤", "s", optional=True),
-    Field("context", "Context", "tokens", whole=True, drains=True),
-    Field("slots", "Slots", whole=True, drains=True),
-    Field("model", "Model", drains=True),
+FIELDS = tuple(
+    BY_PATH[path]
+    for path in (
+        "price.input",
+        "price.cached",
+        "price.output",
+        "users",
+        "share",
+        "promise.tokens_per_second_per_user",
+        "promise.ttft_s",
+        "context",
+        "slots",
+        "model",
+    )
 )
+"""What is changed most, in two columns; all the rest is edited in the Tiers view."""
 ROWS = 5
 PATIENCE = 6
 """An order is off when its fact has not come after so many looks (two a second) at a lane that is free to obey."""
@@ -131,7 +91,7 @@ class TierEdit(Card):
             line.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             line.editingFinished.connect(lambda: self._commit(field))
             line.installEventFilter(self)
-            line.setPlaceholderText("none" if field.optional else "")
+            line.setPlaceholderText(field.blank)
             self._inputs[field.path] = line
             grid.addWidget(line, row, column + 1)
             grid.addWidget(_label(field.unit, 11), row, column + 2)
@@ -249,7 +209,7 @@ class TierEdit(Card):
                     wanted = other.into(wanted, self._ordered[other.path])
             wanted = field.into(wanted, value)
         except ValueError as error:
-            self._refuse(field, _sentence(str(error)))
+            self._refuse(field, as_sentence(str(error)))
             return
         _mark(widget, "refused", False)
         if isinstance(widget, QLineEdit):
@@ -267,7 +227,7 @@ class TierEdit(Card):
     def _refuse(self, field: Field, why: str) -> None:
         assert self._tier is not None
         _mark(self._inputs[field.path], "refused", True)
-        kept = field.write(field.of(self._tier)) or "none"
+        kept = field.show(field.of(self._tier))
         self._say(f"▲ {why} The factory keeps {kept}. Esc takes it back.", kind="refused")
 
     def _say(self, text: str, kind: str = "ordered") -> None:
@@ -318,10 +278,6 @@ def _label(text: str, size: int) -> QLabel:
     label = QLabel(text)
     label.setFont(font(size))
     return label
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def _mark(widget: QWidget, name: str, on: bool) -> None:

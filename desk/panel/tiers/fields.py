@@ -1,0 +1,149 @@
+"""The settings of a tier as fields: where each lies, how it is read and written, and what it takes to change it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from desk.facts.tiers import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One setting: where it lies in a `Tier`, how it is written, and whether the lane must drain for it.
+
+    `kind` is that of its values: a number, a whole number, one of several names (`choice`), or a list of texts.
+    `blank` is the word for an absent or empty value; a number that has one may be left out.
+    """
+
+    path: str
+    label: str
+    unit: str = ""
+    kind: Literal["number", "whole", "choice", "texts"] = "number"
+    blank: str = ""
+    drains: bool = False
+    group: str = ""
+    note: str = ""
+
+    def of(self, tier: Tier) -> Any:
+        value: Any = tier
+        for name in self.path.split("."):
+            value = getattr(value, name)
+        return value
+
+    def into(self, tier: Tier, value: Any) -> Tier:
+        """The tier with this setting; raises `ValueError` in words for one that no lane can run."""
+        return with_values(tier, {self.path: value})
+
+    def read(self, text: str) -> Any:
+        """The value that a text names; raises `ValueError` in words."""
+        text = text.strip()
+        if self.kind == "texts":
+            return _texts(self.label, text)
+        if self.kind == "choice":
+            return "" if text == self.blank else text
+        if self.blank and text in ("", self.blank):
+            return None
+        try:
+            # A thousands separator makes no sense in a price, a decimal comma none in a count.
+            return (
+                int(text.replace(",", "").replace(" ", "")) if self.kind == "whole" else float(text.replace(",", "."))
+            )
+        except ValueError:
+            wanted = "a whole number" if self.kind == "whole" else "a number"
+            raise ValueError(f"{self.label}: “{text}” is not {wanted}") from None
+
+    def write(self, value: Any) -> str:
+        """The text that `read` takes for the value; empty for an absent one."""
+        if self.kind == "texts":
+            return ", ".join(json.dumps(text, ensure_ascii=False) for text in value)
+        if value is None or self.kind == "choice":
+            return value or ""
+        if self.kind == "whole":
+            return f"{value:,}"
+        exact = f"{value:.10g}"
+        return f"{value:.2f}" if self.group == PRICE and len(exact.partition(".")[2]) < 2 else exact
+
+    def show(self, value: Any) -> str:
+        """The value for the eye: as `write`, with the word for an empty one."""
+        return self.write(value) or self.blank
+
+
+LANE, LOAD, PROMISE, PRICE, SAMPLING = "Lane", "Load", "Promise", "List price", "Sampling"
+
+FIELDS = (
+    Field("model", "Model", "", "choice", drains=True, group=LANE),
+    Field("precision", "Precision", "", "choice", "automatic", drains=True, group=LANE),
+    Field("provider", "Runs on", "", "choice", drains=True, group=LANE),
+    Field("context", "Context", "tokens", "whole", drains=True, group=LANE, note="prompt and answer together"),
+    Field("slots", "Slots", "", "whole", drains=True, group=LANE, note="sequences in the KV cache at once"),
+    Field("share", "Share", "weight", group=LANE, note="of the device's time, relative to the other tiers"),
+    Field("users", "Users", "", "whole", group=LOAD, note="each asks again when it has its answer"),
+    Field("think_s", "Pause", "s", group=LOAD, note="between an answer and the user's next request"),
+    Field(
+        "arrivals_per_second",
+        "Arrivals",
+        "1/s",
+        blank="none",
+        group=LOAD,
+        note="passers-by who come at this rate in place of users, answered or not",
+    ),
+    Field(
+        "burstiness", "Burstiness", "", group=LOAD, note="shape of the gaps between arrivals; 1: Poisson, less: bursts"
+    ),
+    Field("mix", "Prompts", "", "choice", group=LOAD, note="the kind of texts that are asked"),
+    Field("lengths", "Lengths", "", "choice", "as the texts", group=LOAD, note="drawn from a published mix"),
+    Field("answer_tokens", "Longest answer", "tokens", "whole", group=LOAD),
+    Field("promise.tokens_per_second_per_user", "Speed ≥", "tok/s", blank="none", group=PROMISE),
+    Field("promise.ttft_s", "First token ≤", "s", blank="none", group=PROMISE),
+    Field("price.input", "Input price", "$/Mtok", group=PRICE),
+    Field("price.cached", "Cached input", "$/Mtok", group=PRICE),
+    Field("price.output", "Output price", "$/Mtok", group=PRICE),
+    Field("sampling.temperature", "Temperature", "", group=SAMPLING, note="0 takes the likeliest token"),
+    Field("sampling.top_k", "Top-k", "", "whole", group=SAMPLING, note="draws from the likeliest so many; 0: from all"),
+    Field("sampling.top_p", "Top-p", "", group=SAMPLING, note="draws from what makes up this probability"),
+    Field("sampling.repetition_penalty", "Repetition", "", group=SAMPLING, note="penalty; 1: none"),
+    Field("sampling.stop", "Stop texts", "", "texts", "none", group=SAMPLING, note="each ends an answer"),
+)
+"""Every setting of a tier but its name, by groups."""
+
+BY_PATH: Mapping[str, Field] = {field.path: field for field in FIELDS}
+
+
+def with_values(tier: Tier, values: Mapping[str, Any]) -> Tier:
+    """The tier with these values by their paths; raises `ValueError` in words for what no lane can run."""
+    outer: dict[str, Any] = {}
+    for path, value in values.items():
+        name, _, inner = path.partition(".")
+        outer[name] = (
+            msgspec.structs.replace(outer.get(name, getattr(tier, name)), **{inner: value}) if inner else value
+        )
+    return msgspec.structs.replace(tier, **outer)
+
+
+def differences(before: Tier, after: Tier) -> Iterator[tuple[Field, Any, Any]]:
+    """The fields in which two tiers differ, each with both values."""
+    for field in FIELDS:
+        old, new = field.of(before), field.of(after)
+        if old != new:
+            yield field, old, new
+
+
+def as_sentence(text: str) -> str:
+    """What an error says, as a sentence."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _texts(label: str, text: str) -> tuple[str, ...]:
+    """Texts in quotes, as JSON writes them, or plain ones without a comma in them."""
+    if not text.startswith('"'):
+        return tuple(part.strip() for part in text.split(",") if part.strip() and part.strip() != "none")
+    try:
+        found = json.loads(f"[{text}]")
+    except ValueError:
+        found = None
+    if not found or not all(isinstance(part, str) for part in found):
+        raise ValueError(f'{label}: write them like "###", "\\n\\n"')
+    return tuple(found)
