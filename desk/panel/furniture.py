@@ -1,19 +1,18 @@
-"""What stands around every view: the line of notices and the footer; and the plain words they are made of."""
+"""What stands below every view, the footer; and the plain words that everything is made of."""
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QWidget,
 )
 
-from desk.panel.bars import Toggle, paint_warning
+from desk.panel.bars import Toggle
 from desk.panel.numbers import DASH, Numbers
-from desk.panel.shown import Notice, Shown
-from desk.panel.theme import RADIUS, Theme, font
+from desk.panel.shown import Shown
+from desk.panel.theme import Theme, font
 
 WINDOWS_MIN = (1, 2, 5, 15, 60)
 SMOOTHINGS_S = (0, 3, 10, 30)
@@ -33,86 +32,6 @@ class Label(QLabel):
         tokens = self.palette()
         tokens.setColor(QPalette.ColorRole.WindowText, self._theme.colour(self._token))
         self.setPalette(tokens)
-
-
-class NoticeStrip(QWidget):
-    """The most pressing notice and how many there are; its place is kept when there is none.
-
-    `acted` is emitted when the notice's own button is pressed.
-    """
-
-    acted = Signal()
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self._notices: tuple[Notice, ...] = ()
-        self.setFixedHeight(32)
-        self.setAccessibleName("Notices")
-        self._button = QPushButton(self)
-        self._button.setProperty("quiet", True)
-        self._button.setAccessibleName("Do what the notice offers")
-        self._button.clicked.connect(self.acted)
-        self._button.hide()
-        theme.changed.connect(self.update)
-
-    def show_notices(self, notices: tuple[Notice, ...]) -> None:
-        if notices != self._notices:
-            self._notices = notices
-            said = " ".join(f"{notice.cause} {notice.remedy}".strip() for notice in notices)
-            self.setAccessibleDescription(said or "No alarms")
-            self.setToolTip("\n".join(f"{notice.cause} {notice.remedy}".strip() for notice in notices))
-            action = notices[0].action if notices else ""
-            self._button.setText(action)
-            self._button.setVisible(bool(action))
-            self._place_button()
-            self.update()
-
-    def resizeEvent(self, _event: object) -> None:
-        self._place_button()
-
-    def _place_button(self) -> None:
-        self._button.adjustSize()
-        self._button.move(self.width() - self._button.width() - 4, (self.height() - self._button.height()) // 2)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        theme = self._theme
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        middle = self.height() / 2
-        if not self._notices:
-            painter.setPen(QPen(theme.colour("mut"), 1))
-            painter.drawEllipse(QPointF(18, middle), 3.5, 3.5)
-            painter.setFont(font(12))
-            self._say(painter, 34, "No alarms", 400)
-            painter.end()
-            return
-        notice = self._notices[0]
-        sign = theme.colour("bad" if notice.severe else "warn")
-        painter.setPen(QPen(sign, 1))
-        painter.setBrush(theme.colour("warnbg"))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS - 2, RADIUS - 2)
-        paint_warning(painter, theme, QPointF(18, middle), severe=notice.severe)
-        right = self.width() - 16 if self._button.isHidden() else self._button.x() - 12
-        if len(self._notices) > 1:
-            painter.setFont(font(12))
-            painter.setPen(theme.colour("mut"))
-            count = f"1 of {len(self._notices)}"
-            right -= painter.fontMetrics().horizontalAdvance(count) + 12
-            self._say(painter, right + 12, count, 120)
-        painter.setFont(font(13, 600))
-        painter.setPen(theme.colour("text"))
-        end = self._say(painter, 36, notice.cause, right - 36)
-        painter.setFont(font(13))
-        painter.setPen(theme.colour("soft"))
-        self._say(painter, end + 12, notice.remedy, right - end - 12)
-        painter.end()
-
-    def _say(self, painter: QPainter, x: float, text: str, room: float) -> float:
-        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(max(room, 0)))
-        wide = painter.fontMetrics().horizontalAdvance(text)
-        painter.drawText(QRectF(x, 0, wide + 4, self.height()), Qt.AlignmentFlag.AlignVCenter, text)
-        return x + wide
 
 
 class Footer(QWidget):

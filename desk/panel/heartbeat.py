@@ -12,6 +12,7 @@ import msgspec
 from PySide6.QtCore import QObject, QTimer
 
 from desk.facts.happened import (
+    AlarmShelved,
     AnyFact,
     Calibrated,
     Calibrating,
@@ -26,7 +27,9 @@ from desk.facts.happened import (
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue
-from desk.panel.look import Books, look, setting_of
+from desk.panel.charts.actions import actions as chart_actions
+from desk.panel.look import EXTEND_BUDGET, RETRY_METER, Books, look, setting_of
+from desk.panel.shown import Notice
 from desk.panel.strips import FLOOR, StripChart, fitting_span
 from desk.panel.views import Desk, opened
 from desk.panel.window import Window
@@ -45,7 +48,7 @@ EAGER_S = 2.0
 """... until an order has been given, whose answer is looked for at the full rate for so long."""
 HIDDEN_MS = 500
 """A window that nobody sees takes facts in, and does no more, at this interval."""
-TURNS = (RunStarted, RunStopped, Paused, Resumed, TierChanged, WattsDeclared, Calibrating, Calibrated)
+TURNS = (AlarmShelved, RunStarted, RunStopped, Paused, Resumed, TierChanged, WattsDeclared, Calibrating, Calibrated)
 """What an order comes back as is shown at the next tick: a button that lags behind would be pressed twice."""
 FOLD_S = 0.012
 """A tick folds facts for at most so long, so that a jump in a recording never holds up the window."""
@@ -74,6 +77,7 @@ class Heartbeat(QObject):
         for chart in (self.chart, self.resting):
             chart.follow(self.books.board)
         self._connect()
+        self._connect_charts()
         desk = Desk(window, self.books, source, self._order)
         window.open_views_with(lambda entry: opened(entry, desk))
         self._timer = QTimer(self)
@@ -113,8 +117,8 @@ class Heartbeat(QObject):
                 return
         if self.window.view is not None:
             self.window.view.beat()
-        elif self.window.footer.follow.isChecked():
-            (self.chart if self.chart.isVisible() else self.resting).refresh_next()
+        else:
+            self.seen_chart.refresh_next()
 
     def refresh(self) -> None:
         """Show the numbers as they are now."""
@@ -129,17 +133,19 @@ class Heartbeat(QObject):
         self.window.show_all(shown)
         if isinstance(self.source, Replay):
             self.window.runbar.show_player(self.source)
-        if self.window.footer.follow.isChecked():
-            span = fitting_span(self.window_s, self.books.board.end) if self._fits else self.window_s
-            setting = setting_of(self.books, shown, span, self.smooth_s)
-            for chart in (self.chart, self.resting):
-                chart.show_setting(setting)
+        span = fitting_span(self.window_s, self.books.board.end) if self._fits else self.window_s
+        setting = setting_of(self.books, shown, span, self.smooth_s)
+        for chart in (self.chart, self.resting):
+            chart.show_setting(setting)
 
     def _take_in(self) -> None:
         fresh = self.source.drain()
-        if isinstance(self.source, Replay) and any(isinstance(fact, RunStarted) for fact in fresh):
-            # A jump back begins the recording again: what was still to be folded is part of what is told again.
-            self._pending.clear()
+        if any(isinstance(fact, RunStarted) for fact in fresh):
+            # What was held belongs to the run before.
+            self._follow_now()
+            if isinstance(self.source, Replay):
+                # A jump back begins the recording again: what was still to be folded is part of what is told again.
+                self._pending.clear()
         if any(isinstance(fact, TURNS) for fact in fresh):
             self._since_numbers = NUMBERS_MS
         self._pending.extend(fresh)
@@ -185,7 +191,32 @@ class Heartbeat(QObject):
         window.floor.start.connect(lambda: ordered(source.start))
         window.floor.tier_changed.connect(self._change)
         window.floor.watts_declared.connect(self._declare)
-        window.notices.acted.connect(lambda: ordered(source.retry_meter))
+        window.notices.acted.connect(self._act)
+        window.notices.shelved.connect(self._shelve)
+
+    def _connect_charts(self) -> None:
+        """Both charts follow, or are held, together with the switch in the footer."""
+        window = self.window
+        for chart in (self.chart, self.resting):
+            chart.takes_notes = self.source.mode == "live"
+            chart.followed.connect(window.footer.follow.setChecked)
+            window.footer.follow_chosen.connect(chart.follow_now)
+            chart.noted.connect(self._note)
+        window.learn(*chart_actions(lambda: self.seen_chart))
+
+    @property
+    def seen_chart(self) -> StripChart:
+        """The chart on the Floor: that of the machine at rest until the first run."""
+        return self.chart if self.chart.isVisible() else self.resting
+
+    def _follow_now(self) -> None:
+        for chart in (self.chart, self.resting):
+            chart.follow_now()
+
+    def _note(self, text: str) -> None:
+        source = self.source
+        assert isinstance(source, Plant)
+        self._order(lambda: source.note(text))
 
     def _order(self, order: Callable[[], None]) -> None:
         self._eager_until = perf_counter() + EAGER_S
@@ -213,9 +244,32 @@ class Heartbeat(QObject):
         source.declare_watts(idle, busy, assumed)
         self.window.ordered(lambda: _keep(watts=Watts(idle=idle, busy=busy, assumed=assumed)))
 
+    def _act(self, notice: Notice) -> None:
+        """Do what the button of a notice says."""
+        source = self.source
+        assert isinstance(source, Plant)
+        if notice.action == RETRY_METER:
+            self._order(source.retry_meter)
+        elif notice.action == EXTEND_BUDGET and notice.alarm is not None:
+            budget, kind = self.books.ledger.standing.budget, notice.alarm[1]
+            limit = 1.5 * (getattr(budget, kind) or 0.0)
+            self._order(lambda: source.limit(msgspec.structs.replace(budget, **{kind: limit})))
+        elif notice.tier:
+            self.window.visit("floor")
+            self.window.floor.open_tier(notice.tier)
+
+    def _shelve(self, notice: Notice, seconds: float | None) -> None:
+        source = self.source
+        assert isinstance(source, Plant)
+        if notice.alarm is not None:
+            alarm, subject = notice.alarm
+            self._order(lambda: source.shelve(alarm, subject, seconds))
+
     def _choose_span(self, seconds: float) -> None:
         self.window_s = seconds
         self._fits = False
+        for chart in (self.chart, self.resting):
+            chart.choose_window(seconds)
         self.refresh()
         if isinstance(self.source, Plant):
             self.window.ordered(lambda: _keep(window_s=seconds))
@@ -233,6 +287,7 @@ class Heartbeat(QObject):
     def _seek(self, seconds: float) -> None:
         replay = self.source
         assert isinstance(replay, Replay)
+        self._follow_now()
         self.window.ordered(lambda: replay.seek(seconds))
 
     def _pace(self, speed: float) -> None:

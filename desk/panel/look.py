@@ -3,17 +3,17 @@
 Nothing is decided here that the ledger or the board could decide; this is choice of figures and of words.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 
 from desk.board import Board
-from desk.facts.happened import AnyFact, Calibrated, Progressed, Read, RunStarted, Slot
+from desk.facts.happened import AlarmRaised, AnyFact, Calibrated, Progressed, Read, RunStarted, Slot
 from desk.facts.orders import Calibrate
 from desk.facts.tiers import Tier
 from desk.ledger.ledger import Ledger
-from desk.ledger.period import PERIOD_S
 from desk.ledger.standing import Standing
+from desk.ledger.stream import Streams
 from desk.panel.headline import headlines
 from desk.panel.machine import (
     HEADLINE_S,
@@ -30,40 +30,34 @@ from desk.panel.machine import (
     why_no_watts,
 )
 from desk.panel.numbers import Numbers
-from desk.panel.shown import Cell, Job, Mode, Notice, Shown, State, TierLine, Totals
+from desk.panel.sheet import sheets
+from desk.panel.shown import Cell, Job, Mode, Notice, Shown, State, Stream, TierLine, Totals
 from desk.panel.statusline import badge_words
 from desk.panel.strips import Event, Reference, Setting
 from desk.panel.tieredit import FIELDS
 from desk.plant import presets
 
-JUDGED_EACH = 4
-"""Promises are judged at every fourth period: two seconds are soon enough, and an hour of recording opens quickly."""
-LATE_S = 20.0
-"""A promise missed for less is a hiccup: amber in the table, but no notice."""
-
 
 @dataclass
 class Books:
-    """Ledger and board of one stream of facts, and which tiers have been missing their promises since when.
+    """Ledger and board of one stream of facts.
 
-    `late` holds the marks of tiers that missed one for `LATE_S`, `missing` the seconds at which each began to.
     `moment` is the stamp of the newest fact, `heard` that of each device's newest energy or power. `split` is the end
     of the last period whose joules were shared among tiers without knowing what each of them draws.
     """
 
     ledger: Ledger = field(default_factory=Ledger)
     board: Board = field(default_factory=Board)
-    missing: dict[str, float] = field(default_factory=dict)
-    late: list[Event] = field(default_factory=list)
     moment: float = 0.0
     heard: dict[str, float] = field(default_factory=dict)
     split: float | None = None
+    streams: Streams = field(default_factory=Streams)
     _doubt: str = ""
 
     def post(self, fact: AnyFact) -> None:
         if isinstance(fact, RunStarted):
-            self.missing, self.late = {}, []
-            self.moment, self.heard = 0.0, {}
+            self.moment, self.heard, self.streams = 0.0, {}, Streams()
+        self.streams.see(fact)
         if isinstance(fact, RunStarted | Calibrated):
             self.split = None
         self.moment = max(self.moment, fact.t)
@@ -75,8 +69,6 @@ class Books:
             self.board.add(period)
             if period.uncalibrated:
                 self.split, self._doubt = period.end, self.ledger.standing.doubt
-            if period.index % JUDGED_EACH == 0:
-                self._judge(period.end)
 
     def ages(self, now: float | None = None) -> dict[str, float]:
         """Seconds since each device was heard, by the newest fact, or by the clock of the facts where it is given."""
@@ -92,21 +84,6 @@ class Books:
     def doubt(self) -> str:
         """What stands against the joules of the tiers, as long as their headline figures hold such joules."""
         return self.ledger.standing.doubt or (self._doubt if self.uncalibrated else "")
-
-    def is_late(self, tier: str) -> bool:
-        """Whether the tier has been missing a promise for so long that it deserves a notice."""
-        since = self.missing.get(tier)
-        return since is not None and self.board.end - since >= LATE_S
-
-    def _judge(self, end: float) -> None:
-        for line in _tiers(self):
-            name = line.tier.name
-            if not line.misses:
-                self.missing.pop(name, None)
-                continue
-            since = self.missing.setdefault(name, end)
-            if since + LATE_S <= end < since + LATE_S + JUDGED_EACH * PERIOD_S:
-                self.late.append(Event(end, f"{name} late", late=True))
 
 
 def look(
@@ -140,13 +117,15 @@ def look(
         tiers=_tiers(books, window_s),
         machine=machine(standing, board, totals, ages, numbers, books.doubt),
         job=_job(standing),
-        notices=_notices(books, numbers, ages),
+        notices=_notices(standing, numbers, mode, books.moment if now is None else max(now, books.moment)),
         totals=Totals(totals.seconds or 0.0, totals.tokens_out, totals.joules, totals.revenue if run else None),
         recording_bytes=recording_bytes,
         idles_at=idles_at(standing, numbers),
         watts_wanted=mode == "live" and standing.meter is not None and standing.source == "none",
         calibration_s=_calibration_s(books, state, ages) if mode == "live" else None,
         dashed=standing.quality == "estimated",
+        stream=_stream(books),
+        sheets=sheets(standing, ages, numbers),
     )
 
 
@@ -173,7 +152,6 @@ def _clock(run: RunStarted | None, end: float, mode: Mode) -> str:
 def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> Setting:
     """What the charts are told besides their data."""
     standing = books.ledger.standing
-    mean = f"{smooth_s:g} s mean" if smooth_s else "no smoothing"
     covers = watts_cover(standing, {}) if standing.source != "none" else ""
     levels = []
     if (limit := power_limit(standing)) is not None:
@@ -187,12 +165,14 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
         tiers=tuple(standing.tiers),
         window_s=window_s,
         smooth_s=smooth_s,
-        events=(*(Event(event.at, _plain(event.text, standing)) for event in books.board.events), *books.late),
+        events=tuple(
+            Event(event.at, _plain(event.text, standing), late=event.kind == "alarm") for event in books.board.events
+        ),
         notes={
-            "tokens_per_second": f"stacked, {mean}",
-            "watts": covers,
-            "tokens_per_joule": books.doubt or _whose_joules(books),
-            "revenue_per_hour": f"stacked, at list price, {mean}",
+            "tokens_per_second": "stacked, {smooth}",
+            "watts": f"{covers}, {{smooth}}" if covers else "{smooth}",
+            "tokens_per_joule": f"{{smooth}}; {books.doubt or _whose_joules(books)}",
+            "revenue_per_hour": "stacked, at list price, {smooth}",
         },
         reasons={"watts": wanting, "tokens_per_joule": wanting} if wanting else {},
         references={"watts": tuple(levels)},
@@ -245,7 +225,7 @@ def _as_sentence(text: str) -> str:
 
 
 def _tiers(books: Books, window_s: float = HEADLINE_S) -> tuple[TierLine, ...]:
-    standing, board = books.ledger.standing, books.board
+    standing, board, totals = books.ledger.standing, books.board, books.ledger.totals()
     lines = []
     for name, tier in standing.tiers.items():
         lane = standing.lanes.get(name)
@@ -264,13 +244,25 @@ def _tiers(books: Books, window_s: float = HEADLINE_S) -> tuple[TierLine, ...]:
                 board.value("on_time_share", name, window_s),
                 board.value("tokens_per_joule", name, HEADLINE_S),
                 tuple(_cell(slot, tier) for slot in lane.slots) if lane else (),
+                totals.tiers[name].cancelled if name in totals.tiers else 0,
+                lane.lag if lane else 0.0,
             )
         )
     return tuple(lines)
 
 
 def _cell(slot: Slot, tier: Tier) -> Cell:
-    return Cell(slot.emitted / tier.answer_tokens, prefill=slot.prefilled < slot.prompt)
+    return Cell(slot.emitted / tier.answer_tokens, slot.prefilled < slot.prompt, slot.request)
+
+
+def _stream(books: Books) -> Stream | None:
+    """The request whose text is read; `None` before there was one."""
+    streams = books.streams
+    tier = books.ledger.standing.tiers.get(streams.tier)
+    if tier is None:
+        return None
+    told = streams.tokens, tier.answer_tokens, streams.ended
+    return Stream(tier.name, streams.request, tier.mix, streams.text, streams.ttft, streams.rate, *told)
 
 
 # ---- what is under way, and what is wrong
@@ -327,44 +319,38 @@ def _calibration_s(books: Books, state: State, ages: Ages) -> float | None:
 _DOING = {"build": "Building", "fetch": "Fetching", "verify": "Verifying", "import": "Importing"}
 
 
-RETRY_METER = "Try the meter again"
+RETRY_METER, OPEN_TIER, EXTEND_BUDGET = "Try the meter again", "Open", "Extend by half"
+"""The words of the buttons on notices; `OPEN_TIER` is followed by the name of the tier."""
+
+_RANKS = ("critical", "warning", "notice")
 
 
-def _notices(books: Books, numbers: Numbers, ages: Ages) -> tuple[Notice, ...]:
-    standing = books.ledger.standing
+def _notices(standing: Standing, numbers: Numbers, mode: Mode, moment: float) -> tuple[Notice, ...]:
+    """What stands against the factory, the most pressing first; a recording offers nothing to press."""
     notices = []
     for child, state in standing.children.items():
         if state.state == "given up":
             action = RETRY_METER if child == "meter" else ""
-            notices.append(Notice(state.cause, state.remedy, severe=True, action=action))
-        elif state.state == "stale" and standing.running:
+            notices.append(Notice(state.cause, state.remedy, "critical", action=action))
+        elif child == "engine" and state.state == "stale" and standing.running:
             notices.append(Notice(f"The {child} has been silent for {numbers.fixed(state.age)} s."))
     for name, lane in standing.lanes.items():
         if lane.state == "failed":
-            notices.append(Notice(f"{name} does not run: {lane.cause}", lane.remedy, severe=True, tier=name))
-    if standing.running:
-        remedy = "Its energy is missing meanwhile; the tokens go on."
-        notices += [Notice(f"{title} is {state}.", remedy) for title, state in missing_devices(standing, ages)]
-    notices.extend(_misses(books, numbers))
+            notices.append(Notice(f"{name} does not run: {lane.cause}", lane.remedy, "critical", name))
+    if standing.stopped and standing.stopped.reason == "budget":
+        notices.append(Notice("The run has used up its budget and was stopped.", "Set another before the next one."))
+    for key, alarm in standing.alarms.items():
+        if standing.shelved.get(key, moment) <= moment:
+            notices.append(_alarm(standing, key, alarm))
     if standing.troubles:
         last = standing.troubles[-1]
         notices.append(Notice(last.cause, last.remedy))
-    return tuple(notices)
+    if mode == "replay":
+        notices = [replace(notice, action="", alarm=None) for notice in notices]
+    return tuple(sorted(notices, key=lambda notice: _RANKS.index(notice.severity)))
 
 
-def _misses(books: Books, numbers: Numbers) -> list[Notice]:
-    notices = []
-    for line in _tiers(books):
-        promise = line.tier.promise
-        if not books.is_late(line.tier.name):
-            continue
-        if line.slow:
-            cause = f"{line.tier.name} is under {promise.tokens_per_second_per_user:g} tok/s/user"
-        elif line.late:
-            cause = f"{line.tier.name} gives its first token later than {promise.ttft_s:g} s"
-        else:
-            continue
-        waiting = f"{numbers.count(line.queue)} {'request waits' if line.queue == 1 else 'requests wait'}. "
-        remedy = f"{waiting if line.queue else ''}Lower its load or raise its share."
-        notices.append(Notice(cause, remedy, tier=line.tier.name))
-    return notices
+def _alarm(standing: Standing, key: tuple[str, str], alarm: AlarmRaised) -> Notice:
+    tier = alarm.subject if alarm.subject in standing.tiers else ""
+    action = f"{OPEN_TIER} {tier}" if tier else EXTEND_BUDGET if alarm.alarm == "budget" else ""
+    return Notice(alarm.cause, alarm.remedy, alarm.severity, tier, action, key)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
-from desk.facts.happened import Tried
+from desk.facts.happened import Severity, Tried
 from desk.facts.tiers import Tier
 
 Mode = Literal["live", "replay"]
@@ -47,13 +47,15 @@ class Cell:
 
     filled: float
     prefill: bool = False
+    request: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TierLine:
     """One tier in the table. Rates are per second, `on_time` is a fraction of the finished tokens in the window.
 
-    `cells` are the slots in use.
+    `cells` are the slots in use, `cancelled` the requests of the run that were not answered to their end, and `lag` by
+    how many seconds the generator itself was late with the most belated request of the run.
     """
 
     tier: Tier
@@ -66,6 +68,8 @@ class TierLine:
     on_time: float | None = None
     tokens_per_joule: float | None = None
     cells: tuple[Cell, ...] = ()
+    cancelled: int = 0
+    lag: float = 0.0
 
     @property
     def slow(self) -> bool:
@@ -82,6 +86,43 @@ class TierLine:
     @property
     def misses(self) -> bool:
         return self.slow or self.late
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The request whose text is read: its number, what kind of prompt it had, and the text so far.
+
+    `rate` is tokens per second since its first token, `ended` empty while it is being made.
+    """
+
+    tier: str
+    request: int
+    kind: str = ""
+    text: str = ""
+    ttft: float | None = None
+    rate: float | None = None
+    tokens: int = 0
+    limit: int = 0
+    ended: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """One line about a device: what, how much, and where that comes from or what it means."""
+
+    head: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All there is to say about a device, in groups under headings."""
+
+    title: str
+    name: str
+    state: str = ""
+    groups: tuple[tuple[str, tuple[SheetRow, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +184,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line that asks for attention, with what to do; `action` is the word of a button that does it."""
+    """One line that asks for attention, with what to do; `action` is the word of a button that does it.
+
+    `alarm` names an alarm and its subject, which can be put away; other notices stay until their reason has gone.
+    """
 
     cause: str
     remedy: str = ""
-    severe: bool = False
+    severity: Severity = "warning"
     tier: str = ""
     action: str = ""
+    alarm: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +234,8 @@ class Shown:
     watts_wanted: bool = False
     calibration_s: float | None = None
     dashed: bool = False
+    stream: Stream | None = None
+    sheets: tuple[Sheet, ...] = ()
 
     @property
     def scenario_title(self) -> str:

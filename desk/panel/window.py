@@ -25,8 +25,9 @@ from desk.panel.actions import ACTIONS, Action, choices
 from desk.panel.capture import file_name, picture_of, texts_of, write_png
 from desk.panel.command import CommandPalette
 from desk.panel.floor import Floor
-from desk.panel.furniture import Footer, NoticeStrip
+from desk.panel.furniture import Footer
 from desk.panel.icons import application_icon
+from desk.panel.notices import NoticeStrip
 from desk.panel.numbers import Numbers
 from desk.panel.overlay import KeySheet, Overlay
 from desk.panel.rail import Rail
@@ -194,7 +195,7 @@ class Window(QWidget):
 
     def show_trouble(self, trouble: Trouble) -> None:
         """Say what went wrong with an order, until the next one."""
-        self._own = [Notice(trouble.cause, trouble.remedy, severe=True)]
+        self._own = [Notice(trouble.cause, trouble.remedy, severity="critical")]
         self.notices.show_notices((*self._own, *self.shown.notices))
 
     def ordered(self, order: Callable[[], Any]) -> None:

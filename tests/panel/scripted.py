@@ -4,6 +4,7 @@ import random
 
 import msgspec
 
+from desk.alarms import Alarms
 from desk.facts.happened import (
     ChildStarted,
     Device,
@@ -26,6 +27,7 @@ from desk.facts.happened import (
 )
 from desk.facts.histogram import bucket_of
 from desk.facts.tiers import Price, Promise, Tariff, Tier
+from desk.ledger.ledger import Ledger
 
 T0 = 1000.0
 WALL = 1795342358.0  # 2026-11-22 21:32:38 UTC
@@ -83,8 +85,24 @@ def meter(source):
     return MeterOpened(t=T0, source="none", quality="unavailable", devices=(machine,), tried=tried)
 
 
-def facts(seconds=60.0, source="none", declared=None, stopped=True, seed=7):
+def watched(facts):
+    """The facts with the alarms that the plant would have recorded among them."""
+    ledger, alarms = Ledger(), Alarms()
+    for fact in facts:
+        yield fact
+        for period in ledger.post(fact):
+            for alarm in alarms.judge(period, ledger, fact.t):
+                ledger.post(alarm)
+                yield alarm
+
+
+def facts(**script):
     """All facts of a run of `seconds`, in arrival order; `declared` is (idle, busy) watts that the user named."""
+    return watched(unwatched(**script))
+
+
+def unwatched(seconds=60.0, source="none", declared=None, stopped=True, seed=7):
+    """The same run before anyone judged it."""
     chance = random.Random(seed)
     gpu = source in ("nvml-counter", "two-gpus")
     yield RunStarted(

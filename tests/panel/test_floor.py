@@ -5,7 +5,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLineEdit, QPushButton
 
 from desk.panel.floor import ASSUME, DECLARE, WattsForm
-from desk.panel.look import LATE_S, look, setting_of
+from desk.panel.look import look, setting_of
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme
 from desk.panel.tiertable import HEAD, ROW
@@ -83,8 +83,8 @@ def test_declared_watts_are_estimated(shown):
 
 
 def test_a_promise_is_missed_long_enough_before_it_is_told(shown):
-    assert not shown(seconds=LATE_S - 5, stopped=False).notices
-    seen = shown(seconds=LATE_S + 15, stopped=False)
+    assert not shown(seconds=18.0, stopped=False).notices
+    seen = shown(seconds=35.0, stopped=False)
     assert [notice.tier for notice in seen.notices] == ["Free"]
     assert [line.tier.name for line in seen.tiers if line.misses] == ["Free"]
 
