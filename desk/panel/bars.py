@@ -1,12 +1,12 @@
 """Small marks and controls: tier swatches, bars with a pointer or a fill, badges, the toggle, the signs of alarms."""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from desk.panel.numbers import DASH
 from desk.panel.shown import Pointer, Provenance
-from desk.panel.theme import Theme, font
+from desk.panel.theme import Theme, canvas, font, natural, scaled
 
 TRACK = 8
 SWATCH = 10
@@ -71,16 +71,38 @@ def paint_tick(painter: QPainter, theme: Theme, track: QRectF, at: float) -> Non
     painter.fillRect(QRectF(x, track.center().y() - 8, 2, 16), theme.colour("soft"))
 
 
-def paint_provenance(painter: QPainter, theme: Theme, right: float, middle: float, provenance: Provenance) -> float:
-    """Word and shape of a figure's provenance, right-aligned; returns the left end of what was painted."""
+def paint_rule(painter: QPainter, theme: Theme, left: float, y: float, width: float, token: str = "line") -> None:
+    """A level line of one logical pixel, however much the painter magnifies."""
+    world = painter.worldTransform()
+    start = world.map(QPointF(left, y))
+    painter.save()
+    painter.resetTransform()
+    rule = QRectF(round(start.x()), round(start.y()), round(width * world.m11()), 1)
+    painter.fillRect(rule, theme.colour(token))
+    painter.restore()
+
+
+def provenance_width(provenance: Provenance) -> float:
+    """The room that `paint_provenance` takes with its word."""
+    return QFontMetricsF(font(11)).horizontalAdvance(provenance) + 14
+
+
+def paint_provenance(
+    painter: QPainter, theme: Theme, right: float, middle: float, provenance: Provenance, *, word: bool = True
+) -> float:
+    """Shape and word of a figure's provenance, right-aligned; returns the left end of what was painted.
+
+    Without its `word` the shape stands alone, and the word must be said nearby.
+    """
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setFont(font(11))
     metrics = QFontMetricsF(painter.font())
-    left = right - metrics.horizontalAdvance(provenance)
+    left = right - metrics.horizontalAdvance(provenance) if word else right + 6
     colour = theme.colour("mut")
     painter.setPen(colour)
-    painter.drawText(QPointF(left, middle + metrics.capHeight() / 2), provenance)
+    if word:
+        painter.drawText(QPointF(left, middle + metrics.capHeight() / 2), provenance)
     centre = QPointF(left - 10, middle)
     if provenance == "unavailable":
         painter.setPen(QPen(colour, 1.5))
@@ -107,16 +129,22 @@ class PointerBar(QWidget):
 
     LABEL = 72
     VALUE = 166
+    HEIGHTS = (22, 36)
+    """Where the card has more to tell, bars move closer together."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._pointer = Pointer(label="", value=DASH)
-        # Where the card has more to tell, bars move closer together.
-        self.setMinimumHeight(22)
-        self.setMaximumHeight(36)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        self.setMinimumHeight(scaled(self.HEIGHTS[0]))
+        self.setMaximumHeight(scaled(self.HEIGHTS[1]))
+        self.updateGeometry()
+        self.update()
 
     def show_pointer(self, pointer: Pointer) -> None:
         if pointer == self._pointer:
@@ -126,31 +154,32 @@ class PointerBar(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(460, 36)
+        return QSize(scaled(400), scaled(self.HEIGHTS[1]))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
         theme, pointer = self._theme, self._pointer
-        middle = self.height() / 2
-        painter.setFont(font(13))
-        painter.setPen(theme.colour("soft"))
-        painter.drawText(QRectF(0, 0, self.LABEL, self.height()), Qt.AlignmentFlag.AlignVCenter, pointer.label)
-        track = QRectF(self.LABEL, middle - TRACK / 2, self.width() - self.LABEL - self.VALUE, TRACK)
-        painter.fillRect(track, theme.colour("track"))
-        if pointer.normal is not None:
-            low, high = pointer.normal
-            normal = QRectF(track.left() + low * track.width(), track.top(), (high - low) * track.width(), TRACK)
-            painter.fillRect(normal, theme.colour("band"))
-        if pointer.foreign:
+        with canvas(self) as (painter, size):
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            middle = size.height() / 2
+            painter.setFont(font(13))
+            painter.setPen(theme.colour("soft"))
+            painter.drawText(QRectF(0, 0, self.LABEL, size.height()), Qt.AlignmentFlag.AlignVCenter, pointer.label)
+            track = QRectF(self.LABEL, middle - TRACK / 2, size.width() - self.LABEL - self.VALUE, TRACK)
             painter.fillRect(track, theme.colour("track"))
-            held = QRectF(track)
-            held.setWidth(track.width() * min(1.0, pointer.foreign))
-            painter.fillRect(held, theme.colour("mut"))
-        if pointer.limit is not None:
-            paint_tick(painter, theme, track, pointer.limit)
-        if pointer.at is not None:
-            self._paint_pointer(painter, track, pointer.at)
-        self._paint_words(painter, track.right())
+            if pointer.normal is not None:
+                low, high = pointer.normal
+                normal = QRectF(track.left() + low * track.width(), track.top(), (high - low) * track.width(), TRACK)
+                painter.fillRect(normal, theme.colour("band"))
+            if pointer.foreign:
+                painter.fillRect(track, theme.colour("track"))
+                held = QRectF(track)
+                held.setWidth(track.width() * min(1.0, pointer.foreign))
+                painter.fillRect(held, theme.colour("mut"))
+            if pointer.limit is not None:
+                paint_tick(painter, theme, track, pointer.limit)
+            if pointer.at is not None:
+                self._paint_pointer(painter, track, pointer.at)
+            self._paint_words(painter, track.right(), size.height())
 
     def _paint_pointer(self, painter: QPainter, track: QRectF, at: float) -> None:
         x = track.left() + track.width() * min(1.0, max(0.0, at))
@@ -163,8 +192,8 @@ class PointerBar(QWidget):
         tip = QPointF(x, track.top() + 3)
         painter.drawPolygon(QPolygonF([QPointF(x - 6, top), QPointF(x + 6, top), tip]))
 
-    def _paint_words(self, painter: QPainter, left: float) -> None:
-        pointer, height = self._pointer, self.height()
+    def _paint_words(self, painter: QPainter, left: float, height: float) -> None:
+        pointer = self._pointer
         centred = Qt.AlignmentFlag.AlignVCenter
         painter.setFont(font(13, 600))
         painter.setPen(self._theme.colour("mut" if pointer.faded or pointer.value == DASH else "text"))
@@ -172,7 +201,7 @@ class PointerBar(QWidget):
         painter.drawText(value, centred | Qt.AlignmentFlag.AlignRight, pointer.value)
         painter.setFont(font(11))
         painter.setPen(self._theme.colour("mut"))
-        room = QRectF(value.right() + 8, 0, self.width() - value.right() - 8, height)
+        room = QRectF(value.right() + 8, 0, self.VALUE - 62 - 8, height)
         metrics = QFontMetricsF(painter.font())
         note = metrics.elidedText(pointer.note, Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(room, centred | Qt.AlignmentFlag.AlignLeft, note)
@@ -186,6 +215,7 @@ class Badge(QWidget):
         self._theme, self._text, self._style = theme, text, style
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(text)
+        theme.changed.connect(self.updateGeometry)
         theme.changed.connect(self.update)
 
     def show_word(self, text: str, style: str = "filled") -> None:
@@ -195,11 +225,13 @@ class Badge(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(round(badge_width(self._text)), 20)
+        with natural():
+            wide = badge_width(self._text)
+        return QSize(scaled(wide), scaled(20))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        paint_badge(painter, self._theme, QRectF(self.rect()), self._text, self._style)
+        with canvas(self) as (painter, size):
+            paint_badge(painter, self._theme, QRectF(QPointF(0, 0), size), self._text, self._style)
 
 
 def badge_width(text: str) -> float:
@@ -239,18 +271,23 @@ class Toggle(QAbstractButton):
         self._theme = theme
         self.setCheckable(True)
         self.setAccessibleName(name)
-        self.setFixedSize(28, 24)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        self.setFixedSize(scaled(32), scaled(32))
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        on = self.isChecked()
-        body = QRectF(1, 5, 26, 14)
-        ink: QColor = self._theme.colour("soft" if on else "band")
-        painter.setPen(QPen(self._theme.colour("text"), 1) if self.hasFocus() else Qt.PenStyle.NoPen)
-        painter.setBrush(ink)
-        painter.drawRoundedRect(body, 7, 7)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.colour("panel" if on else "mut"))
-        painter.drawEllipse(QPointF(body.right() - 7 if on else body.left() + 7, body.center().y()), 5, 5)
+        with canvas(self) as (painter, size):
+            on = self.isChecked()
+            body = QRectF(2, size.height() / 2 - 7, 26, 14)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.colour("soft" if on else "band"))
+            painter.drawRoundedRect(body, 7, 7)
+            painter.setBrush(self._theme.colour("panel" if on else "soft"))
+            painter.drawEllipse(QPointF(body.right() - 7 if on else body.left() + 7, body.center().y()), 5, 5)
+            if self.hasFocus():
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.setPen(QPen(self._theme.colour("text"), 2))
+                painter.drawRoundedRect(body.adjusted(-1, -1, 1, 1), 8, 8)

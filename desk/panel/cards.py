@@ -8,25 +8,50 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from desk.panel.bars import paint_provenance
+from desk.panel.bars import paint_provenance, paint_rule, provenance_width
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Value
-from desk.panel.theme import MARGIN, RADIUS, Theme, font
+from desk.panel.theme import MARGIN, RADIUS, Theme, canvas, font, scaled
 
 HEIGHT = 120
-_SPARK_TOP = 68
-_SPARK_HEIGHT = 28
+NARROWEST = 184
+"""A card narrower than this has no room for its words."""
+_BASE = 60
+_NOTE = 111
+_LINE = 13
+_SPARK = (68, 28)
+_LOW_SPARK = (66, 18)
+"""Top and height of the sparkline over a note of one line, and of two."""
 _GOAL_ROOM = 72
 
 
 def paint_card(painter: QPainter, theme: Theme, rect: QRectF, token: str = "panel", edge: str = "line") -> None:
-    """The ground of a card: rounded, with a line of one logical pixel."""
+    """The ground of a card: rounded, with a line of one logical pixel at any magnification."""
     painter.save()
+    box, factor = _unmagnified(painter, rect)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(theme.colour(edge), 1))
     painter.setBrush(theme.colour(token))
-    painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+    painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS * factor, RADIUS * factor)
     painter.restore()
+
+
+def paint_focus(painter: QPainter, theme: Theme, rect: QRectF, radius: float = RADIUS, token: str = "soft") -> None:
+    """The ring of two pixels, inside `rect`, around what has the focus."""
+    painter.save()
+    box, factor = _unmagnified(painter, rect)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(theme.colour(token), 2))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), radius * factor, radius * factor)
+    painter.restore()
+
+
+def _unmagnified(painter: QPainter, rect: QRectF) -> tuple[QRectF, float]:
+    """Have the painter draw without its magnification; gives the rectangle as it is then, and what it was."""
+    world = painter.worldTransform()
+    painter.resetTransform()
+    return world.mapRect(rect), world.m11()
 
 
 class Card(QWidget):
@@ -55,14 +80,31 @@ class ValueCard(Card):
         self._numbers = numbers
         self._value = Value(key="", title="", unit="")
         self._alarm = False
+        self._magnified = 1.0
         self._offers = QWidget(self)
         self._stack = QVBoxLayout(self._offers)
         self._stack.setContentsMargins(0, 0, 0, 0)
-        self._stack.setSpacing(6)
+        self._stack.setSpacing(2)
         self._offers.hide()
-        self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def magnify(self, factor: float) -> None:
+        """Draw the card so many times as large as the text size has it."""
+        self._magnified = factor
+        self._measure()
+
+    @property
+    def narrowest(self) -> int:
+        """The width in logical pixels below which words of the card would be cut."""
+        return scaled(NARROWEST * self._magnified)
+
+    def _measure(self) -> None:
+        self.setFixedHeight(scaled(HEIGHT * self._magnified))
+        self._place_offers()
+        self.update()
 
     @property
     def value(self) -> Value:
@@ -93,7 +135,7 @@ class ValueCard(Card):
                 old.deleteLater()
         for text in texts:
             button = QPushButton(text, self._offers)
-            button.setProperty("quiet", True)
+            button.setProperty("slim", True)
             button.clicked.connect(lambda _checked=False, text=text: self.offered.emit(text))
             self._stack.addWidget(button)
         self._stack.addStretch(1)
@@ -102,7 +144,7 @@ class ValueCard(Card):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(264, HEIGHT)
+        return QSize(scaled(264 * self._magnified), scaled(HEIGHT * self._magnified))
 
     def resizeEvent(self, event: object) -> None:
         self._place_offers()
@@ -118,21 +160,31 @@ class ValueCard(Card):
             super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        with canvas(self, self._magnified) as (painter, size):
+            wide = size.width()
+            paint_card(painter, self.theme, QRectF(QPointF(0, 0), size))
+            note = self._paint_head(painter, wide)
+            self._paint_figure(painter)
+            lines = wrapped(note, QFontMetricsF(font(11)), wide - 2 * MARGIN)
+            if self._offers.isHidden():
+                self._paint_history(painter, wide, *(_SPARK if len(lines) < 2 else _LOW_SPARK))
+            painter.setFont(font(11))
+            painter.setPen(self.theme.colour("mut"))
+            for row, line in enumerate(lines):
+                painter.drawText(QPointF(MARGIN, _NOTE - _LINE * (len(lines) - 1 - row)), line)
+            if self.hasFocus():
+                paint_focus(painter, self.theme, QRectF(QPointF(0, 0), size))
+
+    def _paint_head(self, painter: QPainter, wide: float) -> str:
+        """Title and provenance; gives the note, which begins with the word of the provenance where that has no room."""
         theme, value = self.theme, self._value
-        paint_card(painter, theme, QRectF(self.rect()), edge="soft" if self.hasFocus() else "line")
         painter.setFont(font(14, 600))
         painter.setPen(theme.colour("text"))
         painter.drawText(QPointF(MARGIN, 24), value.title)
-        paint_provenance(painter, theme, self.width() - MARGIN, 19.5, value.provenance)
-        self._paint_figure(painter)
-        if self._offers.isHidden():
-            self._paint_history(painter)
-        painter.setFont(font(11))
-        painter.setPen(theme.colour("mut"))
-        room = self.width() - 2 * MARGIN
-        note = QFontMetricsF(painter.font()).elidedText(value.note, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QPointF(MARGIN, HEIGHT - 9), note)
+        title = QFontMetricsF(painter.font()).horizontalAdvance(value.title)
+        roomy = MARGIN + title + 8 + provenance_width(value.provenance) <= wide - MARGIN
+        paint_provenance(painter, theme, wide - MARGIN, 19.5, value.provenance, word=roomy)
+        return value.note if roomy else f"{value.provenance}, {value.note}".removesuffix(", ")
 
     def _paint_figure(self, painter: QPainter) -> None:
         theme, text = self.theme, self.text
@@ -141,32 +193,33 @@ class ValueCard(Card):
         missing = text == DASH
         painter.setPen(theme.colour("warn" if self._alarm else "mut" if missing else "text"))
         # Digits carry side bearing; the optical edge of the number stands under that of the title.
-        painter.drawText(QPointF(MARGIN - 1, 60), text)
+        painter.drawText(QPointF(MARGIN - 1, _BASE), text)
         if missing:
             return
         after = MARGIN - 1 + QFontMetricsF(big).horizontalAdvance(text) + 7
         painter.setFont(font(14))
         painter.setPen(theme.colour("mut"))
-        painter.drawText(QPointF(after, 60), self._value.unit)
+        painter.drawText(QPointF(after, _BASE), self._value.unit)
 
-    def _paint_history(self, painter: QPainter) -> None:
+    def _paint_history(self, painter: QPainter, wide: float, top_at: float, high: float) -> None:
         value, theme = self._value, self.theme
         goal = value.limit is not None
-        box = QRectF(MARGIN, _SPARK_TOP, self.width() - 2 * MARGIN - (_GOAL_ROOM if goal else 6), _SPARK_HEIGHT)
+        box = QRectF(MARGIN, top_at, wide - 2 * MARGIN - (_GOAL_ROOM if goal else 6), high)
         known = [sample for sample in value.spark if sample is not None and math.isfinite(sample)]
         top = max([*known, *([value.limit] if value.limit is not None else [])], default=0.0)
         if not known or top <= 0:
             return
         points = _runs(value.spark, box, top)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour("line" if theme.scheme == "dark" else "grid"))
         for run in points:
             if len(run) > 1:
                 foot = [QPointF(run[-1].x(), box.bottom()), QPointF(run[0].x(), box.bottom())]
                 painter.drawPolygon(QPolygonF([*run, *foot]))
-        painter.fillRect(QRectF(box.left(), box.bottom(), box.width(), 1), theme.colour("line"))
+        paint_rule(painter, theme, box.left(), box.bottom(), box.width())
         if value.limit is not None:
-            self._paint_goal(painter, box, value.limit / top)
+            self._paint_goal(painter, box, value.limit / top, wide)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         pen = QPen(theme.colour("soft"), 1.25)
@@ -180,9 +233,8 @@ class ValueCard(Card):
         painter.setBrush(theme.colour("text"))
         if value.spark[-1] is not None:
             painter.drawEllipse(points[-1][-1], 3, 3)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
-    def _paint_goal(self, painter: QPainter, box: QRectF, at: float) -> None:
+    def _paint_goal(self, painter: QPainter, box: QRectF, at: float, wide: float) -> None:
         value, theme = self._value, self.theme
         y = round(box.bottom() - at * box.height()) + 0.5
         pen = QPen(theme.colour("soft" if value.limit_word == "limit" else "mut"), 1)
@@ -193,11 +245,24 @@ class ValueCard(Card):
         painter.setPen(theme.colour("soft"))
         painter.setFont(font(11))
         text = f"{value.limit_word} {self._numbers.figure(value.limit, value.unit)}".strip()
-        right = QRectF(box.right(), y - 8, self.width() - MARGIN - box.right(), 16)
+        right = QRectF(box.right(), y - 8, wide - MARGIN - box.right(), 16)
         painter.drawText(right, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _place_offers(self) -> None:
-        self._offers.setGeometry(MARGIN + 36, 38, self.width() - 2 * MARGIN - 36, 56)
+        left = scaled((MARGIN + 36) * self._magnified)
+        wide = self.width() - left - scaled(MARGIN * self._magnified)
+        self._offers.setGeometry(left, scaled(32 * self._magnified), wide, scaled(66 * self._magnified))
+
+
+def wrapped(text: str, metrics: QFontMetricsF, room: float) -> list[str]:
+    """The text in one line or two, broken between words; only what two lines do not hold is left out, with dots."""
+    if metrics.horizontalAdvance(text) <= room:
+        return [text]
+    words = text.split(" ")
+    fitting = (n for n in range(len(words) - 1, 1, -1) if metrics.horizontalAdvance(" ".join(words[:n])) <= room)
+    cut = next(fitting, 1)
+    rest = metrics.elidedText(" ".join(words[cut:]), Qt.TextElideMode.ElideRight, room)
+    return [" ".join(words[:cut]), rest]
 
 
 def _runs(samples: Sequence[float | None], box: QRectF, top: float) -> list[list[QPointF]]:

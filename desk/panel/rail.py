@@ -1,11 +1,12 @@
 """The rail at the left edge: the views that there are, and the sheet of keys."""
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QPushButton, QVBoxLayout, QWidget
 
+from desk.panel.cards import paint_focus
 from desk.panel.icons import paint_icon
-from desk.panel.theme import Theme, font
+from desk.panel.theme import Theme, canvas, font, scaled
 from desk.panel.views import Entry
 
 
@@ -18,25 +19,36 @@ class Rail(QWidget):
     def __init__(self, theme: Theme, entries: tuple[Entry, ...], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self.setFixedWidth(56)
+        self._wide = False
         self.doors = {entry.name: Door(theme, entry, key) for key, entry in enumerate(entries, start=1)}
         self._help = QPushButton("?")
         self._help.setProperty("bare", True)
-        self._help.setStyleSheet("padding: 0; min-height: 28px;")
-        self._help.setFixedSize(32, 30)
+        self._help.setStyleSheet("padding: 0;")
         self._help.setAccessibleName("Keys")
         self._help.setToolTip("Keys  ?")
         self._help.clicked.connect(self.help)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 48, 1, 6)
-        column.setSpacing(4)
+        self._column = column = QVBoxLayout(self)
         for door in self.doors.values():
             column.addWidget(door)
             door.clicked.connect(lambda _checked=False, name=door.entry.name: self.chosen.emit(name))
         column.addStretch(1)
         column.addWidget(self._help, 0, Qt.AlignmentFlag.AlignHCenter)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._measure)
+        self._measure()
         self.mark(entries[0].name)
+
+    def widen(self, wide: bool) -> None:
+        """Take the width that a large window has room for."""
+        if wide != self._wide:
+            self._wide = wide
+            self._measure()
+
+    def _measure(self) -> None:
+        self.setFixedWidth(scaled(72 if self._wide else 56))
+        self._column.setContentsMargins(0, scaled(48), 1, scaled(6))
+        self._column.setSpacing(scaled(4))
+        self._help.setFixedSize(scaled(32), scaled(32))
+        self.update()
 
     def mark(self, name: str) -> None:
         """Show that the view `name` is the one in front."""
@@ -44,12 +56,14 @@ class Rail(QWidget):
             door.setChecked(door.entry.name == name)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        theme, wide = self._theme, self.width()
+        theme = self._theme
         painter = QPainter(self)
         painter.fillRect(self.rect(), theme.colour("panel"))
-        painter.fillRect(QRectF(wide - 1, 0, 1, self.height()), theme.colour("line"))
-        paint_icon(painter, QRectF(wide / 2 - 11, 13, 22, 22), "mark", theme.colour("text").name())
+        painter.fillRect(QRectF(self.width() - 1, 0, 1, self.height()), theme.colour("line"))
         painter.end()
+        with canvas(self) as (painter, size):
+            box = QRectF(size.width() / 2 - 11, 13, 22, 22)
+            paint_icon(painter, box, "mark", theme.colour("text").name())
 
 
 class Door(QAbstractButton):
@@ -59,35 +73,36 @@ class Door(QAbstractButton):
         super().__init__()
         self._theme, self.entry = theme, entry
         self.setCheckable(True)
-        self.setFixedHeight(56)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(entry.title)
         self.setToolTip(f"{entry.title}  {key}")
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        self.setFixedHeight(scaled(56))
+        self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(56, 56)
+        return QSize(scaled(56), scaled(56))
 
     def nextCheckState(self) -> None:
         """A click asks for the view; the mark moves when the window has turned to it."""
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        theme, wide = self._theme, self.width()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme = self._theme
         lit = self.isChecked() or self.underMouse()
-        if self.isChecked():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.colour("raised"))
-            painter.drawRoundedRect(QRectF(4, 0, wide - 7, 56), 6, 6)
-            painter.fillRect(QRectF(0, 13, 3, 30), theme.colour("text"))
-        ink = theme.colour("text" if lit else "soft")
-        paint_icon(painter, QRectF(wide / 2 - 10, 8, 20, 20), self.entry.icon, ink.name())
-        painter.setPen(ink)
-        painter.setFont(font(11, 600 if self.isChecked() else 500))
-        painter.drawText(QRectF(0, 32, wide, 18), Qt.AlignmentFlag.AlignCenter, self.entry.title)
-        if self.hasFocus():
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(theme.colour("soft"), 1))
-            painter.drawRoundedRect(QRectF(4.5, 0.5, wide - 8, 55), 6, 6)
-        painter.end()
+        with canvas(self) as (painter, size):
+            wide = size.width()
+            if self.isChecked():
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(theme.colour("raised"))
+                painter.drawRoundedRect(QRectF(4, 0, wide - 7, 56), 6, 6)
+                painter.fillRect(QRectF(0, 13, 3, 30), theme.colour("text"))
+            ink = theme.colour("text" if lit else "soft")
+            paint_icon(painter, QRectF(wide / 2 - 10, 8, 20, 20), self.entry.icon, ink.name())
+            painter.setPen(ink)
+            painter.setFont(font(11, 600 if self.isChecked() else 500))
+            painter.drawText(QRectF(0, 32, wide, 18), Qt.AlignmentFlag.AlignCenter, self.entry.title)
+            if self.hasFocus():
+                paint_focus(painter, theme, QRectF(4, 0, wide - 7, 56), 6)

@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from desk.panel.bars import badge_width, paint_badge
 from desk.panel.shown import Shown
-from desk.panel.theme import Theme, font
+from desk.panel.theme import Theme, canvas, font, scaled
 
 HEIGHT = 40
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -30,15 +30,20 @@ def date_of(wall: float | None) -> str:
 
 
 class StatusLine(QWidget):
-    """One painted line; what does not fit is left out from the right, and the tool tip has it all."""
+    """One painted line; what does not fit is left out whole, and the tool tip has it all."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._shown = Shown()
         self._frozen = False
-        self.setFixedHeight(HEIGHT)
         self.setAccessibleName("Status")
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        self.setFixedHeight(scaled(HEIGHT))
+        self.update()
 
     def show_status(self, shown: Shown, frozen: bool = False) -> None:
         if (shown, frozen) != (self._shown, self._frozen):
@@ -69,47 +74,48 @@ class StatusLine(QWidget):
         return parts
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        theme = self._theme
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        middle = self.height() / 2
-        x = self._paint_badge(painter, 0.5, badge_words(self._shown), filled=self._shown.mode == "live") + 16
+        with canvas(self) as (painter, size):
+            self._paint(painter, size.width(), size.height() / 2)
+
+    def _paint(self, painter: QPainter, wide: float, middle: float) -> None:
+        x = self._paint_badge(painter, 0.5, middle, badge_words(self._shown), filled=self._shown.mode == "live") + 16
         if self._frozen:
-            x = self._paint_badge(painter, x - 8, "DISPLAY FROZEN  Space", filled=False) + 16
+            x = self._paint_badge(painter, x - 8, middle, "DISPLAY FROZEN  Space", filled=False) + 16
         strong, plain = font(12, 600), font(12, 400)
         strong_wide, plain_wide = QFontMetricsF(strong), QFontMetricsF(plain)
-        right = self.width() - self._paint_clock(painter) - 16
-        for index, (head, rest) in enumerate(self._parts()):
-            wide = strong_wide.horizontalAdvance(head) + (8 + plain_wide.horizontalAdvance(rest) if rest else 0)
-            room = right - x
-            if wide > room and room < 120:
-                break
-            if index:
-                painter.setPen(QPen(theme.colour("line"), 1))
-                painter.drawLine(round(x) - 9, round(middle) - 8, round(x) - 9, round(middle) + 8)
+        right = wide - self._paint_clock(painter, wide, middle) - 16
+        first = True
+        for head, rest in self._parts():
+            room = strong_wide.horizontalAdvance(head) + (8 + plain_wide.horizontalAdvance(rest) if rest else 0)
+            if x + room > right:
+                continue
+            if not first:
+                painter.setPen(QPen(self._theme.colour("line"), 1))
+                painter.drawLine(QPointF(round(x) - 9, middle - 8), QPointF(round(x) - 9, middle + 8))
+            first = False
             painter.setFont(strong)
-            painter.setPen(theme.colour("text"))
+            painter.setPen(self._theme.colour("text"))
             x = _text(painter, x, middle, head, strong_wide)
             if rest:
                 painter.setFont(plain)
-                painter.setPen(theme.colour("soft"))
-                rest = plain_wide.elidedText(rest, Qt.TextElideMode.ElideRight, right - x - 8)
+                painter.setPen(self._theme.colour("soft"))
                 x = _text(painter, x + 8, middle, rest, plain_wide)
             x += 18
-        painter.end()
 
-    def _paint_clock(self, painter: QPainter) -> float:
+    def _paint_clock(self, painter: QPainter, wide: float, middle: float) -> float:
         """The time of what is shown, at the right; returns its width."""
         face = font(12, 400, mono=True)
         painter.setFont(face)
         painter.setPen(self._theme.colour("soft"))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self._shown.clock)
-        return QFontMetricsF(face).horizontalAdvance(self._shown.clock)
+        metrics = QFontMetricsF(face)
+        room = metrics.horizontalAdvance(self._shown.clock)
+        _text(painter, wide - room, middle, self._shown.clock, metrics)
+        return room
 
-    def _paint_badge(self, painter: QPainter, x: float, words: str, filled: bool) -> float:
+    def _paint_badge(self, painter: QPainter, x: float, middle: float, words: str, filled: bool) -> float:
         """A badge at `x`; returns its right edge."""
         wide = badge_width(words)
-        box = QRectF(x, self.height() / 2 - 10, wide, 20)
+        box = QRectF(x, middle - 10, wide, 20)
         paint_badge(painter, self._theme, box, words, "filled" if filled else "outlined")
         return x + wide
 

@@ -1,18 +1,19 @@
 """The tier table: Ultra on top, each value beside what was promised; late is amber, a sign and a tinted row."""
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from desk.panel.bars import TRACK, paint_fill, paint_swatch, paint_warning
-from desk.panel.cards import paint_card
+from desk.panel.bars import TRACK, paint_fill, paint_rule, paint_swatch, paint_warning
+from desk.panel.cards import paint_card, paint_focus
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import TierLine
-from desk.panel.theme import Theme, font
+from desk.panel.theme import Theme, canvas, font, scaled, zoom
 
 HEAD = 64
 ROW = 40
 PAD = 16
+NARROWEST = 496
 ON_TIME = 0.95
 """Where the tick on the on-time bar stands."""
 
@@ -36,13 +37,17 @@ class TierTable(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(self.sizeHint().height())
         self.setAccessibleName("Tiers")
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._measure)
+
+    def _measure(self) -> None:
+        self.setFixedHeight(self.sizeHint().height())
+        self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(496, HEAD + ROW * (max(len(self._lines), 5) + 1))
+        return QSize(scaled(NARROWEST), scaled(HEAD + ROW * (max(len(self._lines), 5) + 1)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(400, self.sizeHint().height())
+        return self.sizeHint()
 
     def show_tiers(self, lines: tuple[TierLine, ...], note: str) -> None:
         """Show the tiers, cheapest first as everywhere in the program; the table turns them over."""
@@ -72,6 +77,7 @@ class TierTable(QWidget):
     # ---- choosing
 
     def _row_at(self, y: float) -> int:
+        y /= zoom()
         row = int((y - HEAD) // ROW)
         return row if y >= HEAD and 0 <= row < len(self._lines) else -1
 
@@ -124,23 +130,21 @@ class TierTable(QWidget):
     # ---- painting
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        paint_card(painter, self._theme, QRectF(self.rect()))
-        page = _Page(painter, self._theme, self._numbers, self.width())
-        page.head(self._note)
-        for row, line in enumerate(self._lines):
-            name = line.tier.name
-            chosen = self.hasFocus() and name == self._chosen
-            page.row(HEAD + row * ROW, line, lit=row == self._hover or name == self._edited, ringed=chosen)
-        page.foot(HEAD + max(len(self._lines), 5) * ROW, self._lines)
-        painter.end()
+        with canvas(self) as (painter, size):
+            paint_card(painter, self._theme, QRectF(QPointF(0, 0), size))
+            page = _Page(painter, self._theme, self._numbers, size.width())
+            page.head(self._note)
+            for row, line in enumerate(self._lines):
+                name = line.tier.name
+                chosen = self.hasFocus() and name == self._chosen
+                page.row(HEAD + row * ROW, line, lit=row == self._hover or name == self._edited, ringed=chosen)
+            page.foot(HEAD + max(len(self._lines), 5) * ROW, self._lines)
 
 
 class _Page:
     """One painting of the table: columns are right edges measured from the right of the card."""
 
-    def __init__(self, painter: QPainter, theme: Theme, numbers: Numbers, width: int) -> None:
+    def __init__(self, painter: QPainter, theme: Theme, numbers: Numbers, width: float) -> None:
         self._painter = painter
         self._theme = theme
         self._numbers = numbers
@@ -204,9 +208,7 @@ class _Page:
         self._say(self.money, base, numbers.fixed(line.dollars_per_hour, 2), font(13, 600), "text")
         self._rule(top + ROW)
         if ringed:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(theme.colour("soft"), 1))
-            painter.drawRoundedRect(box.adjusted(3.5, 3.5, -3.5, -3.5), 4, 4)
+            paint_focus(painter, theme, box.adjusted(2, 2, -2, -2), 4)
 
     def foot(self, top: float, lines: tuple[TierLine, ...]) -> None:
         numbers = self._numbers
@@ -241,7 +243,7 @@ class _Page:
         self._say(edge - 38, base, value, font(13, 600), "warn" if bad else "text")
 
     def _rule(self, y: float) -> None:
-        self._painter.fillRect(QRectF(1, y, self._width - 2, 1), self._theme.colour("line"))
+        paint_rule(self._painter, self._theme, 1, y, self._width - 2)
 
     def _say(self, x: float, base: float, text: str, face: QFont, token: str, *, left: bool = False) -> None:
         self._painter.setFont(face)
