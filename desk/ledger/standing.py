@@ -70,7 +70,10 @@ _METERS: dict[Source, Literal["gpu", "cpu", "machine"]] = {
 
 @dataclass(slots=True)
 class Lane:
-    """One lane. `opened` says what it runs with since it was last ready; `cause` and `remedy` where it failed."""
+    """One lane. `opened` says what it runs with since it was last ready; `cause` and `remedy` where it failed.
+
+    `lag` is by how many seconds the run's most belated request came after it was due.
+    """
 
     state: LaneState = "closed"
     opened: LaneReady | None = None
@@ -78,6 +81,7 @@ class Lane:
     remedy: str = ""
     queue: int = 0
     slots: tuple[Slot, ...] = ()
+    lag: float = 0.0
 
 
 @dataclass(slots=True)
@@ -339,7 +343,7 @@ class Standing:
         self._running_child("engine", fact.t)
         for work in fact.lanes:
             lane = self._lane(work.tier)
-            lane.queue, lane.slots = work.queue, work.slots
+            lane.queue, lane.slots, lane.lag = work.queue, work.slots, max(lane.lag, work.lag)
 
     def _paused(self, fact: Paused) -> tuple[EventKind, str, str] | None:
         before, self.paused = self.paused, True

@@ -42,7 +42,7 @@ _STATES = {
     "estimated": "estimated",
 }
 
-_LIMITERS = {
+LIMITERS = {
     "power limit": "at the power limit",
     "board limit": "at the board's limit",
     "voltage limit": "at the voltage limit",
@@ -141,7 +141,7 @@ def missing_devices(standing: Standing, ages: Ages) -> list[tuple[str, str]]:
         if device.id in standing.counted:
             state = state_of(standing, device, ages)
             if state and state != "gap":
-                missing.append((_title(standing, device), in_words(state, ages.get(device.id))))
+                missing.append((title_of(standing, device), in_words(state, ages.get(device.id))))
     return missing
 
 
@@ -175,7 +175,7 @@ def in_words(state: str, age: float | None) -> str:
 
 
 def _limiter(told: str) -> str:
-    return ", ".join(_LIMITERS.get(word, word) for word in told.split(", ")) if told else "none"
+    return ", ".join(LIMITERS.get(word, word) for word in told.split(", ")) if told else "none"
 
 
 # ---- the device card
@@ -202,7 +202,7 @@ def machine(standing: Standing, board: Board, totals: Totals, ages: Ages, number
         pointers = tuple(_aged(pointer, age) for pointer in pointers)
     counted = device.id in standing.counted
     return Machine(
-        _title(standing, device),
+        title_of(standing, device),
         pointers,
         (*_why_here(standing), *_energy_words(standing, device, reading, totals, ages, numbers), *doubts),
         tried,
@@ -213,7 +213,8 @@ def machine(standing: Standing, board: Board, totals: Totals, ages: Ages, number
     )
 
 
-def _title(standing: Standing, device: Device) -> str:
+def title_of(standing: Standing, device: Device) -> str:
+    """What the panel calls a device: `GPU 0`, `CPU`."""
     if device.kind != "gpu":
         return "CPU" if device.kind == "cpu" else "This machine"
     gpus = [other.id for other in (standing.meter.devices if standing.meter else ()) if other.kind == "gpu"]
@@ -278,7 +279,7 @@ def _peer(standing: Standing, device: Device, ages: Ages, numbers: Numbers) -> P
         words.append(f"{numbers.fixed(100 * reading.utilization)} %")
     source = f", {SOURCES.get(device.source, device.source)}" if device.source else ""
     return Peer(
-        _title(standing, device),
+        title_of(standing, device),
         f"{device.name}{source}",
         "   ".join(words),
         in_words(state, ages.get(device.id)) if state and state != "gap" else "",

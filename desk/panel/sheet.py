@@ -1,0 +1,123 @@
+"""All that the facts tell of a device, line by line: its readings, what they mean, and where each comes from."""
+
+from desk.facts.happened import Device, DeviceReading
+from desk.ledger.standing import Lane, Standing
+from desk.panel.machine import LIMITERS, OLD_S, SOURCES, Ages, in_words, state_of, title_of
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.shown import Sheet, SheetRow
+
+DRIVER = {"gpu": "NVML", "cpu": "operating system", "machine": "operating system"}
+"""Who answers for the readings of a device besides its energy."""
+
+_MEANINGS = {
+    "power limit": "normal at full load: the board holds its power at the limit",
+    "board limit": "the board's own protection holds its power",
+    "voltage limit": "the chip is at its highest reliable voltage",
+    "too hot": "the driver lowers clocks to hold the temperature",
+    "too hot (hardware)": "the chip halves its clocks to protect itself",
+    "power brake": "the power supply or the server asked for less",
+    "slowed by hardware": "heat or power, told by the hardware",
+    "display clocks": "set by the display",
+    "idle": "nothing to do",
+}
+
+
+def sheets(standing: Standing, ages: Ages, numbers: Numbers) -> tuple[Sheet, ...]:
+    """One sheet for each device of the meter, in its order."""
+    devices = standing.meter.devices if standing.meter else ()
+    return tuple(_sheet(standing, device, ages, numbers) for device in devices)
+
+
+def _sheet(standing: Standing, device: Device, ages: Ages, numbers: Numbers) -> Sheet:
+    state = state_of(standing, device, ages)
+    reading = standing.readings.get(device.id) or DeviceReading(device=device.id)
+    groups = [
+        ("Power and energy", _energy(standing, device, reading, ages, numbers)),
+        ("Load", _load(device, reading, numbers)),
+        ("Memory", _memory(standing, device, reading, numbers)),
+    ]
+    if device.kind == "gpu":
+        groups.insert(2, ("What holds it back", _limits(reading)))
+    return Sheet(
+        title_of(standing, device),
+        device.name,
+        in_words(state, ages.get(device.id)) if state else "",
+        tuple((head, tuple(rows)) for head, rows in groups if rows),
+    )
+
+
+def _energy(standing: Standing, device: Device, reading: DeviceReading, ages: Ages, numbers: Numbers) -> list[SheetRow]:
+    meter = standing.meter
+    assert meter is not None
+    source = device.source or meter.source
+    age = ages.get(device.id)
+    fresh = "never heard" if age is None else f"{age:.0f} s old" if age >= OLD_S else "fresh"
+    driver = DRIVER[device.kind]
+    rows = [SheetRow("Power now", numbers.with_unit(reading.watts, "W"), f"{driver}, for the needle only")]
+    limit = reading.power_limit or device.power_limit
+    if limit is not None:
+        rows.append(SheetRow("Power limit", numbers.with_unit(limit, "W"), f"enforced now, {driver}"))
+    if reading.edges:
+        joules = reading.edges[-1][1]
+        rows.append(SheetRow("Energy", numbers.with_unit(joules / 3600, "Wh"), "since the meter opened"))
+    rows.append(SheetRow("Source of joules", SOURCES.get(source, source), fresh))
+    counted = device.id in standing.counted
+    rows.append(SheetRow("Counts for this run", "yes" if counted else "no", meter.scope if counted else ""))
+    if counted and standing.floor_watts is not None and len(standing.counted) == 1:
+        rows.append(SheetRow("Idle base", numbers.with_unit(standing.floor_watts, "W"), "with no lane running"))
+    if meter.driver and device.kind == "gpu":
+        rows.append(SheetRow("Driver", meter.driver, "NVIDIA" if source.startswith("nvml") else ""))
+    return rows
+
+
+def _load(device: Device, reading: DeviceReading, numbers: Numbers) -> list[SheetRow]:
+    driver = DRIVER[device.kind]
+    rows = []
+    if reading.utilization is not None or device.kind == "gpu":
+        busy = None if reading.utilization is None else 100 * reading.utilization
+        text = numbers.fixed(busy)
+        rows.append(SheetRow("Busy", text if text == DASH else f"{text} %", f"{driver}; says that, not how well"))
+    if reading.celsius is not None:
+        slow = device.slowdown_celsius
+        note = f"slows at {numbers.fixed(slow)} °C" if slow else driver
+        rows.append(SheetRow("Temperature", f"{numbers.fixed(reading.celsius)} °C", note))
+    if reading.clock_hz is not None:
+        top = reading.clock_max_hz
+        note = f"of at most {numbers.fixed(top / 1e6)} MHz" if top else driver
+        rows.append(SheetRow("Clock", f"{numbers.fixed(reading.clock_hz / 1e6)} MHz", note))
+    return rows
+
+
+def _limits(reading: DeviceReading) -> list[SheetRow]:
+    """Every reason for lower clocks in words, with its meaning."""
+    if not reading.limiter:
+        return [SheetRow("Limiter", "none", "clocks are as high as they go")]
+    reasons = reading.limiter.split(", ")
+    return [SheetRow("Limiter", LIMITERS.get(word, word), _MEANINGS.get(word, "")) for word in reasons]
+
+
+def _memory(standing: Standing, device: Device, reading: DeviceReading, numbers: Numbers) -> list[SheetRow]:
+    rows = []
+    if reading.memory_used is not None:
+        total = f"of {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else ""
+        rows.append(SheetRow("In use", numbers.bytes(reading.memory_used), total))
+    if reading.memory_foreign is not None:
+        text = numbers.bytes(reading.memory_foreign) if reading.memory_foreign else "none"
+        rows.append(SheetRow("Other processes", text, "not this factory's"))
+    on_gpu = device.kind == "gpu"
+    for name, lane in standing.lanes.items():
+        if lane.opened is not None and lane.state in ("ready", "draining"):
+            if (lane.opened.provider == "cuda") == on_gpu and (device.id in standing.counted or not standing.counted):
+                rows.append(_lane(name, lane, numbers))
+    return rows
+
+
+def _lane(name: str, lane: Lane, numbers: Numbers) -> SheetRow:
+    """What a lane holds, and what was planned for it of what was free then."""
+    opened = lane.opened
+    assert opened is not None
+    holds = f"{numbers.bytes(opened.weights_bytes)} weights, {numbers.bytes(opened.kv_bytes)} KV cache"
+    if not opened.planned_bytes:
+        return SheetRow(name, numbers.bytes(opened.weights_bytes + opened.kv_bytes), holds)
+    free = f" of {numbers.bytes(opened.free_bytes)} free then" if opened.free_bytes is not None else ""
+    return SheetRow(name, f"{numbers.bytes(opened.planned_bytes)} planned", f"{holds}{free and f';{free[3:]}'}")
