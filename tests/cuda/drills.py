@@ -5,8 +5,10 @@ tests judge it. Kernels compute nothing here, so no drill looks at a token.
 """
 
 import ctypes
+import itertools
 import json
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from cuda_stub.stub import ILLEGAL_ADDRESS, Counters, CudaStub
 
 SLOTS, CONTEXT = 8, 256
+WARM_ANSWERS = 3
+BEAT_S = 0.02
 
 
 def steps(stub: CudaStub, model: str) -> dict[str, Any]:
@@ -219,6 +223,41 @@ def out_of_memory(stub: CudaStub, model: str) -> dict[str, Any]:
     stub.set_memory(16 << 30)
     seen["run_after"] = trouble_of(large.feed.run)
     return seen
+
+
+def lane_without_memory(stub: CudaStub, model: str, slots: int, rounds: int) -> dict[str, Any]:
+    """A factory's lane serves one user; then the card is full, and a whole batch of users comes. Facts as they came."""
+    from desk.engine.factory import Factory
+    from desk.facts.codec import encode
+    from desk.facts.happened import AnyFact, Finished
+    from desk.facts.orders import ChangeTier, Halt, OpenFactory
+    from desk.facts.tiers import Tier
+
+    def tier(users: int) -> Tier:
+        return Tier(name="Free", model=model, context=CONTEXT, slots=slots, users=users, answer_tokens=32)
+
+    facts: list[AnyFact] = []
+    answered = itertools.count(1)
+    factory = Factory(lambda fact: tell(fact))
+
+    def tell(fact: AnyFact) -> None:
+        """Between two runs: nothing else touches the device now."""
+        facts.append(fact)
+        if isinstance(fact, Finished):
+            match next(answered):
+                case number if number == WARM_ANSWERS:
+                    stub.set_memory(stub.counters().in_use)
+                    factory.order(ChangeTier(tier=tier(slots)))
+                case number if number == WARM_ANSWERS + rounds * slots:
+                    factory.order(Halt())
+
+    factory.order(OpenFactory(tiers=(tier(1),), seed=1, provider="cuda"))
+    work = threading.Thread(target=factory.run)
+    work.start()
+    while work.is_alive():
+        work.join(BEAT_S)
+        factory.beat()
+    return {"facts": [encode(fact).decode() for fact in facts]}
 
 
 def lost_device(stub: CudaStub, model: str) -> dict[str, Any]:
