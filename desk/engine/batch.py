@@ -252,7 +252,7 @@ class Batch:
             self._decode_next = row is not ready[-1]  # a chunk of a prompt comes after all of them
             return self._chunk(row)
         self._compact()
-        count = 1 + max(row.slot for row in self if row.missing == 1)
+        count = self.cache.width(1 + max(row.slot for row in self if row.missing == 1), self.limit)
         feed = self._decodes.get(count)
         if feed is None:
             feed = self._decodes[count] = self.cache.feed(0, count)

@@ -267,7 +267,7 @@ class Factory:
             self._trouble(f"{trouble.cause} The load stays steady.", trouble.remedy)
         self._opening = order
         self._requests, self._demand = order.requests, order.load
-        self._loader.open(order.provider)
+        self._loader.open(order.provider, order.cuda_graphs)
 
     def _opened(self, runtime: Runtime) -> None:
         assert self._opening is not None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 
+from desk.engine.recording import Recorder, bucket
 from desk.facts.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class SharedCache:
     def feed(self, first: int, rows: int, tokens: int = 1) -> "Feed":
         """A bound run over `rows` neighbouring slots from `first` on, up to `tokens` tokens each."""
         return Feed(self, first, rows, tokens)
+
+    def width(self, rows: int, slots: int) -> int:
+        """How many rows a decode of the first `rows` out of `slots` computes: as many as a recording has."""
+        return rows if self.network.unrecorded else bucket(rows, slots)
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of a slot to another one (host memory only)."""
@@ -142,8 +147,10 @@ class Feed:
             self._binding.read(wiring.keep, np.ones(network.lone_shape(wiring.keep), network.kinds[wiring.keep]))
         self.top_v = np.zeros((rows, candidates), np.float32)
         self.top_i = np.zeros((rows, candidates), np.int64)
-        self._binding.write("top_v", self.top_v.reshape(rows, 1, candidates))
-        self._binding.write("top_i", self.top_i.reshape(rows, 1, candidates))
+        records = tokens == 1 and cache.together and not network.unrecorded
+        for name, array in (("top_v", self.top_v), ("top_i", self.top_i)):
+            self._binding.write(name, array.reshape(rows, 1, candidates), from_device=records)
+        self._runs = Recorder(network, self._binding, self.top_v) if records else self._binding
 
     def decode(self, ids: Sequence[int], cached: Sequence[int]) -> None:
         """One token of each row, on top of the `cached` ones that its slot holds."""
@@ -181,7 +188,7 @@ class Feed:
 
     def run(self) -> None:
         """Run on what was written last."""
-        self._binding.run()
+        self._runs.run()
         self._cache.keep(self._first)
 
     def _input(self, name: str, *shape: int) -> np.ndarray:

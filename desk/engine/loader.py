@@ -67,9 +67,9 @@ class Loader:
         self._thread = threading.Thread(target=self._work, name="loader", daemon=True)
         self._thread.start()
 
-    def open(self, provider: Provider) -> None:
-        """Open the runtime with that wish."""
-        self._jobs.put(lambda: self._open(provider))
+    def open(self, provider: Provider, graphs: bool = False) -> None:
+        """Open the runtime with that wish; with `graphs` it records decode steps on CUDA."""
+        self._jobs.put(lambda: self._open(provider, graphs))
 
     def outfit(self, tier: Tier) -> None:
         """Load what a lane of that tier needs."""
@@ -94,8 +94,8 @@ class Loader:
             # Nothing of a finished job may live on here: an outfit that a lane gives up must free its memory.
             del job, result
 
-    def _open(self, provider: Provider) -> Opened:
-        self._runtime = Runtime(provider)
+    def _open(self, provider: Provider, graphs: bool) -> Opened:
+        self._runtime = Runtime(provider, graphs=graphs)
         return Opened(self._runtime)
 
     def _outfit(self, tier: Tier) -> Outfitted | Refused:

@@ -4,6 +4,7 @@ The same code drives `cpu` and `cuda`; the device is data. Every pool of threads
 the vendor ends here.
 """
 
+import contextlib
 import ctypes
 import math
 import os
@@ -20,6 +21,7 @@ import psutil
 from onnxruntime.capi import onnxruntime_pybind11_state as vendor  # ty: ignore[import-not-found] - a compiled module
 
 from desk.engine.driver import Driver, ask_driver, free_memory
+from desk.engine.recording import MOST
 from desk.facts.tiers import Provider
 from desk.facts.trouble import Trouble
 from desk.models.manifest import Manifest
@@ -110,12 +112,15 @@ def size_pool(threads: int | None = None) -> int:
 class Runtime:
     """onnxruntime on this machine, with a wish for the provider of lanes that have none of their own.
 
+    With `graphs` decode steps on CUDA are recorded as CUDA graphs (see `desk.engine.recording`).
+
     `cause` says in a sentence why `provider` is what it is where it was not asked for. A wish that cannot be kept is
     never quietly replaced: it is in `refusal`, and every lane that depends on it is refused with it.
     """
 
-    def __init__(self, wish: Provider = "auto", threads: int | None = None) -> None:
+    def __init__(self, wish: Provider = "auto", threads: int | None = None, graphs: bool = False) -> None:
         self.threads = size_pool(threads)
+        self._graphs = graphs
         self.cause = ""
         self.refusal: Trouble | None = None
         self._driver: Driver | None = None
@@ -165,13 +170,20 @@ class Runtime:
         if network is None:
             graph = folder / manifest.graph
             if manifest.wiring.exporter:
-                from desk.models.foreign import tail  # noqa: PLC0415 - onnx takes long to import, others need none
+                from desk.models.foreign import fitness, tail  # noqa: PLC0415 - onnx loads slowly, others need none
 
-                session = open_session(tail.altered(folder, manifest, provider), provider, beside=graph)
+                fitness.check(folder, manifest, provider)
+                session = open_session(tail.altered(folder, manifest), provider, beside=graph)
             else:
-                session = open_session(graph, provider)
+                session = self._open_own(graph, provider)
             network = self._networks[key] = Network(session, manifest, provider)
         return network
+
+    def _open_own(self, graph: Path, provider: Used) -> ort.InferenceSession:
+        if self._graphs and provider == "cuda":
+            with contextlib.suppress(Trouble):  # a session that cannot record may still run
+                return open_session(graph, provider, graphs=True)
+        return open_session(graph, provider)
 
     def _choose(self, wish: Provider) -> Used:
         if wish == "cpu":
@@ -192,6 +204,7 @@ class Network:
     """A loaded graph. `provider` is where its session really landed.
 
     `kinds` has the element types of its inputs and outputs, `cache_names` past and present of each tensor of its cache.
+    `unrecorded` says why no run is recorded as a CUDA graph; it is empty as long as runs are.
     """
 
     def __init__(self, session: ort.InferenceSession, manifest: Manifest, provider: Used) -> None:
@@ -200,11 +213,16 @@ class Network:
         self.provider: Used = provider
         self.tested = False  # set once its rows are known not to depend on each other
         self.seamless = False  # set once a prompt is known to give the same to the bit wherever it is cut
+        self._may_record = session.get_provider_options().get(_EP["cuda"], {}).get("enable_cuda_graph") == "1"
+        self.unrecorded = "" if self._may_record else "Recording was not asked for, or cannot be had."
+        self._recorded = 0
+        self._options: dict[int | None, ort.RunOptions] = {}
         self.cache_names = manifest.wiring.cache_names(manifest.layers)
         ports = {port.name: port for port in (*session.get_inputs(), *session.get_outputs())}
         wiring = manifest.wiring
         taken = (wiring.lengths, wiring.total, wiring.last, wiring.mask, wiring.positions, wiring.keep)
-        wanted = {"input_ids", "top_v", "top_i", *filter(None, taken), *(name for names in self.cache_names for name in names)}
+        cached = (name for names in self.cache_names for name in names)
+        wanted = {"input_ids", "top_v", "top_i", *filter(None, taken), *cached}
         missing = sorted(wanted - ports.keys())
         if missing:
             raise Trouble(f"The graph of model {manifest.name} has no {missing[0]}.", "Build the model again.")
@@ -223,6 +241,20 @@ class Network:
     def binding(self) -> "Binding":
         """A run to be bound."""
         return Binding(self)
+
+    def next_recording(self) -> int | None:
+        """The number of another recording, `None` once there are as many as may be."""
+        self._recorded += 1
+        return self._recorded if self._recorded <= MOST else None
+
+    def options(self, recording: int | None) -> ort.RunOptions | None:
+        """How a run is made: as that recording, or plainly."""
+        if not self._may_record:
+            return None
+        if recording not in self._options:
+            options = self._options[recording] = ort.RunOptions()
+            options.add_run_config_entry("gpu_graph_id", str(-1 if recording is None else recording))
+        return self._options[recording]
 
 
 _spare: list[int] = []
@@ -263,16 +295,12 @@ class Binding:
         self._network = network
         self._io = network.session.io_binding()
         self._inputs: dict[str, tuple[np.ndarray, ort.OrtValue]] = {}
+        self._outputs: dict[str, tuple[np.ndarray, ort.OrtValue]] = {}
         self._held: dict[str, ort.OrtValue] = {}
 
     def read(self, name: str, array: np.ndarray, on_host: bool = False) -> np.ndarray:
         """Let the runs read `array` as it is at their time; `on_host` where the provider reads it in host memory."""
-        provider = "cpu" if on_host else self._network.provider
-        try:
-            value = ort.OrtValue.ortvalue_from_numpy(array, provider, 0)
-        except Exception as error:
-            what = f"Model {self._network.manifest.name} got no memory for its inputs"
-            raise _translated(error, self._network.provider, what) from error
+        value = ort.OrtValue.ortvalue_from_numpy(array) if on_host else self._on_device(array)
         if not on_host:
             self._inputs[name] = array, value
         self._io.bind_ortvalue_input(name, value)
@@ -283,9 +311,13 @@ class Binding:
         array, value = self._inputs[name]
         self._io.bind_input(name, self._network.provider, 0, array.dtype, shape, value.data_ptr())
 
-    def write(self, name: str, array: np.ndarray) -> None:
-        """Let the runs write into `array`, in host memory."""
-        value = self._held[name] = ort.OrtValue.ortvalue_from_numpy(array)
+    def write(self, name: str, array: np.ndarray, from_device: bool = False) -> None:
+        """Let the runs write into `array`, in host memory; `from_device` by way of an array there, as recorded runs
+        must."""
+        value = self._on_device(array) if from_device else ort.OrtValue.ortvalue_from_numpy(array)
+        self._held[name] = value
+        if from_device:
+            self._outputs[name] = array, value
         self._io.bind_ortvalue_output(name, value)
 
     def take(self, name: str, dtype: np.dtype, shape: tuple[int, ...], address: int) -> None:
@@ -296,14 +328,27 @@ class Binding:
         """Let the runs write device memory."""
         self._io.bind_output(name, self._network.provider, 0, dtype, shape, address)
 
-    def run(self) -> None:
-        """Bring the inputs to the device and run the graph; the vendor's errors leave as `Trouble` or `DeviceLost`."""
+    def _on_device(self, array: np.ndarray) -> ort.OrtValue:
+        try:
+            return ort.OrtValue.ortvalue_from_numpy(array, self._network.provider, 0)
+        except Exception as error:
+            what = f"Model {self._network.manifest.name} got no memory for its inputs"
+            raise _translated(error, self._network.provider, what) from error
+
+    def run(self, recording: int | None = None) -> None:
+        """Bring the inputs to the device and run the graph; the vendor's errors leave as `Trouble` or `DeviceLost`.
+
+        The first run of a `recording` makes it, the others replay it.
+        """
         network = self._network
         try:
             if network.provider != "cpu":  # in host memory the arrays are the inputs themselves
                 for array, value in self._inputs.values():
                     value.update_inplace(array)
-            network.session.run_with_iobinding(self._io)
+            options = network.options(recording)
+            network.session.run_with_iobinding(self._io, *([options] if options is not None else ()))
+            for array, value in self._outputs.values():
+                array[...] = value.numpy()
         except Exception as error:
             what = f"Model {network.manifest.name} failed in a run"
             raise _translated(error, network.provider, what) from error
@@ -312,11 +357,14 @@ class Binding:
 # ---- sessions and the vendor's errors
 
 
-def open_session(graph: Path | bytes, used: Used, beside: Path | None = None) -> ort.InferenceSession:
+def open_session(
+    graph: Path | bytes, used: Used, beside: Path | None = None, graphs: bool = False
+) -> ort.InferenceSession:
     """A session that lies on its provider; raises `Trouble` where it does not load or does not land there.
 
     Our own graphs lie wholly on it. Those of others, altered versions of the file `beside` which their weights lie,
-    also count shapes, which the runtime does on the CPU.
+    also count shapes, which the runtime does on the CPU, so their runs cannot be recorded as CUDA graphs. Those of a
+    session with `graphs` can.
     """
     own = beside is None
     options = ort.SessionOptions()
@@ -330,6 +378,7 @@ def open_session(graph: Path | bytes, used: Used, beside: Path | None = None) ->
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "0" if own else "1")
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
         settings = {"device_id": "0", "arena_extend_strategy": "kSameAsRequested", "enable_cudnn": "0"}
+        settings |= {"enable_cuda_graph": "1"} if graphs else {}
         provider = (provider, settings)
     if beside is not None:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(beside.parent))

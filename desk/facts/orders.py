@@ -14,7 +14,7 @@ class OpenFactory(Order):
     """The engine's first order: load a lane per tier and let the virtual users ask.
 
     `requests` is the highest number that a request of this run has had: an engine that takes another's place counts on.
-    `load` multiplies what all tiers are asked for.
+    `load` multiplies what all tiers are asked for. With `cuda_graphs` decode steps on CUDA are recorded and replayed.
     """
 
     tiers: tuple[Tier, ...]
@@ -23,6 +23,7 @@ class OpenFactory(Order):
     seed: int = 0
     requests: int = 0
     load: float = 1.0
+    cuda_graphs: bool = False
 
 
 class ChangeTier(Order):

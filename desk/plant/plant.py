@@ -84,6 +84,7 @@ class Plant:
         seed: int = 0,
         budget: Budget | None = None,
         warmup_s: float = 0.0,
+        cuda_graphs: bool = False,
         argv: Callable[..., list[str]] = children.command,
         limits: dict[Role, Limits] | None = None,
     ) -> None:
@@ -92,6 +93,7 @@ class Plant:
         self.scenario = scenario
         self.seed = seed
         self.warmup_s = warmup_s
+        self.cuda_graphs = cuda_graphs
         self.origin: presets.Preset | None = None
         self._argv = argv
         self._pen = Pen(tiers, tariff or Tariff())
@@ -125,7 +127,7 @@ class Plant:
     def of(cls, settings: Settings, **others: Any) -> Self:
         """A plant with these settings and the tiers of their preset; raises `Trouble` where there is no such preset."""
         chosen = presets.preset(settings.preset)
-        kept = ("provider", "tariff", "scenario", "budget", "warmup_s")
+        kept = ("provider", "tariff", "scenario", "budget", "warmup_s", "cuda_graphs")
         remembered = {name: getattr(settings, name) for name in kept}
         plant = cls(chosen.tiers, preset=chosen.name, **(remembered | others))
         plant.origin = chosen
@@ -388,6 +390,7 @@ class Plant:
                 seed=self.seed,
                 requests=self._requests,
                 load=self._pen.load,
+                cuda_graphs=self.cuda_graphs,
             )
         ]
         if self._uncalibrated:

@@ -33,7 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `window_s` is the span of the live charts, `warmup_s` how long after its first token a run does not count; seconds.
     `text_size` is a percentage, `place` where the window last stood (left, top, width, height in logical pixels) and
-    `maximized` whether it filled its screen.
+    `maximized` whether it filled its screen. `cuda_graphs` lets the engine record its steps on CUDA (`desk doctor` says
+    whether that pays).
     """
 
     preset: str = "this-machine"
@@ -50,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reduced_motion: bool = False
     place: tuple[int, int, int, int] | None = None
     maximized: bool = False
+    cuda_graphs: bool = False
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.window_s <= 86_400.0:

@@ -37,7 +37,7 @@ def test_prompts_go_into_their_slots_in_chunks(runs):
 
 def test_lanes_take_turns_and_slots_are_used_again_without_an_allocation(drill):
     seen = drill("steady")
-    assert seen["runs"] > 50
+    assert seen["runs"] > 40
     assert seen["slots"] == 10  # all of both lanes
     assert (seen["allocations"], seen["frees"], seen["grown"]) == (0, 0, 0)
     assert seen["d2d"] == seen["refused_copies"] == 0

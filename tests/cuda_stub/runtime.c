@@ -162,12 +162,16 @@ struct work {
     int detail; /* the direction of a copy, the value of a fill */
     void (*call)(void *);
 };
-struct graph { size_t count, room; struct work *work; };
+struct graph { size_t count, room, held; struct work *work; };
+
+/* Device memory that an executable graph holds for each node. A driver takes what it likes; some is what matters. */
+enum { BYTES_PER_NODE = 1024 };
 
 static stream capturing; /* the stream that is being captured, or none */
 static int capture_broken;
 static struct graph *recording;
 
+static void hold(size_t bytes);
 static void count_copy(int direction, size_t bytes);
 static void do_copy(void *to, const void *from, size_t bytes);
 static void *shadow_of(const void *address, size_t bytes);
@@ -212,13 +216,26 @@ status cudaStreamEndCapture(stream on, struct graph **graph) {
 status cudaGraphInstantiate(struct graph **executable, struct graph *graph, unsigned long long flags) {
     LOCKED;
     (void)flags;
+    *executable = NULL;
+    status code = context();
+    if (code) return code;
+    size_t held = graph->count * BYTES_PER_NODE;
+    if (cuda_stub_counters.in_use + held > memory_bytes) return failed(OUT_OF_MEMORY);
+    hold(held);
     *executable = malloc(sizeof **executable);
     **executable = *graph;
+    (*executable)->held = held;
     (*executable)->work = malloc(graph->count * sizeof *graph->work + 1);
     memcpy((*executable)->work, graph->work, graph->count * sizeof *graph->work);
-    return context();
+    return SUCCESS;
 }
-status cudaGraphDestroy(struct graph *graph) { LOCKED; free(graph->work); free(graph); return SUCCESS; }
+status cudaGraphDestroy(struct graph *graph) {
+    LOCKED;
+    cuda_stub_counters.in_use -= graph->held;
+    free(graph->work);
+    free(graph);
+    return SUCCESS;
+}
 status cudaGraphExecDestroy(struct graph *executable) { return cudaGraphDestroy(executable); }
 status cudaGraphLaunch(struct graph *executable, stream on) {
     LOCKED;
@@ -256,6 +273,12 @@ static void *shadow_of(const void *address, size_t bytes) {
     return block->shadow + ((char *)address - block->address);
 }
 
+static void hold(size_t bytes) {
+    struct counters *c = &cuda_stub_counters;
+    c->in_use += bytes;
+    if (c->in_use > c->peak) c->peak = c->in_use;
+}
+
 status cudaMalloc(void **address, size_t bytes) {
     LOCKED;
     *address = NULL;
@@ -274,8 +297,7 @@ status cudaMalloc(void **address, size_t bytes) {
     blocks = block;
     if (verbose) fprintf(stderr, "allocate %zu\n", bytes);
     cuda_stub_counters.allocations++;
-    cuda_stub_counters.in_use += bytes;
-    if (cuda_stub_counters.in_use > cuda_stub_counters.peak) cuda_stub_counters.peak = cuda_stub_counters.in_use;
+    hold(bytes);
     *address = block->address;
     return SUCCESS;
 }

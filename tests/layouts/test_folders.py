@@ -9,8 +9,8 @@ from onnx import TensorProto, helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from desk.facts.trouble import Trouble
+from desk.models.foreign import fitness
 from desk.models.foreign.layout import GENAI, OPTIMUM, TRANSFORMERS_JS, describe
-from desk.models.foreign.tail import altered
 from desk.models.store import open_model, ready
 from desk.models.text import Text
 
@@ -77,7 +77,7 @@ def test_eight_bit_integers_run_on_the_cpu_and_are_never_chosen_for_cuda(copied,
     (folder / "model.onnx").unlink()
     manifest = describe(folder)
     assert manifest.quantisation == "int8"
-    altered(folder, manifest, "cpu")
+    fitness.check(folder, manifest, "cpu")
     with pytest.raises(Trouble, match=r"8-bit integers.*CUDA has no kernel"):
         describe(folder, "", "cuda")
     (inner / "model_fp16.onnx").write_bytes((DATA / "js-llama" / "onnx" / "model_fp16.onnx").read_bytes())
@@ -97,14 +97,14 @@ def test_only_variants_of_another_provider_are_refused(copied):
 def test_a_graph_without_kernels_on_the_provider_is_refused_in_words():
     folder, manifest = open_model(str(DATA / "genai-llama-fp32"), "", "cuda")
     with pytest.raises(Trouble, match=r"GroupQueryAttention in float32 .* no kernel on CUDA; the CPU can run it"):
-        altered(folder, manifest, "cuda")
-    altered(folder, manifest, "cpu")
+        fitness.check(folder, manifest, "cuda")
+    fitness.check(folder, manifest, "cpu")
 
 
 @pytest.mark.parametrize("layout", ["genai-llama-fp16", "genai-llama-fp16-positions", "optimum-gemma3", "js-llama"])
 def test_graphs_made_for_cuda_have_kernels_there(layout):
     folder, manifest = open_model(str(DATA / layout), "", "cuda")
-    altered(folder, manifest, "cuda")
+    fitness.check(folder, manifest, "cuda")
 
 
 def choosing(graph, compare):

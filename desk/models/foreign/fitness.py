@@ -1,16 +1,20 @@
 """Has a provider a kernel for every node of a foreign graph? Asked before its weights are loaded."""
 
+from pathlib import Path
+
 import onnx
 
 from desk.facts.trouble import Trouble
+from desk.models.foreign.tail import altered_skeleton
 from desk.models.kernels import KernelTable, NoKernel, Place
 from desk.models.manifest import Manifest
 
 _COUNTING = frozenset({"int32", "int64", "bool"})
 
 
-def check(model: onnx.ModelProto, manifest: Manifest, place: Place) -> None:
-    """Raise `Trouble` that names the first node of `model` which `place` cannot run as it is."""
+def check(folder: Path, manifest: Manifest, place: Place) -> None:
+    """Raise `Trouble` that names the first node, of the graph as it is loaded, which `place` cannot run as it is."""
+    model = altered_skeleton(folder, manifest)
     for lacking in KernelTable.of_this_version().lacking(model, place):
         if not _harmless(model, lacking):
             other = "cpu" if place == "cuda" else "cuda"

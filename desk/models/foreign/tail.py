@@ -12,9 +12,7 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto, helper
 
 from desk.facts.trouble import Trouble
-from desk.models.foreign import fitness
 from desk.models.foreign.anatomy import joined, skeleton
-from desk.models.kernels import Place
 from desk.models.manifest import Manifest
 
 OPSET = 11
@@ -23,11 +21,20 @@ OPSET = 11
 _LAST, _CANDIDATES = "candidates.last", "candidates.count"
 
 
-def altered(folder: Path, manifest: Manifest, place: Place) -> bytes:
+def altered(folder: Path, manifest: Manifest) -> bytes:
     """The graph of the model in `folder` with `top_v` and `top_i` in the place of its logits, to be loaded from memory.
 
-    Weights beside the graph stay there. Raises `Trouble` where the graph cannot be altered, or `place` cannot run it.
+    Weights beside the graph stay there. Raises `Trouble` where the graph cannot be altered.
     """
+    model = altered_skeleton(folder, manifest)
+    own = [tensor for tensor in model.graph.initializer if tensor.name in (_LAST, _CANDIDATES)]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(own)
+    return joined(model.SerializeToString(), folder / manifest.graph)
+
+
+def altered_skeleton(folder: Path, manifest: Manifest) -> ModelProto:
+    """The same graph without the data of its weights."""
     file = folder / manifest.graph
     try:
         model = onnx.load_model_from_string(skeleton(file))
@@ -38,19 +45,15 @@ def altered(folder: Path, manifest: Manifest, place: Place) -> bytes:
     if opset < OPSET:
         cause = f"Model {manifest.name} is in ONNX operators of version {opset}, and {OPSET} is the oldest known here."
         raise Trouble(cause, "Export it again with a newer exporter.")
-    own = _give_candidates(model, manifest)
-    fitness.check(model, manifest, place)
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(own)
-    return joined(model.SerializeToString(), file)
+    _give_candidates(model, manifest)
+    return model
 
 
-def _give_candidates(model: ModelProto, manifest: Manifest) -> list[TensorProto]:
-    """Change the end of the graph; gives the constants that came in for it."""
+def _give_candidates(model: ModelProto, manifest: Manifest) -> None:
+    """Change the end of the graph."""
     graph, wiring = model.graph, manifest.wiring
-    last = helper.make_tensor(_LAST, TensorProto.INT64, [1], [-1])
-    count = helper.make_tensor(_CANDIDATES, TensorProto.INT64, [1], [manifest.candidates])
-    graph.initializer.extend([last, count])
+    for name, number in ((_LAST, -1), (_CANDIDATES, manifest.candidates)):
+        graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [1], [number]))
     (given,) = (output for output in graph.output if output.name == wiring.logits)
     half = given.type.tensor_type.elem_type == TensorProto.FLOAT16
     graph.output.remove(given)
@@ -71,7 +74,6 @@ def _give_candidates(model: ModelProto, manifest: Manifest) -> list[TensorProto]
     graph.node.append(helper.make_node("TopK", [logits, _CANDIDATES], ["top_v", "top_i"], name="top_v", axis=-1))
     for name, kind in (("top_v", TensorProto.FLOAT), ("top_i", TensorProto.INT64)):
         graph.output.append(helper.make_tensor_value_info(name, kind, [None, 1, manifest.candidates]))
-    return [last, count]
 
 
 def _reader(model: ModelProto, value: str) -> onnx.NodeProto:
