@@ -5,8 +5,10 @@ only when it is whole. A fetch grows beside it as `.NAME.part`, which is kept wh
 """
 
 import contextlib
+import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -23,6 +25,7 @@ RUNS_ON: dict[str, tuple[Used, ...]] = {"q8": ("cpu",), "q4": ("cpu",), "fp16": 
 """Which providers have kernels for a precision that is built here. Attention on CUDA wants 16-bit floats, so fp32
 graphs stay outside."""
 
+_READ_BYTES = 1 << 22
 ORIGIN, MISMATCH = "origin.json", "mismatch.json"
 
 
@@ -205,6 +208,36 @@ def note(folder: Path, found: Origin | Mismatch) -> None:
     os.replace(draft, path)
 
 
+def verify(folder: Path, report: Callable[[str, int, int | None], None]) -> None:
+    """Read every byte of a model folder again; raises `Trouble` for the first file that is not what it must be.
+
+    What is found is noted beside the files: such a model is not loaded until it is mended.
+    """
+    if not folder.is_dir():
+        raise Trouble(f"Nothing of {folder.name} is here to be checked.", "Look at what is there: desk models list")
+    known = stamps(folder)
+    if not known:
+        cause = f"Nothing in {folder} says what its files must be: it is a folder of your own."
+        raise Trouble(cause, "Import it, then it can be checked.")
+    done, total = 0, sum(stamp.bytes for stamp in known.values())
+    (folder / MISMATCH).unlink(missing_ok=True)
+    require_whole(folder)
+    for name, stamp in known.items():
+        found = hashlib.sha256()
+        try:
+            with (folder / name).open("rb") as file:
+                while chunk := file.read(_READ_BYTES):
+                    found.update(chunk)
+                    done += len(chunk)
+                    report("verifying", done, total)
+        except OSError as error:
+            cause = f"The file {name} of model {folder.name} cannot be read: {error.strerror or error}."
+            raise Trouble(cause, "Get it again; if that fails as well, check the disk.") from error
+        if found.hexdigest() != stamp.sha256:
+            note(folder, Mismatch(file=name, expected=stamp.sha256, found=found.hexdigest()))
+    require_whole(folder)
+
+
 # ---- removing
 
 
@@ -223,30 +256,41 @@ def remove(model: str, precision: str = "") -> int:
 
     Raises `Trouble` where nothing of it is here, while a running factory uses it, and for a folder of the user's own.
     """
-    if model in catalogue():
-        wanted = [precision_for(model, precision, "auto")] if precision else list(entry(model).precisions)
-        folders = [folder_of(model, name) for name in wanted]
-    else:
-        folders = [folder] if (folder := imported().get(model)) else []
-    here = [place for folder in folders for place in (folder, part_of(folder)) if place.is_dir()]
-    if not here:
+    folders = _folders(model, precision)
+    if not any(place.is_dir() for folder in folders for place in (folder, part_of(folder))):
         raise Trouble(f"Nothing of {model} lies in {places.models_dir()}.", "Look at what is there: desk models list")
     for folder in folders:
         if users := holders(folder):
             who = "A running factory uses" if len(users) == 1 else f"{len(users)} running programs use"
-            raise Trouble(
-                f"{who} {model}, so it is not removed.", "Stop the factory first, or choose another model for it."
-            )
-    freed = sum(map(size_of, here))
-    for place in here:
-        try:
-            # Under another name first: what is cut off half-way must not look like a model.
-            gone = place.with_name(f".{place.name.lstrip('.')}.{os.getpid()}")
-            place.rename(gone)
-            shutil.rmtree(gone)
-        except OSError as error:
-            cause = f"{place} cannot be removed: {error.strerror or error}."
-            raise Trouble(cause, "Close what uses it, then remove it again.") from error
+            raise Trouble(f"{who} {model}, so it is not removed.", "Stop the factory first, or give it another model.")
+    return sum(_clear(place) for folder in folders for place in (folder, part_of(folder)))
+
+
+def discard(model: str, precision: str) -> int:
+    """Remove what a stopped fetch has left, if anything; gives the bytes freed."""
+    return sum(_clear(part_of(folder)) for folder in _folders(model, precision))
+
+
+def _folders(model: str, precision: str) -> list[Path]:
+    if model in catalogue():
+        wanted = [precision_for(model, precision, "auto")] if precision else list(entry(model).precisions)
+        return [folder_of(model, name) for name in wanted]
+    return [folder] if (folder := imported().get(model)) else []
+
+
+def _clear(place: Path) -> int:
+    """Remove a folder if it is there; gives the bytes freed."""
+    if not place.is_dir():
+        return 0
+    freed = size_of(place)
+    try:
+        # Under another name first: what is cut off half-way must not look like a model.
+        gone = place.with_name(f".{place.name.lstrip('.')}.{os.getpid()}")
+        place.rename(gone)
+        shutil.rmtree(gone)
+    except OSError as error:
+        cause = f"{place} cannot be removed: {error.strerror or error}."
+        raise Trouble(cause, "Close what uses it, then remove it again.") from error
     return freed
 
 

@@ -1,4 +1,7 @@
-"""The short-lived child that works on models: `desk worker build NAME [PRECISION]`.
+"""The short-lived child that works on models: `desk worker JOB MODEL [PRECISION]`, `desk worker import NAME PATH`.
+
+The jobs are `build` (from installed weights), `fetch` (from the hub), `verify` (every byte of what is here) and
+`import` (PATH is a folder, an archive or a GGUF file, the latter to be built in a PRECISION after it).
 
 Its facts (Progressed, then one JobEnded) go to stdout, a JSON line each. End of stdin cancels it. Exit code 0 where the
 job succeeded, 1 where it did not, 2 for arguments that it does not know.
@@ -9,17 +12,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import BinaryIO
+from functools import partial
+from typing import Any, BinaryIO
 
 from desk.facts import codec
-from desk.facts.happened import JobEnded, Progressed, now
+from desk.facts.happened import Job, JobEnded, Progressed, now
 from desk.facts.trouble import Trouble
-from desk.models.builder import build
+from desk.models import builder, hub, imports, store
+from desk.models.catalogue import catalogue, entry
 
 _GRACE_S = 0.5
 """How long a cancelled job may take to notice before the process ends under it."""
 
 _BEAT_S = 0.1
+
+Report = Callable[[str, int, int | None], None]
 
 
 class _Cancelled(Exception):
@@ -28,27 +35,44 @@ class _Cancelled(Exception):
 
 def main(argv: Sequence[str]) -> int:
     match argv:
-        case ["build", model]:
+        case [("build" | "fetch" | "verify") as job, model]:
+            work = partial(JOBS[job], model, "")
             precision = ""
-        case ["build", model, precision]:
-            pass
+        case [("build" | "fetch" | "verify") as job, model, precision]:
+            work = partial(JOBS[job], model, precision)
+        case ["import" as job, model, path]:
+            work = partial(imports.take_in, path, model)
+            precision = ""
+        case ["import" as job, model, path, precision]:
+            work = partial(imports.take_in, path, model, precision=precision)
         case _:
-            sys.stderr.write("usage: desk worker build MODEL [PRECISION]\n")
+            sys.stderr.write("usage: desk worker build|fetch|verify MODEL [PRECISION] | import NAME PATH [PRECISION]\n")
             return 2
     # Native libraries may print: only facts reach the pipe, everything else the error stream.
     facts = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     cancelled = threading.Event()
     threading.Thread(target=_watch, args=(sys.stdin.fileno(), cancelled), daemon=True).start()
-    return _run(model, lambda report: build(model, precision, report), facts, cancelled)
+    return _run(work, {"job": job, "model": model, "precision": precision}, facts, cancelled)
 
 
-def _run(
-    model: str,
-    job: Callable[[Callable[[str, int, int | None], None]], object],
-    facts: BinaryIO,
-    cancelled: threading.Event,
-) -> int:
+def _fetch(model: str, precision: str, report: Report) -> None:
+    hub.fetch(entry(model), precision, report)
+
+
+def _verify(model: str, precision: str, report: Report) -> None:
+    """Check what is here of a model; of one that is not built yet, the weights that it would be built from."""
+    folder = store.located(model, precision)
+    if not folder.is_dir() and model in catalogue() and not entry(model).repo:
+        builder.verify(entry(model).source(), entry(model), report)
+    else:
+        store.verify(folder, report)
+
+
+JOBS: dict[Job, Callable[[str, str, Report], object]] = {"build": builder.build, "fetch": _fetch, "verify": _verify}
+
+
+def _run(work: Callable[[Report], object], about: dict[str, Any], facts: BinaryIO, cancelled: threading.Event) -> int:
     told, stage_told = 0.0, ""
 
     def say(fact: Progressed | JobEnded) -> None:
@@ -64,15 +88,15 @@ def _run(
         moment = now()
         if stage != stage_told or done == total or moment - told >= _BEAT_S:
             told, stage_told = moment, stage
-            say(Progressed(t=moment, job="build", model=model, stage=stage, done=done, total=total))
+            say(Progressed(t=moment, stage=stage, done=done, total=total, **about))
 
     try:
         try:
-            job(report)
+            work(report)
         except Trouble as trouble:
-            say(JobEnded(t=now(), job="build", model=model, cause=trouble.cause, remedy=trouble.remedy))
+            say(JobEnded(t=now(), cause=trouble.cause, remedy=trouble.remedy, **about))
             return 1
-        say(JobEnded(t=now(), job="build", model=model))
+        say(JobEnded(t=now(), **about))
     except _Cancelled:
         return 1
     return 0

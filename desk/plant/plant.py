@@ -43,6 +43,7 @@ from desk.facts.tiers import Budget, Provider, Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.models import store
 from desk.plant import children, presets
+from desk.plant.loads import Loads
 from desk.plant.machine import this_machine
 from desk.plant.pen import Pen
 from desk.plant.settings import Settings
@@ -97,6 +98,7 @@ class Plant:
         self.origin: presets.Preset | None = None
         self._argv = argv
         self._pen = Pen(tiers, tariff or Tariff())
+        self._loads = Loads()
         self._pen.budget = budget or Budget()
         self._watched = Watch()
         self._uncalibrated = False
@@ -291,6 +293,7 @@ class Plant:
         if supervisor is self._engine:
             self._requests = max(self._requests, _highest_request(fact))
         self._pen.write(fact, line)
+        self._loads.hear(fact)
 
     # ---- a run
 
@@ -421,6 +424,7 @@ class Plant:
         if not self._running:
             return
         self._pen.write(RunStopped(t=now(), reason=reason))
+        self._loads.release()
         self._running = False
         self._pen.put_away()
 

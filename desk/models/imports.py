@@ -1,0 +1,198 @@
+"""What the user brings: a model folder, an archive of one, or a GGUF file, taken into the store if it can run.
+
+Nothing is copied before it was looked at, and nothing lies under its name before it is whole.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from desk.facts.trouble import Trouble
+from desk.models import builder
+from desk.models.archives import SUFFIXES, is_archive, unpack
+from desk.models.catalogue import Entry, Used, catalogue
+from desk.models.claims import alone
+from desk.models.disk import require_room, written
+from desk.models.foreign import fitness
+from desk.models.foreign.layout import describe
+from desk.models.manifest import FileStamp, Manifest
+from desk.models.precision import PRECISIONS
+from desk.models.store import Origin, imported, imported_dir, note, part_of, size_of
+
+Report = Callable[[str, int, int | None], None]
+
+PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
+"""Files that are programs once they are read: whoever wrote one decides what runs here."""
+
+GGUF_PRECISION = "q8"
+
+_CHUNK = 1 << 22
+_PLACES: tuple[Used, ...] = ("cpu", "cuda")
+
+
+def take_in(source: str, name: str, report: Report, precision: str = "") -> Path:
+    """Take a model folder, an archive or a GGUF file into the store as `name` (empty: after the file); gives its place.
+
+    `precision` is for a GGUF file, which is built. Raises `Trouble` with the reason to refuse it.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise Trouble(f"There is nothing at {path}.", "Name a model folder, an archive of one, or a GGUF file.")
+    name = name_for(path, name)
+    folder = imported_dir() / name
+    part = part_of(folder)
+    with alone(folder, f"{name} is being imported already"), written(folder.parent, name):
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        try:
+            if path.is_dir():
+                report("looking at the folder", 0, None)
+                judge(path)
+                require_room(part, size_of(path), name)
+                _copy(path, part, report)
+            elif is_archive(path):
+                unpack(path, part, report)
+                _flatten(part)
+                judge(part)
+            elif path.suffix.lower() == ".gguf":
+                _build(path, name, precision or GGUF_PRECISION, part, report)
+            else:
+                raise _refused(path)
+            note(part, Origin(files=_stamped(part, report), wall=time.time(), imported=path.name))
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def name_for(path: Path, name: str = "") -> str:
+    """The name under which `path` is taken in; raises `Trouble` for one that is taken or cannot be one."""
+    wanted = name or re.sub(rf"({'|'.join(map(re.escape, (*SUFFIXES, '.gguf')))})$", "", path.name.lower())
+    wanted = re.sub(r"[^a-z0-9._-]+", "-", wanted.lower()).strip("-.")[:64]
+    if not wanted:
+        raise Trouble(f"{name or path.name} makes no name for a model.", "Give it one of letters and digits.")
+    if wanted in catalogue() or wanted in imported():
+        raise Trouble(f"There is a model {wanted} already.", "Give this one another name, or remove the other.")
+    return wanted
+
+
+def judge(folder: Path) -> dict[Used, Manifest]:
+    """By the providers that can run it, what the model in `folder` is; raises `Trouble` where none of them can.
+
+    Looks at every file's name and kind, the layout, the graph's inputs and operators, where its weights lie, and the
+    tokenizer; no weights are read for it.
+    """
+    for place in _files(folder):
+        if place.suffix.lower() in PICKLES:
+            raise Trouble(
+                f"The folder {folder.name} holds {place.name}, a pickle: a program that runs when it is read.",
+                "Remove it if it is not needed, or get the model as ONNX.",
+            )
+    able: dict[Used, Manifest] = {}
+    refusal: Trouble | None = None
+    for place in _PLACES:
+        try:
+            able[place] = _able(folder, place)
+        except Trouble as trouble:
+            refusal = refusal or trouble
+    if not able and refusal is not None:
+        raise refusal
+    return able
+
+
+def _able(folder: Path, place: Used) -> Manifest:
+    """What the model in `folder` is, once every node of its graph is known to have a kernel on `place`."""
+    manifest = describe(folder, "", place)
+    fitness.check(folder, manifest, place)
+    return manifest
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file below a folder; raises `Trouble` for a link that leads out of it."""
+    home = folder.resolve()
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(place) / name
+            if path.is_symlink() and not path.resolve().is_relative_to(home):
+                raise Trouble(
+                    f"In the folder {folder.name}, {path.relative_to(folder)} is a link that leads out of it.",
+                    "Copy what it leads to into the folder, or do not trust this model.",
+                )
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place) / name for name in sorted(files) if not name.startswith("."))
+
+
+def _copy(source: Path, part: Path, report: Report) -> None:
+    files = list(_files(source))
+    done, total = 0, sum(file.stat().st_size for file in files)
+    for file in files:
+        place = part / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("rb") as content, place.open("xb") as sink:
+            while chunk := content.read(_CHUNK):
+                sink.write(chunk)
+                done += len(chunk)
+                report("copying", done, total)
+
+
+def _flatten(part: Path) -> None:
+    """An archive of one folder is that folder."""
+    while len(inside := list(part.iterdir())) == 1 and inside[0].is_dir() and inside[0].name != "onnx":
+        spare = part.with_name(f"{part.name}.inner")
+        inside[0].rename(spare)
+        part.rmdir()
+        spare.rename(part)
+
+
+def _build(path: Path, name: str, precision: str, part: Path, report: Report) -> None:
+    """Build the graph of a GGUF file, as those of the catalogue are built."""
+    if precision not in PRECISIONS:
+        raise Trouble(f"There is no precision {precision}.", f"Choose one of {', '.join(PRECISIONS)}.")
+    # In no precision does a graph take more than the same weights in 16-bit floats: four times those in 4 bits.
+    require_room(part, 4 * path.stat().st_size, name)
+    source = Entry(
+        name=name,
+        title=path.stem,
+        licence="",
+        precisions=(precision,),
+        distribution=path.name,
+        version="",
+        bytes=path.stat().st_size,
+        sha256=_sha256(path, lambda done: report("reading the file", done, path.stat().st_size)),
+    )
+    builder.write(path, source, PRECISIONS[precision], part, report)
+
+
+def _stamped(part: Path, report: Report) -> dict[str, FileStamp]:
+    files = list(_files(part))
+    done, total, stamps = 0, sum(file.stat().st_size for file in files), {}
+    for file in files:
+        found = _sha256(file, lambda read, before=done: report("verifying", before + read, total))
+        stamps[file.relative_to(part).as_posix()] = FileStamp(bytes=file.stat().st_size, sha256=found)
+        done += file.stat().st_size
+    return stamps
+
+
+def _sha256(path: Path, tell: Callable[[int], None]) -> str:
+    digest, done = hashlib.sha256(), 0
+    with path.open("rb") as content:
+        while chunk := content.read(_CHUNK):
+            digest.update(chunk)
+            done += len(chunk)
+            tell(done)
+    return digest.hexdigest()
+
+
+def _refused(path: Path) -> Trouble:
+    if path.suffix.lower() in PICKLES:
+        cause = f"{path.name} is a pickle: a program that runs when it is read."
+        return Trouble(cause, "Get the model as ONNX or as GGUF.")
+    if path.suffix.lower() == ".onnx":
+        return Trouble(f"{path.name} is a graph alone.", "Name its folder, with the tokenizer in it.")
+    if path.suffix.lower() == ".safetensors":
+        return Trouble(f"{path.name} holds weights without a graph.", "Get the model as ONNX or as GGUF.")
+    return Trouble(f"{path.name} is no model that is known here.", "Name a model folder, an archive or a GGUF file.")
