@@ -206,15 +206,11 @@ class StripChart(Canvas):
         super().leaveEvent(ev)
 
     def keyPressEvent(self, ev: QKeyEvent) -> None:
-        """Left and Right move the cursor, with Shift the charts; Up, Down and Enter pick tiers; Escape takes back."""
+        """Left and Right move the cursor; Up, Down and Enter pick tiers, with Shift one alone; Escape takes back."""
         key, shift = ev.key(), bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and not shift:
             way = -1 if key == Qt.Key.Key_Left else 1
-            if shift:
-                self.pan(way * PAN_PART)
-            else:
-                at = self._lane.reading if self._lane.reading is not None else 0.0
-                self.read_at(at + way * self.stretch.span / 100)
+            self.read_at((self._lane.reading or 0.0) + way * self.stretch.span / 100)
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self._choose_tier(1 if key == Qt.Key.Key_Up else -1)
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._strips[0].chosen and not _commands(ev):
@@ -320,6 +316,7 @@ class StripChart(Canvas):
     def _hide(self, tiers: frozenset[str]) -> None:
         for strip in self._strips:
             strip.hidden = tiers
+            strip.forget()
         self.refresh_all()
 
     def _choose_tier(self, step: int) -> None:

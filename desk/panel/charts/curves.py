@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Curves:
     def drawn(self, trace: Trace) -> bool:
         return trace.tier not in self.hidden
 
-    @property
+    @cached_property
     def empty(self) -> bool:
         """Whether nothing is known of the strip's own figure."""
         own = (values for trace, values, _, _ in self if not trace.full)

@@ -198,7 +198,7 @@ class Lane(pg.GraphicsObject):
         painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         painter.setPen(theme.colour("text"))
         painter.setFont(font(12, 600))
-        painter.drawText(box.adjusted(12, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, "Back to now")
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "Back to now")
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 

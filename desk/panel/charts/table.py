@@ -58,7 +58,8 @@ class _Model(QAbstractTableModel):
             return None
         value = self.value(index.row(), index.column())
         if index.column() == 0:
-            return self._numbers.clock(value)
+            tenths = round(value, 1)
+            return f"{self._numbers.clock(tenths)}{self._numbers.fixed(tenths % 1, 1)[1:]}"
         name, unit, _ = self.rows.columns[index.column() - 1]
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{name} {self._numbers.spoken(value, unit)}"
@@ -72,7 +73,7 @@ class _Model(QAbstractTableModel):
         name, unit = ("Time", "") if section == 0 else self.rows.columns[section - 1][:2]
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{name}, {spoken(unit)}" if unit else name
-        return f"{name} {unit}".strip() if role == Qt.ItemDataRole.DisplayRole else None
+        return f"{name[:1].upper()}{name[1:]} {unit}".strip() if role == Qt.ItemDataRole.DisplayRole else None
 
 
 class StripTable(QTableView):
@@ -129,6 +130,7 @@ class StripTable(QTableView):
             f"QTableView {{ background: {tokens.panel}; color: {tokens.text};"
             f" selection-background-color: {tokens.track}; selection-color: {tokens.text}; }}"
             f"QTableView:focus {{ border: 1px solid {tokens.band}; }}"
-            f"QHeaderView, QHeaderView::section {{ background: {tokens.panel}; color: {tokens.mut}; border: none;"
+            f"QHeaderView {{ background: {tokens.panel}; border: none; }}"
+            f"QHeaderView::section {{ background: {tokens.panel}; color: {tokens.mut}; border: none;"
             f" border-bottom: 1px solid {tokens.line}; padding: 2px 4px; }}"
         )
