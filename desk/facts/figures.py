@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from desk.facts.happened import Source
+
 Kind = Literal["measured", "derived", "assumed"]
 
 
@@ -25,6 +27,11 @@ class Figure:
     window: str = "2 s at least"
     tiers: bool = True
     total: bool = True
+
+    @property
+    def of_energy(self) -> bool:
+        """Whether it rests on joules, and so on the source of watts."""
+        return self.window == _WATTS_WINDOW
 
 
 _WATTS_WINDOW = "2 s and 20 changes of the energy counter at least"
@@ -130,7 +137,7 @@ _ALL = (
         "$/Mtok",
         "What the energy of a million output tokens costs.",
         "joules x price per kWh / 3.6 MJ x PUE x wall factor / output tokens x 1,000,000",
-        "derived",
+        "assumed",
         _WATTS_WINDOW,
     ),
     Figure(
@@ -139,7 +146,7 @@ _ALL = (
         "$/h",
         "What an hour at this power costs.",
         "joules x price per kWh / 3.6 MJ x PUE x wall factor / seconds x 3600",
-        "derived",
+        "assumed",
         _WATTS_WINDOW,
     ),
     Figure(
@@ -148,7 +155,7 @@ _ALL = (
         "$/h",
         "What an hour of these tokens is worth at the tiers' list prices, booked as they are delivered.",
         "(output x its price + input x its price + cached input x its price) / seconds x 3600",
-        "derived",
+        "assumed",
     ),
     Figure(
         "on_time_revenue_per_hour",
@@ -156,7 +163,7 @@ _ALL = (
         "$/h",
         "The part of implied revenue from requests that kept every promise, booked when they end.",
         "list price of on-time requests / seconds x 3600",
-        "derived",
+        "assumed",
         _REQUESTS_WINDOW,
     ),
     Figure(
@@ -267,3 +274,52 @@ _ALL = (
 )
 
 FIGURES: dict[str, Figure] = {figure.key: figure for figure in _ALL}
+
+_NOW = "the last reading"
+
+_READINGS = (
+    Figure(
+        "power_now",
+        "Power now",
+        "W",
+        "What the device draws by its driver, for the needle only.",
+        "as read",
+        "measured",
+        _NOW,
+    ),
+    Figure("celsius_now", "Temperature now", "°C", "Temperature of the device.", "as read", "measured", _NOW),
+    Figure(
+        "memory_now",
+        "Memory in use now",
+        "B",
+        "Memory in use, by this factory and all others.",
+        "as read",
+        "measured",
+        _NOW,
+    ),
+    Figure(
+        "utilization_now",
+        "Busy now",
+        "%",
+        "What the driver reports as the part of the time in which the device computed something.",
+        "as read",
+        "measured",
+        _NOW,
+    ),
+    Figure("clock_now", "Clock now", "Hz", "Clock of the processor of the device.", "as read", "measured", _NOW),
+    Figure("queue_now", "Queue now", "requests", "Requests that wait for a slot.", "as counted", "measured", _NOW),
+)
+
+READINGS: dict[str, Figure] = {figure.key: figure for figure in _READINGS}
+"""Figures that are one reading: the pointers of a device and the queue of a lane as they stand."""
+
+INSTRUMENTS: dict[Source, str] = {
+    "nvml-counter": "NVML energy counter",
+    "nvml-power": "NVML power, integrated",
+    "amd": "AMD energy counter",
+    "rapl": "RAPL package counter",
+    "battery": "battery discharge",
+    "declared": "watts declared by the user",
+    "none": "no source of watts",
+}
+"""What the joules are read from."""
