@@ -22,11 +22,11 @@ IDS = [(17 + 37 * k * k) % (VOCABULARY - 4) + 4 for k in range(40)]
 SAID = 12
 
 
-def weights(family, seed=0):
+def weights(family, vocabulary=VOCABULARY):
     """The weights by their names in GGUF, without the suffix; norms of Gemma 3 with their one added."""
-    random = np.random.RandomState(seed)  # of all of numpy's generators this one's numbers never change
+    random = np.random.RandomState(0)  # of all of numpy's generators this one's numbers never change
     layers, heads, kv_heads, size = SHAPES[family]
-    made = {"token_embd": _matrix(random, VOCABULARY, HIDDEN), "output_norm": _norm(random, HIDDEN)}
+    made = {"token_embd": _matrix(random, vocabulary, HIDDEN), "output_norm": _norm(random, HIDDEN)}
     made["token_embd"] *= np.float32(EMBEDDING_SIZE[family])
     for layer in range(layers):
         matrices = {
@@ -54,11 +54,11 @@ def _norm(random, length):
     return (1 + 0.3 * random.standard_normal(length)).astype(np.float32)
 
 
-def write(path, family, kinds=None, *, vocabulary=None, change=None, **scaled):
+def write(path, family, kinds=None, *, tokens=VOCABULARY, vocabulary=None, change=None, **scaled):
     """Write the checkpoint; gives the weights as a reader of the file must see them.
 
     `kinds(name)` is the type of a matrix (F32 where `None`), `vocabulary(writer)` adds another one than byte-level
-    letters, `change(writer)` further fields; `scaled` multiplies weights by the names they end in.
+    letters, of so many `tokens`, `change(writer)` further fields; `scaled` multiplies weights by the names they end in.
     """
     import gguf
 
@@ -80,7 +80,7 @@ def write(path, family, kinds=None, *, vocabulary=None, change=None, **scaled):
     if change:
         change(writer)
     seen, random = {}, np.random.RandomState(1)
-    for name, array in weights(family).items():
+    for name, array in weights(family, tokens).items():
         array = array * np.float32(scaled.get(name.rpartition(".")[2], 1))
         kind = kinds(name) if kinds and array.ndim > 1 else gguf.GGMLQuantizationType.F32
         raw = packed(random, array.shape, kind, array)
