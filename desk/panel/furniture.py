@@ -1,5 +1,7 @@
 """What stands below every view, the footer; and the plain words that everything is made of."""
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
@@ -21,14 +23,24 @@ SMOOTHINGS_S = (0, 3, 10, 30)
 class Label(QLabel):
     """Words in a colour of the theme. A style sheet on the window keeps its palette from reaching plain labels."""
 
-    def __init__(self, theme: Theme, text: str = "", size: int = 12, weight: int = 400, token: str = "text") -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        text: str = "",
+        size: int = 12,
+        weight: int = 400,
+        token: str = "text",
+        *,
+        mono: bool = False,
+    ) -> None:
         super().__init__(text)
         self._theme, self._token = theme, token
-        self.setFont(font(size, weight))
+        self._face = partial(font, size, weight, mono=mono)
         theme.changed.connect(self._dress)
         self._dress()
 
     def _dress(self) -> None:
+        self.setFont(self._face())
         tokens = self.palette()
         tokens.setColor(QPalette.ColorRole.WindowText, self._theme.colour(self._token))
         self.setPalette(tokens)

@@ -1,14 +1,14 @@
 """The device card: the device behind the factory on its scales, its state in words, and the other devices beside it."""
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from desk.panel.bars import Badge, PointerBar, paint_warning
-from desk.panel.cards import Card
+from desk.panel.bars import Badge, PointerBar, paint_rule, paint_warning
+from desk.panel.cards import Card, paint_focus
 from desk.panel.furniture import Label
 from desk.panel.shown import Machine, Peer
-from desk.panel.theme import Theme, font
+from desk.panel.theme import Theme, canvas, font, scaled
 
 SOURCES = {
     "nvml-counter": "NVIDIA energy counter",
@@ -22,6 +22,7 @@ SOURCES = {
 """The sources of watts in words."""
 
 LEGEND = "shaded = normal range, line = limit"
+NARROWEST = 400
 SHORT = 22
 """Words up to this length stand two to a row."""
 WIDE_ROWS = 3
@@ -30,7 +31,13 @@ PEER = 20
 
 
 class MachineCard(Card):
-    """The device behind the factory: its readings on their scales, or why there are none."""
+    """The device behind the factory: its readings on their scales, or why there are none.
+
+    `opened` asks for all there is to know about it (a click, or Enter), `slots_wanted` for the slot floor in its place.
+    """
+
+    opened = Signal()
+    slots_wanted = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
@@ -45,9 +52,14 @@ class MachineCard(Card):
         self._bars = QVBoxLayout()
         self._bars.setSpacing(0)
         self._words = QGridLayout()
-        self._words.setHorizontalSpacing(12)
-        self._words.setVerticalSpacing(3)
         self._peers = _Peers(theme)
+        self.slots_button = QPushButton("Slots")
+        self.slots_button.setProperty("quiet", True)
+        self.slots_button.setAccessibleName("Show the slot floor here")
+        self.slots_button.setToolTip("Show the slot floor here")
+        self.slots_button.clicked.connect(self.slots_wanted)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
         head = QHBoxLayout()
         head.setSpacing(10)
         head.addWidget(self._title)
@@ -55,21 +67,54 @@ class MachineCard(Card):
         head.addWidget(self._used)
         head.addStretch(1)
         head.addWidget(self._note)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(16, 12, 16, 12)
-        page.setSpacing(4)
+        head.addWidget(self.slots_button)
+        self._page = page = QVBoxLayout(self)
         page.addLayout(head)
         page.addLayout(self._bars)
         page.addLayout(self._words)
         page.addWidget(self._peers)
         page.addStretch(1)
 
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        self._page.setContentsMargins(scaled(16), scaled(10), scaled(16), scaled(10))
+        self._page.setSpacing(scaled(4))
+        self._words.setHorizontalSpacing(scaled(12))
+        self._words.setVerticalSpacing(scaled(3))
+        self.updateGeometry()
+
     def sizeHint(self) -> QSize:
-        return QSize(496, 240)
+        return QSize(scaled(NARROWEST), max(scaled(240), self.minimumSizeHint().height()))
+
+    def minimumSizeHint(self) -> QSize:
+        # Words wrap, so that the least height depends on the width that the card has now.
+        self._page.activate()
+        return QSize(scaled(NARROWEST), self._page.minimumHeightForWidth(max(self.width(), scaled(NARROWEST))))
 
     def hasHeightForWidth(self) -> bool:
         # The words wrap, but the card takes the height there is: asked by width, it would claim its most for good.
         return False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.opened.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
+            self.opened.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.hasFocus():
+            paint_focus(QPainter(self), self.theme, QRectF(self.rect()))
 
     def show_machine(self, machine: Machine) -> None:
         if machine == self._machine:
@@ -93,6 +138,8 @@ class MachineCard(Card):
         self._peers.show_peers(machine.peers)
         self.setAccessibleName(f"{machine.title} {machine.name}".strip())
         self.setAccessibleDescription(_sentence(machine))
+        self.setToolTip("Everything about this device" if machine.pointers else "")
+        self.updateGeometry()
 
     def _show_words(self, machine: Machine) -> None:
         _clear(self._words)
@@ -116,7 +163,7 @@ class MachineCard(Card):
     def _add(self, row: int, column: int, head: str, rest: str, token: str = "soft", *, wide: bool = False) -> None:
         left, right = Label(self.theme, head, token="mut"), Label(self.theme, rest, token=token)
         left.setAlignment(Qt.AlignmentFlag.AlignTop)
-        right.setWordWrap(wide)
+        right.setWordWrap(True)
         self._words.addWidget(left, row, column)
         self._words.addWidget(right, row, column + 1, 1, 3 if wide else 1)
 
@@ -129,31 +176,33 @@ class _Peers(QWidget):
         self._theme = theme
         self._peers: tuple[Peer, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._measure)
         self.hide()
+
+    def _measure(self) -> None:
+        self.setFixedHeight(scaled(9 + PEER * -(-len(self._peers) // self._columns)))
+        self.update()
 
     def show_peers(self, peers: tuple[Peer, ...]) -> None:
         if peers == self._peers:
             return
         self._peers = peers
         self.setVisible(bool(peers))
-        self.setFixedHeight(9 + PEER * -(-len(peers) // self._columns))
+        self._measure()
         self.setToolTip("\n".join(_line(peer) for peer in peers))
-        self.update()
 
     @property
     def _columns(self) -> int:
         return 1 if len(self._peers) <= WIDE_ROWS else 2
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        theme, columns = self._theme, self._columns
-        painter = QPainter(self)
-        painter.fillRect(QRectF(0, 4, self.width(), 1), theme.colour("line"))
-        wide = (self.width() - 24 * (columns - 1)) / columns
-        for place, peer in enumerate(self._peers):
-            left = place % columns * (wide + 24)
-            self._paint_peer(painter, QRectF(left, 9 + place // columns * PEER, wide, PEER), peer)
-        painter.end()
+        columns = self._columns
+        with canvas(self) as (painter, size):
+            paint_rule(painter, self._theme, 0, 4, size.width())
+            wide = (size.width() - 24 * (columns - 1)) / columns
+            for place, peer in enumerate(self._peers):
+                left = place % columns * (wide + 24)
+                self._paint_peer(painter, QRectF(left, 9 + place // columns * PEER, wide, PEER), peer)
 
     def _paint_peer(self, painter: QPainter, box: QRectF, peer: Peer) -> None:
         theme, base = self._theme, box.top() + 14

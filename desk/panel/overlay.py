@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWi
 
 from desk.panel.actions import GROUPS, IN_PARTS, Action
 from desk.panel.furniture import Label
-from desk.panel.theme import RADIUS, Theme, font
+from desk.panel.theme import RADIUS, Theme
 
 
 class Overlay(QFrame):
@@ -119,8 +119,7 @@ class KeySheet(Overlay):
         grid.setColumnStretch(1, 1)
         grid.addWidget(Label(self._theme, group, 12, 600, token="mut"), 0, 0, 1, 2)
         for row, (key, words) in enumerate(lines, start=1):
-            left = Label(self._theme, key)
-            left.setFont(font(12, 500, mono=True))
+            left = Label(self._theme, key, weight=500, mono=True)
             grid.addWidget(left, row, 0)
             grid.addWidget(Label(self._theme, words, 13, token="soft"), row, 1)
         return grid
