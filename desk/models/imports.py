@@ -5,7 +5,6 @@ Nothing is copied before it was looked at, and nothing lies under its name befor
 
 import hashlib
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -13,15 +12,15 @@ from pathlib import Path
 
 from desk.facts.trouble import Trouble
 from desk.models import builder
-from desk.models.archives import SUFFIXES, is_archive, unpack
-from desk.models.catalogue import Entry, Used, catalogue
+from desk.models.archives import is_archive, unpack
+from desk.models.catalogue import Entry, Used
 from desk.models.claims import alone
 from desk.models.disk import require_room, written
 from desk.models.foreign import fitness
 from desk.models.foreign.layout import describe
 from desk.models.manifest import FileStamp, Manifest
 from desk.models.precision import PRECISIONS
-from desk.models.store import Origin, imported, imported_dir, note, part_of, size_of
+from desk.models.store import Origin, imported_dir, name_for, note, part_of, size_of
 
 Report = Callable[[str, int, int | None], None]
 
@@ -69,17 +68,6 @@ def take_in(source: str, name: str, report: Report, precision: str = "") -> Path
     return folder
 
 
-def name_for(path: Path, name: str = "") -> str:
-    """The name under which `path` is taken in; raises `Trouble` for one that is taken or cannot be one."""
-    wanted = name or re.sub(rf"({'|'.join(map(re.escape, (*SUFFIXES, '.gguf')))})$", "", path.name.lower())
-    wanted = re.sub(r"[^a-z0-9._-]+", "-", wanted.lower()).strip("-.")[:64]
-    if not wanted:
-        raise Trouble(f"{name or path.name} makes no name for a model.", "Give it one of letters and digits.")
-    if wanted in catalogue() or wanted in imported():
-        raise Trouble(f"There is a model {wanted} already.", "Give this one another name, or remove the other.")
-    return wanted
-
-
 def judge(folder: Path) -> dict[Used, Manifest]:
     """By the providers that can run it, what the model in `folder` is; raises `Trouble` where none of them can.
 
@@ -96,19 +84,14 @@ def judge(folder: Path) -> dict[Used, Manifest]:
     refusal: Trouble | None = None
     for place in _PLACES:
         try:
-            able[place] = _able(folder, place)
+            manifest = describe(folder, "", place)
+            fitness.check(folder, manifest, place)
+            able[place] = manifest
         except Trouble as trouble:
             refusal = refusal or trouble
     if not able and refusal is not None:
         raise refusal
     return able
-
-
-def _able(folder: Path, place: Used) -> Manifest:
-    """What the model in `folder` is, once every node of its graph is known to have a kernel on `place`."""
-    manifest = describe(folder, "", place)
-    fitness.check(folder, manifest, place)
-    return manifest
 
 
 def _files(folder: Path) -> Iterator[Path]:

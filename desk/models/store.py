@@ -7,6 +7,7 @@ only when it is whole. A fetch grows beside it as `.NAME.part`, which is kept wh
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,17 @@ def located(model: str, precision: str = "", provider: Provider = "auto") -> Pat
     if model in catalogue():
         return folder_of(model, precision_for(model, precision, provider))
     return imported().get(model) or Path(model).expanduser()
+
+
+def name_for(path: Path, name: str = "") -> str:
+    """The name under which `path` is taken in; raises `Trouble` for one that is taken or cannot be one."""
+    wanted = name or re.sub(r"\.(gguf|zip|tar(\.(gz|bz2|xz))?|tgz)$", "", path.name.lower())
+    wanted = re.sub(r"[^a-z0-9._-]+", "-", wanted.lower()).strip("-.")[:64]
+    if not wanted:
+        raise Trouble(f"{name or path.name} makes no name for a model.", "Give it one of letters and digits.")
+    if wanted in catalogue() or wanted in imported():
+        raise Trouble(f"There is a model {wanted} already.", "Give this one another name, or remove the other.")
+    return wanted
 
 
 # ---- whether it is ready
@@ -264,6 +276,11 @@ def remove(model: str, precision: str = "") -> int:
             who = "A running factory uses" if len(users) == 1 else f"{len(users)} running programs use"
             raise Trouble(f"{who} {model}, so it is not removed.", "Stop the factory first, or give it another model.")
     return sum(_clear(place) for folder in folders for place in (folder, part_of(folder)))
+
+
+def occupied(model: str, precision: str = "") -> int:
+    """The bytes that `remove` would free."""
+    return sum(size_of(place) for folder in _folders(model, precision) for place in (folder, part_of(folder)))
 
 
 def discard(model: str, precision: str) -> int:

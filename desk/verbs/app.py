@@ -13,6 +13,7 @@ import typer
 
 from desk import __version__
 from desk.facts.trouble import Trouble
+from desk.verbs.models import models
 
 app = typer.Typer(
     name="desk",
@@ -22,7 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models = typer.Typer(help="Models on this machine.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
 
@@ -288,20 +288,6 @@ def generate(
     )
     with _quietly():
         raise typer.Exit(answer(order, json_out=json))
-
-
-@models.command("build")
-def models_build(
-    name: Annotated[str, typer.Argument(help="A name of the catalogue.")] = "smollm2-135m",
-    precision: Annotated[str, typer.Argument(help="Such as q8 or fp16; the CPU's best if left out.")] = "",
-) -> None:
-    """Build a model of the catalogue into the user's data folder.
-
-    Example: desk models build smollm2-135m
-    """
-    from desk import headless
-
-    raise typer.Exit(headless.build(name, precision))
 
 
 @app.command("install-desktop-entry")
