@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cuda_stub.stub import ILLEGAL_ADDRESS, Counters, CudaStub
+from cuda_stub.stub import ILLEGAL_ADDRESS, CudaStub
 
 SLOTS, CONTEXT = 8, 256
 WARM_ANSWERS = 3
@@ -292,59 +292,92 @@ def failed_run(stub: CudaStub, model: str) -> dict[str, Any]:
     return {"run": trouble_of(run.feed.run), "run_after": trouble_of(run.feed.run)}
 
 
-def graph_capture(stub: CudaStub, model: str) -> dict[str, Any]:
-    """CUDA graphs, one per number of rows: captured once, then replayed without a launch by the host."""
-    import numpy as np
-    import onnxruntime as ort
+def recorded(stub: CudaStub, model: str) -> dict[str, Any]:
+    """Decode steps recorded by the engine itself: what a step costs the host before, while and after it is recorded,
+    when its number of rows changes and when a lane is made anew, and what goes in and comes back."""
+    from desk.engine.batch import Batch
+    from desk.engine.recording import PROOFS, STEADY
 
-    options = ort.SessionOptions()
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    settings = {"arena_extend_strategy": "kSameAsRequested", "enable_cudnn": "0", "enable_cuda_graph": "1"}
-    path = str(Path(model) / "model.onnx")
-    session = ort.InferenceSession(path, options, [("CUDAExecutionProvider", settings)], enable_fallback=0)
-    shapes = {argument.name: argument for argument in session.get_inputs()}
+    network = open_network(model, graphs=True)
+    seen: dict[str, Any] = {}
 
-    def on_device(array: Any) -> Any:
-        return ort.OrtValue.ortvalue_from_numpy(array, "cuda", 0)
-
-    def bound(rows: int) -> Any:
-        """Everything on the device and at fixed addresses, but for `total_len`, which a graph freezes at capture."""
-        binding = session.io_binding()
-        values = {
-            "input_ids": on_device(np.zeros((rows, 1), np.int64)),
-            "seqlens_k": on_device(np.full(rows, 7, np.int32)),
-            "last_idx": on_device(np.zeros((rows, 1), np.int64)),
-        }
-        for name, argument in shapes.items():
-            if name.startswith("past_key_values."):
-                _, heads, _, size = argument.shape
-                values[name] = on_device(np.zeros((rows, heads, CONTEXT, size), np.float16))
-                binding.bind_ortvalue_output(name.replace("past_key_values", "present"), values[name])
-        for name, value in values.items():
-            binding.bind_ortvalue_input(name, value)
-        total = ort.OrtValue.ortvalue_from_numpy(np.array(CONTEXT, np.int32))
-        binding.bind_ortvalue_input("total_len", total)
-        for name, kind in (("top_v", np.float32), ("top_i", np.int64)):
-            binding.bind_ortvalue_output(name, on_device(np.zeros((rows, 1, 64), kind)))
-        return binding, total
-
-    def counted(binding: Any, graph: int) -> Counters:
-        run = ort.RunOptions()
-        run.add_run_config_entry("gpu_graph_id", str(graph))
+    def step(batch: Any) -> dict[str, int]:
+        run = batch.next_run()
         before = stub.counters()
-        session.run_with_iobinding(binding, run)
-        return stub.counters().since(before)
+        run.feed.run()
+        cost = asdict(stub.counters().since(before)) | {"rows": len(run.rows), "tokens": run.tokens}
+        settle(batch, run)
+        return cost
 
-    one, four = bound(1), bound(4)
-    seen = {
-        "uncaptured": counted(one[0], -1),
-        "first": counted(one[0], 1),
-        "replayed": counted(one[0], 1),
-        "first_of_four": counted(four[0], 2),
-        "replayed_of_four": counted(four[0], 2),
-        "replayed_again": counted(one[0], 1),
+    def until_steady(batch: Any) -> list[dict[str, int]]:
+        return [step(batch) for _ in range(STEADY + PROOFS + 1)]
+
+    def filled(slots: int, rows: int) -> Any:
+        batch = Batch(network, slots, CONTEXT)
+        for row in sequences(*range(5, 5 + rows)):
+            batch.join(row)
+        while any(row.missing > 1 for row in batch):
+            step(batch)
+        return batch
+
+    batch = filled(SLOTS, 3)
+    seen["three"] = until_steady(batch)
+    batch.join(*sequences(40))
+    seen["prefill"] = step(batch)
+    seen["four"] = step(batch)  # the same recording: three rows were rounded up to four
+    while len(batch) > 1:
+        batch.leave(max(batch, key=lambda row: row.slot))
+    seen["one"] = until_steady(batch)
+    seen["told"] = tokens_through(batch)
+    seen["again"] = until_steady(filled(2, 1))
+    seen["unrecorded"] = network.unrecorded
+    return seen
+
+
+def tokens_through(batch: Any) -> dict[str, Any]:
+    """What a replayed step of one row reads on the device, and whether what stands there comes back."""
+    import numpy as np
+
+    run = batch.next_run()
+    (row,) = run.rows
+    binding, values, ids = run.feed._binding, np.linspace(9, 1, 64, dtype=np.float32), np.arange(400, 464)
+    for name, array in (("top_v", values), ("top_i", ids)):
+        binding._outputs[name][1].update_inplace(array.reshape(1, 1, 64))  # no kernel here would write another
+    run.feed.run()
+    inputs = {name: value.numpy().ravel().tolist() for name, (_, value) in binding._inputs.items()}
+    return {
+        "inputs": inputs,
+        "known": row.known[-1],
+        "cached": row.cached,
+        "came_back": bool((run.feed.top_v == values).all() and (run.feed.top_i == ids).all()),
     }
-    return {name: asdict(counters) for name, counters in seen.items()}
+
+
+def unrecordable(stub: CudaStub, model: str, how: str) -> dict[str, Any]:
+    """A recording that fails: no room for it, or an error in the middle. The lane decodes on, plainly."""
+    from desk.engine.batch import Batch
+    from desk.engine.recording import STEADY
+
+    network = open_network(model, graphs=True)
+    batch = Batch(network, 2, CONTEXT)
+    for row in sequences(9):
+        batch.join(row)
+    run = batch.next_run()
+    run.feed.run()
+    settle(batch, run)
+    troubles, costs = [], []
+    for number in range(STEADY + 8):
+        run = batch.next_run()
+        before = stub.counters()
+        if number == STEADY and how == "memory":
+            stub.set_memory(before.in_use + 1000)
+        if number == STEADY and how in ("error", "lost"):
+            plain = costs[-1]["launches"]
+            stub.fail(ILLEGAL_ADDRESS, sticky=how == "lost", after=plain + 2 * plain + 5)  # while it is recorded
+        troubles.append(trouble_of(run.feed.run))
+        costs.append(asdict(stub.counters().since(before)))
+        settle(batch, run)
+    return {"troubles": troubles, "costs": costs[STEADY - 1 :], "unrecorded": network.unrecorded}
 
 
 def placement(stub: CudaStub, model: str) -> dict[str, Any]:
@@ -392,6 +425,10 @@ def card(stub: CudaStub, model: str) -> dict[str, Any]:
     runtime.cudaStreamBeginCapture(stream, 0)
     runtime.cudaMemcpyAsync(memory, data, size(16), to_device, stream)
     runtime.cudaStreamEndCapture(stream, ctypes.byref(graph))
+    in_use = stub.counters().in_use
+    stub.set_memory(in_use)
+    seen["recording_without_room"] = runtime.cudaGraphInstantiate(ctypes.byref(executable), graph, ctypes.c_ulonglong())
+    stub.set_memory(16 << 30)
     runtime.cudaGraphInstantiate(ctypes.byref(executable), graph, ctypes.c_ulonglong())
     before = stub.counters().h2d
     for _ in range(2):
@@ -401,6 +438,7 @@ def card(stub: CudaStub, model: str) -> dict[str, Any]:
     seen["allocation_in_capture"] = runtime.cudaMalloc(ctypes.byref(ctypes.c_void_p()), size(16))
     seen["end_of_broken_capture"] = runtime.cudaStreamEndCapture(stream, ctypes.byref(graph))
 
+    runtime.cudaGraphExecDestroy(executable)
     runtime.cudaFree(memory)
     seen["freed_twice"] = runtime.cudaFree(memory)
     return {**seen, "in_use": stub.counters().in_use, "refused_copies": stub.counters().refused_copies}
@@ -416,11 +454,11 @@ def touch(stub: CudaStub, model: str) -> None:
 # ---- what drills share
 
 
-def open_network(model: str) -> Any:
+def open_network(model: str, graphs: bool = False) -> Any:
     from desk.engine.runtime import Runtime
     from desk.models.manifest import read_manifest
 
-    runtime = Runtime("cuda")
+    runtime = Runtime("cuda", graphs=graphs)
     return runtime.load(Path(model), read_manifest(Path(model)), runtime.provider_for("cuda"))
 
 

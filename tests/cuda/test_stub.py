@@ -16,6 +16,7 @@ def test_it_refuses_what_a_card_refuses(drill):
 def test_an_allocation_breaks_a_capture(drill):
     seen = drill("card")
     assert seen["allocation_in_capture"] == 900  # cudaErrorStreamCaptureUnsupported
+    assert seen["recording_without_room"] == 2
     assert seen["end_of_broken_capture"] == 901  # cudaErrorStreamCaptureInvalidated
     assert seen["replayed_copies"] == 2
 

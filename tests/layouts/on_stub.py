@@ -26,7 +26,7 @@ def main(libraries, model):
     from desk.models.store import open_model
 
     try:
-        runtime = Runtime("cuda")
+        runtime = Runtime("cuda", graphs=True)
         folder, manifest = open_model(model, "", "cuda")
         network = runtime.load(folder, manifest, runtime.provider_for("cuda"))
     except Trouble as trouble:
@@ -34,7 +34,7 @@ def main(libraries, model):
     batch = Batch(network, SLOTS, CONTEXT)
     for length in (80, 9, 30):
         batch.join(Row(list(range(1, length + 1)), Chooser(Sampling(), seed=0)))
-    seen = {"provider": network.provider, "graph": manifest.graph, "runs": []}
+    seen = {"provider": network.provider, "unrecorded": network.unrecorded, "graph": manifest.graph, "runs": []}
     while len(seen["runs"]) < 12:
         run = batch.next_run()
         run.feed.run()

@@ -4,8 +4,6 @@ import numpy as np
 import onnx
 import pytest
 from answering import CONTEXT, expected, greedy, row_of, same, step
-from hypothesis import given
-from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from desk.engine import batch as batch_module

@@ -35,6 +35,7 @@ def on_stub(tmp_path_factory):
 def test_attention_graphs_share_their_cache_on_the_device(on_stub, layout, copies):
     seen = on_stub(layout)
     assert seen["provider"] == "cuda"
+    assert seen["unrecorded"]  # such graphs count on the CPU, so their runs are never recorded
     assert {(run["rows"], run["tokens"]) for run in seen["runs"]} >= {(1, 64), (1, 16), (3, 1)}
     for run in seen["runs"]:
         counters = run["counters"]
