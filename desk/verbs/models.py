@@ -160,14 +160,16 @@ def _show(found: "list[Condition]", console: "Console") -> None:
         memory = ""
         if condition.fit is not None:
             low, high = condition.fit.low / 2**30, condition.fit.high / 2**30
-            memory = f"{low:.1f} to {high:.1f} GiB" if f"{low:.1f}" != f"{high:.1f}" else f"{high:.1f} GiB"
+            memory = f"{low:.1f}–{high:.1f} GiB" if f"{low:.1f}" != f"{high:.1f}" else f"{high:.1f} GiB"
         size = "" if condition.bytes is None else size_words(condition.bytes)
         table.add_row(condition.model, condition.precision, _state(condition), condition.licence, size, memory)
     console.print(table)
     for condition in found:
         if condition.cause:
             where = f"{condition.model} {condition.precision}".rstrip()
-            console.print(f"{where}: {condition.cause} {condition.remedy}".rstrip(), highlight=False, markup=False, soft_wrap=True)
+            console.print(
+                f"{where}: {condition.cause} {condition.remedy}".rstrip(), highlight=False, markup=False, soft_wrap=True
+            )
 
 
 def _state(condition: "Condition") -> str:
