@@ -104,6 +104,13 @@ def save(settings: Settings) -> None:
     write_whole(path, text, "settings file")
 
 
+def keep(**changes: object) -> None:
+    """Remember choices for the next start; raises `Trouble` where they cannot be saved."""
+    settings, trouble = load()
+    if trouble is None:
+        save(msgspec.structs.replace(settings, **changes))
+
+
 def write_whole(path: Path, text: str, what: str) -> None:
     """Write a file in one step: a reader sees the old one or the new one. Raises `Trouble` that names `what` it was."""
     try:

@@ -63,8 +63,8 @@ class Field:
             return value or ""
         if self.kind == "whole":
             return f"{value:,}"
-        exact = f"{value:.10g}"
-        return f"{value:.2f}" if self.group == PRICE and len(exact.partition(".")[2]) < 2 else exact
+        exact, cents = f"{value:.10g}", f"{value:.2f}"
+        return cents if self.group == PRICE and float(cents) == float(exact) else exact
 
     def show(self, value: Any) -> str:
         """The value for the eye: as `write`, with the word for an empty one."""

@@ -1,0 +1,208 @@
+"""The Tiers view: presets, files, undo and redo above one table of all settings, and what differs from the preset."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout
+
+from desk.facts.tiers import TIER_NAMES
+from desk.panel.cards import Card
+from desk.panel.furniture import Label
+from desk.panel.shown import Shown
+from desk.panel.theme import GUTTER, MARGIN, scaled
+from desk.panel.tiers.changes import Changes
+from desk.panel.tiers.grid import Grid
+from desk.panel.views import Desk, View
+from desk.plant import presets
+from desk.plant.presets import Preset
+from desk.plant.settings import keep
+
+BESIDE = 1180
+"""From this width on, the changes have a card of their own beside the table."""
+HINT = "Edits reach the engine at its next step."
+
+
+class Page(View):
+    """Shows and edits the tiers; what is asked goes through `desk.edits`, what is shown comes back from there."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        assert desk.edits is not None
+        self.edits = desk.edits
+        theme = desk.theme
+        self.grid = Grid(theme, self.edits, desk.order)
+        self.changes = Changes(theme)
+        self._hint = Label(theme, HINT, 12, token="mut")
+        self._count = Label(theme, "", 12, token="mut")
+        self.presets = QComboBox()
+        self.presets.setAccessibleName("Preset")
+        self.presets.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self._offered: list[Preset] = [presets.preset(name) for name in presets.names()]
+        self.set_menu = QMenu(self)
+        self.set_menu.aboutToShow.connect(self._fill_set)
+        self._set = QPushButton("Add, remove")
+        self._set.setMenu(self.set_menu)
+        self.undo = self._button("Undo", "Undo  Ctrl+Z", lambda: self._order(self.edits.undo))
+        self.redo = self._button("Redo", "Redo  Ctrl+Y", lambda: self._order(self.edits.redo))
+        self.open = self._button("Open…", "Tiers from a TOML file", self.open_file)
+        self.save = self._button(
+            "Save as…", "A TOML file that can be edited, and run: desk run --preset FILE", self.save_file
+        )
+        self._arrange()
+        self.presets.activated.connect(self._choose)
+        self.grid.edited.connect(self._follow)
+        self.changes.reverted.connect(self._revert)
+        self.changes.all_reverted.connect(lambda: self._order(self.edits.revert))
+        for widget in (self._set, self.undo, self.redo, self.open, self.save):
+            widget.setVisible(not self.edits.read_only)
+        self.presets.setEnabled(not self.edits.read_only)
+        self.setFocusProxy(self.grid)
+
+    def _button(self, text: str, tip: str, do: Callable[[], None]) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        button.clicked.connect(lambda _=False: do())
+        return button
+
+    def _arrange(self) -> None:
+        theme = self.desk.theme
+        head = QHBoxLayout()
+        head.setContentsMargins(MARGIN, 0, MARGIN, 0)
+        head.setSpacing(8)
+        head.addWidget(Label(theme, "Tiers", 16, 600))
+        head.addSpacing(8)
+        head.addWidget(self.presets)
+        head.addWidget(self._count)
+        head.addStretch(1)
+        for button in (self._set, self.undo, self.redo, self.open, self.save):
+            head.addWidget(button)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(MARGIN, 0, MARGIN, 0)
+        foot.addWidget(self._hint, 1)
+        card = Card(theme)
+        column = QVBoxLayout(card)
+        column.setContentsMargins(1, 10, 1, 8)
+        column.setSpacing(6)
+        column.addLayout(head)
+        column.addWidget(self.grid, 1)
+        column.addLayout(foot)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GUTTER)
+        row.addWidget(card, 1)
+        row.addWidget(self.changes)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.changes.setVisible(self.width() >= scaled(BESIDE))
+        super().resizeEvent(event)
+
+    # ---- mirroring
+
+    def refresh(self, shown: Shown) -> None:
+        self.grid.tier_heads.show_now({line.tier.name: line for line in shown.tiers}, self.desk.numbers)
+        self._follow()
+
+    def _follow(self) -> None:
+        edits = self.edits
+        self.grid.refresh()
+        self.changes.show_edits(edits)
+        self.undo.setEnabled(bool(edits.history.done))
+        self.redo.setEnabled(bool(edits.history.undone))
+        self._set.setEnabled(not edits.running)
+        self._set.setToolTip("Tiers come and go between runs only: stop the run first." if edits.running else "")
+        changed = len(edits.changes())
+        words = [f"{changed} change{'s' * (changed != 1)}"] if changed else []
+        if edits.origin is not None and edits.origin.illustration:
+            words.insert(0, "● second-hand")
+        self._count.setText(", ".join(words))
+        hint = f"▲ {edits.refused}" if edits.refused else "Follows the recording." if edits.read_only else HINT
+        self._hint.setText(hint)
+        self._show_presets()
+
+    def _show_presets(self) -> None:
+        origin = self.edits.origin
+        if origin is not None and origin.key not in (each.key for each in self._offered):
+            self._offered.append(origin)
+        if self.presets.count() != len(self._offered):
+            self.presets.clear()
+            for each in self._offered:
+                self.presets.addItem(each.title, each.key)
+                tip = "\n".join(text for text in (each.note, each.source, str(each.path or "")) if text)
+                self.presets.setItemData(self.presets.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        if origin is not None and not self.presets.view().isVisible():
+            place = self.presets.findData(origin.key)
+            self.presets.setCurrentIndex(place)
+            self.presets.setToolTip(self.presets.itemData(place, Qt.ItemDataRole.ToolTipRole))
+
+    # ---- asking
+
+    def _order(self, order: Callable[[], None]) -> None:
+        self.desk.order(order)
+        self._follow()
+
+    def _revert(self, tier: str, path: str) -> None:
+        before = self.edits.preset_value(tier, path)
+        if before is not None:
+            self._order(lambda: self.edits.set(tier, path, before[0]))
+
+    def _choose(self, place: int) -> None:
+        self._take(self._offered[place])
+
+    def _take(self, chosen: Preset) -> None:
+        def take() -> None:
+            self.edits.take(chosen)
+            if chosen.path is not None or chosen.name in presets.names():
+                keep(preset=chosen.key)
+
+        self._order(take)
+
+    def _fill_set(self) -> None:
+        self.set_menu.clear()
+        edits, index = self.edits, self.grid.currentIndex()
+        like = self.grid.settings.columns[max(index.column(), 0)] if edits.wanted else ""
+        for name in TIER_NAMES:
+            if name not in edits.wanted and like:
+                self.set_menu.addAction(f"Add {name}", lambda name=name: self._order(lambda: edits.add(name, like)))
+        for name in reversed(edits.wanted):
+            self.set_menu.addAction(f"Remove {name}", lambda name=name: self._order(lambda: edits.remove(name)))
+
+    # ---- files
+
+    def open_file(self) -> None:
+        """Ask for a file of tiers, and put them in place."""
+        if path := self.ask_open():
+            self.desk.order(lambda: self._take(presets.preset(str(path))))
+
+    def save_file(self) -> None:
+        """Ask where to, and write the tiers as they are wanted."""
+        if path := self.ask_save():
+            self.desk.order(lambda: self._write(path))
+            self._follow()
+
+    def _write(self, path: Path) -> None:
+        edits = self.edits
+        assert edits.origin is not None
+        title = edits.origin.title if edits.origin.path == path else path.stem.replace("-", " ").capitalize()
+        chosen = msgspec.structs.replace(edits.origin, title=title, tiers=tuple(edits.wanted.values()))
+        saved = presets.save(chosen, path)
+        self._offered = [each for each in self._offered if each.key != saved.key] + [saved]
+        self.presets.clear()
+        edits.take(saved)
+        keep(preset=saved.key)
+
+    def ask_open(self) -> Path | None:
+        """The user's choice of a file, `None` where there was none."""
+        chosen, _ = QFileDialog.getOpenFileName(self, "Open tiers", str(Path.home()), "Tiers (*.toml)")
+        return Path(chosen) if chosen else None
+
+    def ask_save(self) -> Path | None:
+        """The user's choice of a place, `None` where there was none."""
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save tiers", str(Path.home() / "tiers.toml"), "Tiers (*.toml)")
+        if not chosen:
+            return None
+        path = Path(chosen)
+        return path if path.suffix else path.with_suffix(".toml")
