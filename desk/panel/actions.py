@@ -94,6 +94,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("follow", "Follow now", lambda w: w.footer.follow.toggle(), ("F",), CHARTS),
     Action("shorter", "Shorter window", lambda w: w.footer.step_span(-1), ("[",), CHARTS),
     Action("longer", "Longer window", lambda w: w.footer.step_span(1), ("]",), CHARTS),
+    Action("lineage", "Show where a figure comes from", lambda w: w.ask_lineage(), ("I",), PANEL, lambda w: w.explains),
     Action("freeze", "Freeze the display; the recording goes on", lambda w: w.toggle_frozen(), ("Space",)),
     Action("picture", "Save a picture of what is shown", lambda w: w.save_picture(), ("Ctrl+E",)),
     Action("palette", "Find a command", lambda w: w.commands.toggle(), ("Ctrl+K",)),
@@ -105,11 +106,11 @@ ACTIONS: tuple[Action, ...] = (
 """All that has something behind it, in the order of the sheet."""
 
 IN_PARTS = (
-    ("Tab", "go to the next part"),
-    ("↑ ↓ Enter", "choose and edit a tier"),
-    ("← →", "move the cursor of a chart"),
-    ("Enter", "press the button in focus"),
-    ("Esc", "take back, close"),
+    ("Tab", "Go to the next part"),
+    ("↑ ↓ Enter", "Choose and edit a tier"),
+    ("← →", "Move the cursor of a chart"),
+    ("Enter", "Press the button in focus"),
+    ("Esc", "Take back, close"),
 )
 """Keys that belong to the part in focus, for the sheet."""
 

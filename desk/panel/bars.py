@@ -10,6 +10,14 @@ from desk.panel.theme import Theme, canvas, font, natural, scaled
 
 TRACK = 8
 SWATCH = 10
+READING_OF = {
+    "Power": "power_now",
+    "Temp": "celsius_now",
+    "Memory": "memory_now",
+    "Busy": "utilization_now",
+    "Clock": "clock_now",
+}
+"""The readings that pointers show, by their labels."""
 
 
 def paint_swatch(painter: QPainter, theme: Theme, tier: str, centre: QPointF, size: float = SWATCH) -> None:
@@ -152,6 +160,11 @@ class PointerBar(QWidget):
         self._pointer = pointer
         self.setAccessibleName(f"{pointer.label} {pointer.value} {pointer.note}".strip())
         self.update()
+
+    def figure_at(self, at: QPointF | None) -> tuple[str, str | None] | None:
+        """The reading that it shows, of the device."""
+        key = READING_OF.get(self._pointer.label)
+        return (key, None) if key else None
 
     def sizeHint(self) -> QSize:
         return QSize(scaled(400), scaled(self.HEIGHTS[1]))

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from desk.facts.figures import FIGURES
 from desk.panel.bars import paint_provenance, paint_rule, provenance_width
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Value
@@ -123,6 +124,8 @@ class ValueCard(Card):
         said = self._numbers.spoken(value.value, value.unit)
         self.setAccessibleName(f"{value.title} {said}, {value.provenance}")
         self.setAccessibleDescription(value.note)
+        figure = FIGURES.get(value.key)
+        self.setToolTip(f"{figure.definition}\nWhere it comes from  I" if figure else "")
         self.update()
 
     def offer(self, *texts: str) -> None:
@@ -142,6 +145,10 @@ class ValueCard(Card):
         self._offers.setVisible(bool(texts))
         self._place_offers()
         self.update()
+
+    def figure_at(self, at: QPointF | None) -> tuple[str, str | None] | None:
+        """Its figure, of the whole factory."""
+        return (self._value.key, None) if self._value.key else None
 
     def sizeHint(self) -> QSize:
         return QSize(scaled(264 * self._magnified), scaled(HEIGHT * self._magnified))

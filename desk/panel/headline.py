@@ -3,7 +3,9 @@
 import numpy as np
 
 from desk.board import Board
+from desk.facts.figures import FIGURES
 from desk.ledger.standing import Standing
+from desk.lineage import kind_of
 from desk.panel.machine import (
     HEADLINE_S,
     Ages,
@@ -18,13 +20,14 @@ from desk.panel.numbers import Numbers
 from desk.panel.shown import Provenance, State, Value
 
 SPARK_S, SPARK_POINTS = 300.0, 60
+JUDGED = ("on_time_share", "on_time_revenue_per_hour", "ttft_p50", "ttft_p95")
+"""What is known of requests that began or ended: over the window of the charts, requests being rare beside tokens."""
 
 
 def headlines(
     standing: Standing, board: Board, state: State, window_s: float, ages: Ages, numbers: Numbers
 ) -> tuple[Value, ...]:
     """The values of the cards, in their order; requests are judged over `window_s` seconds."""
-    quality = _quality(standing)
     rate = board.value("tokens_per_second", None, HEADLINE_S)
     watts = board.value("watts", None, HEADLINE_S)
     per_joule = board.value("tokens_per_joule", None, HEADLINE_S)
@@ -35,7 +38,9 @@ def headlines(
     tariff = standing.tariff
     price = f"{tariff.dollars_per_kwh:g} $/kWh" if tariff else "no price of energy"
     hourly = None if watts is None or tariff is None else watts / 1000 * tariff.dollars_per_kwh
-    covers = f"{quality} watts" if standing.source == "declared" else meter_in_words(standing)
+    covers = meter_in_words(standing)
+    if standing.source == "declared":
+        covers = f"{kind_of(FIGURES['watts'], standing)} watts"
     lacks = _lacks(standing, ages)
     limit = power_limit(standing)
     return (
@@ -44,7 +49,7 @@ def headlines(
             "Tokens out",
             "tok/s",
             rate,
-            _known(rate, "measured"),
+            _known("tokens_per_second", rate, standing),
             "all tiers, 10 s" if rate is not None else _NO_RATE[state].partition(";")[0],
             _spark(board, "tokens_per_second"),
         ),
@@ -53,7 +58,7 @@ def headlines(
             _power_title(standing),
             "W",
             watts,
-            _known(watts, quality),
+            _known("watts", watts, standing),
             _power_note(standing, watts, ages),
             _spark(board, "watts"),
             limit,
@@ -64,7 +69,7 @@ def headlines(
             "Tokens per watt",
             "tok/J",
             per_joule,
-            _known(per_joule, "derived" if quality == "measured" else quality),
+            _known("tokens_per_joule", per_joule, standing),
             f"tokens ÷ joules, {covers}" if per_joule is not None else lacks,
             _spark(board, "tokens_per_joule"),
         ),
@@ -73,7 +78,7 @@ def headlines(
             "Energy cost",
             "$/Mtok",
             cost,
-            _known(cost, "assumed"),
+            _known("energy_cost_per_mtok", cost, standing),
             f"{numbers.figure(hourly, '$/h')} $/h at {price}" if cost is not None else lacks,
             _spark(board, "energy_cost_per_mtok"),
         ),
@@ -82,7 +87,7 @@ def headlines(
             "Implied revenue",
             "$/h",
             money,
-            _known(money, "assumed"),
+            _known("revenue_per_hour", money, standing),
             _revenue_note(money, on_time_money, numbers) if money is not None else _NO_RATE[state],
             _spark(board, "revenue_per_hour"),
         ),
@@ -91,7 +96,7 @@ def headlines(
             "On-time tokens",
             "%",
             on_time,
-            _known(on_time, "derived"),
+            _known("on_time_share", on_time, standing),
             "of finished requests that kept both promises" if on_time is not None else "no request has finished",
             _spark(board, "on_time_share"),
         ),
@@ -107,14 +112,8 @@ _NO_RATE = {
 }
 
 
-def _known(value: float | None, provenance: Provenance) -> Provenance:
-    return "unavailable" if value is None else provenance
-
-
-def _quality(standing: Standing) -> Provenance:
-    if standing.quality != "estimated":
-        return standing.quality
-    return "assumed" if standing.declared and standing.declared.assumed else "estimated"
+def _known(key: str, value: float | None, standing: Standing) -> Provenance:
+    return "unavailable" if value is None else kind_of(FIGURES[key], standing)
 
 
 def _lacks(standing: Standing, ages: Ages) -> str:

@@ -26,9 +26,10 @@ from desk.facts.happened import (
 )
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
+from desk.lineage import Lineage
 from desk.models.catalogue import catalogue
 from desk.panel.charts.actions import actions as chart_actions
-from desk.panel.look import EXTEND_BUDGET, RETRY_METER, Books, look, setting_of
+from desk.panel.look import EXTEND_BUDGET, RETRY_METER, Books, explained, look, setting_of
 from desk.panel.shown import Notice
 from desk.panel.strips import FLOOR, StripChart, fitting_span
 from desk.panel.views import Desk, opened
@@ -138,6 +139,11 @@ class Heartbeat(QObject):
         for chart in (self.chart, self.resting):
             chart.show_setting(setting)
 
+    def _explain(self, key: str, tier: str | None) -> Lineage | None:
+        """Where a figure comes from, over the window in which it is shown."""
+        moment = now() if self.source.mode == "live" else self.books.moment
+        return explained(self.books, key, tier, self.window_s, moment)
+
     def _take_in(self) -> None:
         fresh = self.source.drain()
         if any(isinstance(fact, RunStarted) for fact in fresh):
@@ -172,6 +178,7 @@ class Heartbeat(QObject):
         window.footer.smoothing_chosen.connect(self._choose_smoothing)
         window.floor.editor.set_read_only(source.mode == "replay")
         window.on_close(self.stop)
+        window.explain_with(self._explain)
         if isinstance(source, Replay):
             window.runbar.play.connect(self._play)
             window.runbar.hold.connect(source.hold)

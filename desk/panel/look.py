@@ -8,19 +8,22 @@ from datetime import UTC, datetime
 from functools import cache
 
 from desk.board import Board
+from desk.facts.figures import FIGURES, READINGS
 from desk.facts.happened import AlarmRaised, AnyFact, Calibrated, Progressed, Read, RunStarted, Slot
 from desk.facts.orders import Calibrate
 from desk.facts.tiers import Tier
 from desk.ledger.ledger import Ledger
 from desk.ledger.standing import Standing
 from desk.ledger.stream import Streams
-from desk.panel.headline import headlines
+from desk.lineage import Lineage, lineage, reading
+from desk.panel.headline import JUDGED, headlines
 from desk.panel.machine import (
     HEADLINE_S,
     Ages,
     device_in_words,
     idles_at,
     machine,
+    main_device,
     meter_in_words,
     missing_devices,
     model_in_words,
@@ -219,6 +222,24 @@ def _preset_title(name: str) -> str:
 
 def _as_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+# ---- lineage
+
+
+def explained(books: Books, key: str, tier: str | None, window_s: float, moment: float) -> Lineage | None:
+    """The lineage of a figure as the Floor shows it, at `moment` on the clock of the facts; `None` for no figure."""
+    standing, ages = books.ledger.standing, books.ages(moment)
+    if key in READINGS:
+        device = None if key == "queue_now" else main_device(standing)
+        if device is None and key != "queue_now":
+            return None
+        age = ages.get(device.id) if device else None
+        return reading(key, standing, device, age, tier)
+    if key not in FIGURES:
+        return None
+    over_s = window_s if key in JUDGED else HEADLINE_S
+    return lineage(key, books.ledger, books.board, tier, window_s=over_s, moment=moment, ages=ages)
 
 
 # ---- tiers

@@ -35,8 +35,8 @@ EMPTY = (
     Value("tokens_per_second", "Tokens out", "tok/s", note="no run yet"),
     Value("watts", "Power", "W", note="the meter is opening"),
     Value("tokens_per_joule", "Tokens per watt", "tok/J", note="needs tokens and watts of one window"),
-    Value("energy_cost", "Energy cost", "$/Mtok", note="needs tokens and watts"),
-    Value("revenue", "Implied revenue", "$/h", note="needs tokens; prices are set"),
+    Value("energy_cost_per_mtok", "Energy cost", "$/Mtok", note="needs tokens and watts"),
+    Value("revenue_per_hour", "Implied revenue", "$/h", note="needs tokens; prices are set"),
 )
 """The headline figures before anything is known."""
 

@@ -122,6 +122,23 @@ class TierTable(QWidget):
         self.update()
         super().focusOutEvent(event)
 
+    def figure_at(self, at: QPointF | None) -> tuple[str, str | None] | None:
+        """The figure of a cell and its tier, of all tiers in the last line; of the chosen tier, its rate."""
+        if at is None:
+            return ("tokens_per_second", self._chosen) if self._chosen else None
+        row = self._row_at(at.y())
+        column = self._column_at(at.x())
+        foot = int((at.y() / zoom() - HEAD) // ROW) == max(len(self._lines), 5)
+        if column is None or not (row >= 0 or foot):
+            return None
+        return column, None if foot else self._lines[row].tier.name
+
+    def _column_at(self, x: float) -> str | None:
+        """The figure of the column at `x`; values are set flush right."""
+        page = _Page(QPainter(), self._theme, self._numbers, self.width() / zoom())
+        edges = [(edge, key) for edge, key in page.columns if x / zoom() <= edge]
+        return edges[0][1] if edges and x / zoom() >= page.bar[0] else None
+
     def _open(self, row: int) -> None:
         self._chosen = self._lines[row].tier.name
         self.opened.emit(self._chosen)
@@ -158,6 +175,20 @@ class _Page:
         # A wide card has room for a figure that a narrow one leaves to the charts.
         self.joule = self.rate - 48 if width >= 540 else None
         self.bar = (PAD + 94, (self.joule or self.rate) - 42)
+
+    @property
+    def columns(self) -> tuple[tuple[float, str], ...]:
+        """The right edge of each column and its figure, from left to right."""
+        joule = ((self.joule, "tokens_per_joule"),) if self.joule else ()
+        return (
+            (self.bar[1], "on_time_share"),
+            *joule,
+            (self.rate, "tokens_per_second"),
+            (self.speed, "tokens_per_second_per_user"),
+            (self.ttft, "ttft_p95"),
+            (self.queue, "queue_now"),
+            (self.money, "revenue_per_hour"),
+        )
 
     def head(self, note: str) -> None:
         self._say(PAD, 26, "Tiers", font(14, 600), "text", left=True)

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QShortcut
+from PySide6.QtGui import (
+    QCloseEvent,
+    QContextMenuEvent,
+    QCursor,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QShortcut,
+)
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -27,6 +36,7 @@ from desk.panel.command import CommandPalette
 from desk.panel.floor import Floor
 from desk.panel.furniture import Footer
 from desk.panel.icons import application_icon
+from desk.panel.lineage import Asker, LineageSheet, figure_under
 from desk.panel.notices import NoticeStrip
 from desk.panel.numbers import Numbers
 from desk.panel.overlay import KeySheet, Overlay
@@ -61,6 +71,7 @@ class Window(QWidget):
         self._painted = False
         self.actions_known: list[Action] = []
         self._own: list[Notice] = []
+        self._ask: Asker | None = None
         self._on_close: Callable[[], None] | None = None
         self._open_view: Callable[[Entry], View] | None = None
         self._views: dict[str, View] = {}
@@ -114,6 +125,9 @@ class Window(QWidget):
 
     def learn(self, *actions: Action) -> None:
         """Bind the keys of these actions and offer them in the palette."""
+        if "sheet" in self.__dict__:
+            self.sheet.deleteLater()
+            del self.sheet  # it is made anew, with these on it
         for action in actions:
             self.actions_known.append(action)
             for key in action.keys:
@@ -135,6 +149,42 @@ class Window(QWidget):
         made = CommandPalette(self.theme, self, self._offered)
         made.chosen.connect(self.perform)
         return made
+
+    def explain_with(self, ask: Asker) -> None:
+        """Who knows the lineage of figures; until then none can be asked for."""
+        self._ask = ask
+        for card in self.floor.cards:
+            card.asked.connect(lambda key: self.lineage.show_figure(key))
+
+    @property
+    def explains(self) -> bool:
+        """Whether lineages can be asked for."""
+        return self._ask is not None
+
+    @cached_property
+    def lineage(self) -> LineageSheet:
+        """The sheet with the lineage of a figure, made when it is first asked for."""
+        assert self._ask is not None
+        return LineageSheet(self.theme, self.numbers, self, self._ask, self._tier_names)
+
+    def _tier_names(self) -> list[str]:
+        """The tiers from top to bottom."""
+        return [line.tier.name for line in reversed(self.shown.tiers)]
+
+    def ask_lineage(self) -> None:
+        """Of the figure under the pointer, else of the one in focus, else of the first; or close what is open."""
+        if self.lineage.isVisible():
+            self.lineage.close_over()
+            return
+        pointed = self.childAt(self.mapFromGlobal(QCursor.pos())) if self.underMouse() else None
+        found = figure_under(pointed, QCursor.pos()) or figure_under(self.focusWidget(), None)
+        self.lineage.show_figure(*(found or (self.shown.values[0].key, None)))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """A click with the other button asks what a figure is made of."""
+        found = figure_under(self.childAt(event.pos()), event.globalPos())
+        if found and self.explains:
+            self.lineage.show_figure(*found)
 
     def _offered(self) -> list[Action]:
         return [action for action in (*self.actions_known, *choices(self)) if action.when(self)]
