@@ -147,28 +147,29 @@ class StripChart(Canvas):
         """Open the field for a note, where notes are taken."""
         if self.takes_notes and self.isVisible():
             lane = self._lane.plot
-            self._note_line.setGeometry(round(lane.left()), round(self._lane.rect.top()) + 1, round(lane.width()), 32)
+            self._note_line.setGeometry(self._on_screen(QRectF(lane.left(), lane.top() + 1, lane.width(), 32)))
             self._note_line.begin()
 
     # ---- Qt
 
     def mousePressEvent(self, ev: QMouseEvent) -> None:
-        at, shift = ev.position(), bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        at, shift = self._to_design(ev.position()), bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         if ev.button() == Qt.MouseButton.MiddleButton:
             self._drag = _Drag(at.x(), self.stretch, marks=False)
         elif ev.button() == Qt.MouseButton.LeftButton and not self._pressed(at, shift) and self._inside(at.x()):
             self._drag = _Drag(at.x(), self.stretch, marks=not shift and at.y() < self._lane.rect.top())
 
     def mouseDoubleClickEvent(self, ev: QMouseEvent) -> None:
-        tier = self._tier_at(ev.position())
+        at = self._to_design(ev.position())
+        tier = self._tier_at(at)
         if tier is not None:
             self.show_alone(tier)
-        elif self._inside(ev.position().x()):
+        elif self._inside(at.x()):
             self.reset()
 
     def mouseMoveEvent(self, ev: QMouseEvent) -> None:
         # Not handed on: the scene would look for items under the pointer at every move, and none of them listens.
-        at, drag = ev.position(), self._drag
+        at, drag = self._to_design(ev.position()), self._drag
         self._hover(at)
         if drag is not None and not drag.marks:
             self._pan_from(drag.stretch, (drag.x - at.x()) * drag.stretch.span / self._lane.plot.width())
@@ -197,8 +198,8 @@ class StripChart(Canvas):
             sideways, turned = sideways or turned, 0.0
         if sideways:
             self.pan(-sideways * PAN_PART)
-        elif turned and self._inside(ev.position().x()):
-            self._zoom_about(self._moment_at(ev.position().x()), turned)
+        elif turned and self._inside(x := self._to_design(ev.position()).x()):
+            self._zoom_about(self._moment_at(x), turned)
 
     def leaveEvent(self, ev: QEvent) -> None:
         self.read_at(None)
@@ -245,8 +246,7 @@ class StripChart(Canvas):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(self._theme.colour("soft"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            ring = QRectF(self.viewport().rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-            painter.drawRoundedRect(ring, RADIUS, RADIUS)
+            painter.drawRoundedRect(self._design.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
 
     # ---- inside: data and time
 
@@ -365,7 +365,7 @@ class StripChart(Canvas):
 
     def _place_table(self, place: int) -> None:
         rect = self._strips[place].rect.adjusted(MARGIN, HEAD, -MARGIN, -4)
-        self._tables[place].setGeometry(rect.toRect())
+        self._tables[place].setGeometry(self._on_screen(rect))
 
     def _refresh(self, place: int, board: Board, stretch: Stretch) -> None:
         super()._refresh(place, board, stretch)

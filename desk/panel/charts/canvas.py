@@ -5,8 +5,8 @@ background; a tick repaints one strip only.
 """
 
 import pyqtgraph as pg
-from PySide6.QtCore import QRect, QRectF
-from PySide6.QtGui import QPainter, QPixmap, QResizeEvent
+from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent, QTransform
 from PySide6.QtWidgets import QGraphicsView, QWidget
 
 from desk.panel.cards import paint_card
@@ -17,7 +17,7 @@ from desk.panel.charts.specs import traces_of
 from desk.panel.charts.strip import Strip
 from desk.panel.charts.timeview import TimeView
 from desk.panel.numbers import Numbers
-from desk.panel.theme import Theme
+from desk.panel.theme import Theme, natural, zoom
 
 
 class Canvas(pg.GraphicsView):
@@ -25,6 +25,8 @@ class Canvas(pg.GraphicsView):
 
     `refresh_next` repaints at most one strip that the board has moved past, for a heartbeat; `refresh_all` takes and
     paints everything, for the first sight, a frozen display and for pictures.
+
+    Everything on it is laid out and painted in pixels of the design; the view magnifies them to the text size.
     """
 
     def __init__(self, theme: Theme, numbers: Numbers, specs: tuple[StripSpec, ...], parent: QWidget | None) -> None:
@@ -38,12 +40,14 @@ class Canvas(pg.GraphicsView):
         self._seen: list[Stretch | None] = [None] * len(self._strips)
         self._turn = 0
         self._ground: tuple[float, QPixmap] | None = None
+        self._zoom = 1.0
+        self._design = QRectF(0, 0, 1, 1)
         for item in (*self._strips, self._lane):
             self.addItem(item)
         # Qt's own cache of the background would hold it at the screen's pixel ratio and blur larger pictures.
         self.setCacheMode(pg.GraphicsView.CacheModeFlag.CacheNone)
         self.setAccessibleName(", ".join(spec.title for spec in specs))
-        theme.changed.connect(self._drop_ground)
+        theme.changed.connect(self._dress)
 
     @property
     def strips(self) -> list[Strip]:
@@ -115,6 +119,10 @@ class Canvas(pg.GraphicsView):
         if getattr(self, "_strips", None):
             self._arrange()
 
+    def paintEvent(self, ev: QPaintEvent) -> None:
+        with natural():
+            super().paintEvent(ev)
+
     def close(self) -> bool:
         """Close as any widget does: pyqtgraph's own way takes the viewport away and crashes under PySide."""
         return QGraphicsView.close(self)
@@ -123,7 +131,7 @@ class Canvas(pg.GraphicsView):
         """The card with headings, grids and axes: painted once for a size and a pixel ratio, then copied."""
         scale = painter.deviceTransform().m11()
         if self._ground is None or self._ground[0] != scale:
-            pixmap = QPixmap(self.viewport().size() * scale)
+            pixmap = QPixmap((self._design.size() * scale).toSize())
             pixmap.setDevicePixelRatio(scale)
             # Opaque, window colour outside the rounded corners: an opaque copy is the cheap one.
             pixmap.fill(self._theme.colour("bg"))
@@ -156,16 +164,32 @@ class Canvas(pg.GraphicsView):
         if self._ground:
             inner = QPainter(self._ground[1])
             inner.setClipRect(part.rect)
-            self._paint_ground(inner, [part])
+            with natural():
+                self._paint_ground(inner, [part])
             inner.end()
 
-    def _drop_ground(self) -> None:
+    def _dress(self) -> None:
+        """Another theme, or another text size, which lays everything out anew."""
+        if zoom() != self._zoom:
+            self._arrange()
         self._ground = None
         self.viewport().update()
 
+    def _to_design(self, at: QPointF) -> QPointF:
+        """A point of the viewport in pixels of the design."""
+        return at / self._zoom
+
+    def _on_screen(self, rect: QRectF) -> QRect:
+        """A place on the canvas in pixels of the viewport."""
+        return QRectF(rect.topLeft() * self._zoom, rect.size() * self._zoom).toRect()
+
     def _arrange(self) -> None:
         """Lay the strips out by weight above the lane, in whole pixels."""
-        width, height = self.viewport().width(), self.viewport().height()
+        self._zoom = zoom()
+        self._design = QRectF(QPointF(0, 0), QSizeF(self.viewport().size()) / self._zoom)
+        self.setSceneRect(self._design)
+        self.setTransform(QTransform.fromScale(self._zoom, self._zoom))
+        width, height = round(self._design.width()), round(self._design.height())
         weights = sum(strip.spec.weight for strip in self._strips)
         room = height - LANE
         top, done = 0, 0
@@ -180,7 +204,7 @@ class Canvas(pg.GraphicsView):
         self.refresh_all()
 
     def _paint_ground(self, painter: QPainter, parts: list[Strip | Lane]) -> None:
-        paint_card(painter, self._theme, QRectF(self.viewport().rect()))
+        paint_card(painter, self._theme, self._design)
         for part in parts:
             part.paint_ground(painter)
             if isinstance(part, Strip):

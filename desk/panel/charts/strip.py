@@ -14,7 +14,7 @@ from desk.panel.charts.scale import Scale
 from desk.panel.charts.setting import Board, Event, Reference, Setting, Stretch, StripSpec, Trace
 from desk.panel.charts.specs import NOW
 from desk.panel.numbers import DASH, MINUS, Numbers
-from desk.panel.theme import MARGIN, Theme, font
+from desk.panel.theme import MARGIN, Theme, font, natural
 
 LEFT = 56
 RIGHT = 136
@@ -66,7 +66,8 @@ class Strip(pg.GraphicsObject):
     @property
     def button(self) -> QRectF:
         """Where the strip is turned into a table and back."""
-        right = self.plot.right() - self._mode_width() - 4
+        with natural():  # hands ask for it, not painters alone
+            right = self.plot.right() - self._mode_width() - 4
         return QRectF(right - 24, self._rect.top() + 8, 24, 24)
 
     def place(self, rect: QRectF) -> None:

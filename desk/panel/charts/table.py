@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView
 
 from desk.panel.charts.curves import Rows
 from desk.panel.numbers import Numbers, spoken
-from desk.panel.theme import Theme, font
+from desk.panel.theme import Theme, font, scaled
 
 ROW_HEIGHT = 22
 _Index = QModelIndex | QPersistentModelIndex
@@ -91,13 +91,10 @@ class StripTable(QTableView):
         self.setShowGrid(False)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setFont(font(12))
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.horizontalHeader().setHighlightSections(False)
-        self.horizontalHeader().setFont(font(11))
         self.setAccessibleName(f"{title}, as a table")
         theme.changed.connect(self._dress)
         self._dress()
@@ -125,6 +122,9 @@ class StripTable(QTableView):
             super().keyPressEvent(event)
 
     def _dress(self) -> None:
+        self.setFont(font(12))
+        self.horizontalHeader().setFont(font(11))
+        self.verticalHeader().setDefaultSectionSize(scaled(ROW_HEIGHT))
         tokens = self._theme.palette
         self.setStyleSheet(
             f"QTableView {{ background: {tokens.panel}; color: {tokens.text};"
