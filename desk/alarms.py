@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from desk.board import Board
 from desk.facts.happened import AlarmCleared, AlarmRaised, Device, DeviceReading, Severity
-from desk.ledger.budget import Spending, spending
+from desk.ledger.budget import spending
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import Period
 from desk.ledger.standing import Standing
@@ -116,22 +116,18 @@ _BUDGETS = {"joules": ("energy", "Wh", 3600.0), "dollars": ("energy cost", "$", 
 
 def _budget(scene: Scene) -> Iterator[Sign]:
     for spent in spending(scene.standing.budget, scene.ledger.totals()):
-        used = spent.share or 0.0
+        word, unit, size = _BUDGETS[spent.kind]
+        used = (spent.used or 0.0) / size
+        nearly = (spent.share or 0.0) >= NEARLY
         yield Sign(
             spent.kind,
-            used >= NEARLY,
-            used < NEARLY,
+            nearly,
+            not nearly,
             "Budget runs out",
-            _spent(spent),
-            "The run stops at 100 %: extend the budget or let it end.",
+            f"{spent.share or 0.0:.0%} of the {word} budget is used.",
+            f"It is {used:.3g} of {spent.limit / size:.4g} {unit}; the run stops when all is used.",
             "Budget extended",
         )
-
-
-def _spent(spent: Spending) -> str:
-    word, unit, size = _BUDGETS[spent.kind]
-    used = (spent.used or 0.0) / size
-    return f"{spent.share or 0.0:.0%} of the {word} budget is used: {used:.3g} of {spent.limit / size:.4g} {unit}."
 
 
 def _late(scene: Scene) -> Iterator[Sign]:
@@ -153,9 +149,9 @@ def _late(scene: Scene) -> Iterator[Sign]:
         late = _beyond(first, promise.ttft_s)
         cause = ""
         if slow:
-            cause = f"{name} has been under {promise.tokens_per_second_per_user:g} tok/s/user for 20 s."
+            cause = f"{name} is under {promise.tokens_per_second_per_user:g} tok/s/user."
         elif late:
-            cause = f"{name} has given its first token later than {promise.ttft_s:g} s for 20 s."
+            cause = f"{name} takes over {promise.ttft_s:g} s to its first token."
         remedy = "Lower its load or raise its share."
         yield Sign(name, slow or late, not (slow or late), f"{name} late", cause, remedy, f"{name} in time")
 

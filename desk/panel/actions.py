@@ -87,6 +87,22 @@ ACTIONS: tuple[Action, ...] = (
         RUN,
         lambda w: w.shown.calibration_s is not None,
     ),
+    Action(
+        "shelve",
+        "Shelve the alarms for 10 minutes",
+        lambda w: w.notices.shelve_all(600.0),
+        ("Ctrl+Shift+S",),
+        RUN,
+        lambda w: w.notices.shelvable,
+    ),
+    Action(
+        "shelve-run",
+        "Shelve the alarms until the run ends",
+        lambda w: w.notices.shelve_all(None),
+        (),
+        RUN,
+        lambda w: w.notices.shelvable,
+    ),
     *(
         Action(f"view-{entry.name}", f"Go to {entry.title}", lambda w, name=entry.name: w.visit(name), (str(n),), VIEW)
         for n, entry in enumerate(VIEWS, start=1)

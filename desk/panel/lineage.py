@@ -164,7 +164,9 @@ def rows(record: Lineage, numbers: Numbers) -> list[tuple[str, str]]:
     """The parts of a lineage as heads and words."""
     figure = record.figure
     told = [("Means", figure.definition), ("Formula", figure.formula)]
-    told += [("Now", _step(step, numbers)) for step in record.steps]
+    # What a step before the last gives has a name of its own; the last gives the figure.
+    told += [("Now", f"{_step(step, numbers)} {step.result.words}") for step in record.steps[:-1]]
+    told += [("Now", _step(step, numbers)) for step in record.steps[-1:]]
     if record.why:
         told.append(("Missing", record.why))
     window = figure.window
@@ -198,16 +200,17 @@ def amount(value: float, unit: str, numbers: Numbers) -> str:
         return numbers.bytes(value)
     if unit == "%":
         return f"{numbers.figure(value, '%')} %"
-    whole = value == round(value)
-    decimals = 0 if whole else max(0, 3 - math.floor(math.log10(abs(value))))
-    return f"{numbers.fixed(value, min(decimals, 9))} {unit}".rstrip()
+    decimals = 0 if value == round(value) else min(9, max(0, 3 - math.floor(math.log10(abs(value)))))
+    while decimals and round(value, decimals) == round(value, decimals - 1):
+        decimals -= 1
+    return f"{numbers.fixed(value, decimals)} {unit}".rstrip()
 
 
 def _step(step: Step, numbers: Numbers) -> str:
     said = amount(step.terms[0].value, step.terms[0].unit, numbers)
     for operator, term in zip(step.operators, step.terms[1:], strict=True):
         said += f" {operator} {amount(term.value, term.unit, numbers)}"
-    return f"{said} = {amount(step.result.value, step.result.unit, numbers)} {step.result.words}"
+    return f"{said} = {amount(step.result.value, step.result.unit, numbers)}"
 
 
 def _term(term: Term, numbers: Numbers) -> str:

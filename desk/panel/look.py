@@ -374,4 +374,4 @@ def _notices(standing: Standing, numbers: Numbers, mode: Mode, moment: float) ->
 def _alarm(standing: Standing, key: tuple[str, str], alarm: AlarmRaised) -> Notice:
     tier = alarm.subject if alarm.subject in standing.tiers else ""
     action = f"{OPEN_TIER} {tier}" if tier else EXTEND_BUDGET if alarm.alarm == "budget" else ""
-    return Notice(alarm.cause, alarm.remedy, alarm.severity, tier, action, key)
+    return Notice(alarm.cause, alarm.remedy, alarm.severity, tier, action, key, alarm.title)

@@ -65,6 +65,17 @@ class NoticeStrip(QWidget):
             line.show_notice(notices[place] if place < len(notices) else None, f"+{more}" if last else "")
         self.update()
 
+    @property
+    def shelvable(self) -> bool:
+        """Whether there is an alarm that can be put away."""
+        return any(notice.alarm for notice in self._notices)
+
+    def shelve_all(self, seconds: float | None) -> None:
+        """Put every alarm away for so long."""
+        for notice in self._notices:
+            if notice.alarm:
+                self.shelved.emit(notice, seconds)
+
     def paintEvent(self, _event: QPaintEvent) -> None:
         if self._notices:
             return
@@ -162,7 +173,10 @@ class _Line(QWidget):
                 right = self._say(painter, right, self._more) - 8
             painter.setFont(font(13, 600))
             painter.setPen(theme.colour("text"))
-            end = self._fit(painter, 34, right, notice.cause)
+            cause = notice.cause
+            if notice.short and QFontMetricsF(painter.font()).horizontalAdvance(cause) > right - 34:
+                cause = notice.short
+            end = self._fit(painter, 34, right, cause)
             painter.setFont(font(13))
             painter.setPen(theme.colour("soft"))
             wide = QFontMetricsF(painter.font()).horizontalAdvance(notice.remedy)

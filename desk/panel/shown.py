@@ -187,6 +187,7 @@ class Notice:
     """One line that asks for attention, with what to do; `action` is the word of a button that does it.
 
     `alarm` names an alarm and its subject, which can be put away; other notices stay until their reason has gone.
+    `short` stands for the cause where there is no room for it.
     """
 
     cause: str
@@ -195,6 +196,7 @@ class Notice:
     tier: str = ""
     action: str = ""
     alarm: tuple[str, str] | None = None
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
