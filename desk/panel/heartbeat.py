@@ -5,6 +5,7 @@ This module brings in numpy, pyqtgraph, ledger, board and plant, so it is import
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -14,13 +15,16 @@ from PySide6.QtCore import QObject, QTimer
 from desk.facts.happened import (
     AlarmShelved,
     AnyFact,
+    BudgetChanged,
     Calibrated,
     Calibrating,
+    LoadChanged,
     Paused,
     Resumed,
     RunStarted,
     RunStopped,
     TierChanged,
+    TierRemoved,
     WattsDeclared,
     now,
 )
@@ -28,12 +32,16 @@ from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.lineage import Lineage
 from desk.models.catalogue import catalogue
+from desk.panel.actions import Action
 from desk.panel.charts.actions import actions as chart_actions
+from desk.panel.limits import Limits
 from desk.panel.look import EXTEND_BUDGET, RETRY_METER, Books, explained, look, setting_of
 from desk.panel.shown import Notice
 from desk.panel.strips import FLOOR, StripChart, fitting_span
+from desk.panel.tiers.edits import Edits
 from desk.panel.views import Desk, opened
 from desk.panel.window import Window
+from desk.plant import presets
 from desk.plant import settings as stored
 from desk.plant.plant import Plant
 from desk.plant.replay import Replay
@@ -49,7 +57,10 @@ EAGER_S = 2.0
 """... until an order has been given, whose answer is looked for at the full rate for so long."""
 HIDDEN_MS = 500
 """A window that nobody sees takes facts in, and does no more, at this interval."""
-TURNS = (AlarmShelved, RunStarted, RunStopped, Paused, Resumed, TierChanged, WattsDeclared, Calibrating, Calibrated)
+TURNS = (
+    *(AlarmShelved, RunStarted, RunStopped, Paused, Resumed, TierChanged, TierRemoved, LoadChanged, BudgetChanged),
+    *(WattsDeclared, Calibrating, Calibrated),
+)
 """What an order comes back as is shown at the next tick: a button that lags behind would be pressed twice."""
 FOLD_S = 0.012
 """A tick folds facts for at most so long, so that a jump in a recording never holds up the window."""
@@ -79,7 +90,8 @@ class Heartbeat(QObject):
             chart.follow(self.books.board)
         self._connect()
         self._connect_charts()
-        desk = Desk(window, self.books, source, self._order)
+        self.edits = Edits(source)
+        desk = Desk(window, self.books, source, self._order, self.edits)
         window.open_views_with(lambda entry: opened(entry, desk))
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.beat)
@@ -131,7 +143,13 @@ class Heartbeat(QObject):
             recording_bytes=self._recording_bytes(),
             now=now() if self.source.mode == "live" else None,
         )
+        standing = self.books.ledger.standing
+        busy = {line.tier.name for line in shown.tiers if line.state in ("loading", "draining")}
+        named = standing.run.preset if standing.run and self.source.mode == "replay" else ""
+        refused = self.edits.see(standing.tiers, running=standing.running, busy=busy, preset=named)
         self.window.show_all(shown)
+        if refused is not None:
+            self.window.show_trouble(refused)
         if isinstance(self.source, Replay):
             self.window.runbar.show_player(self.source)
         span = fitting_span(self.window_s, self.books.board.end) if self._fits else self.window_s
@@ -189,6 +207,17 @@ class Heartbeat(QObject):
         window.runbar.show_scenarios({name: scenario(name) for name in names()}, source.scenario)
         window.runbar.scenario.connect(self._choose_scenario)
         ordered = self._order
+        window.runbar.load.connect(lambda load: ordered(lambda: source.multiply(load)))
+        window.runbar.limits = Limits(warmup_s=source.warmup_s, seed=source.seed)
+        window.runbar.limited.connect(self._limit)
+        window.learn(
+            Action("undo", "Undo the last change of tiers", lambda _: ordered(self.edits.undo), ("Ctrl+Z",)),
+            Action("redo", "Redo the change of tiers", lambda _: ordered(self.edits.redo), ("Ctrl+Y", "Ctrl+Shift+Z")),
+        )
+        for name in presets.names():
+            chosen = presets.preset(name)
+            take = partial(ordered, partial(self.edits.take, chosen))
+            window.learn(Action(f"preset-{name}", f"Preset: {chosen.title}", lambda _, take=take: take()))
         window.runbar.start.connect(lambda: ordered(source.start))
         window.runbar.pause.connect(lambda: ordered(source.pause))
         window.runbar.resume.connect(lambda: ordered(source.resume))
@@ -239,17 +268,23 @@ class Heartbeat(QObject):
     def _choose_scenario(self, name: str) -> None:
         assert isinstance(self.source, Plant)
         self.source.scenario = name
+        self.window.ordered(lambda: stored.keep(scenario=name))
 
-    def _change(self, tier: Tier) -> None:
+    def _limit(self, limits: Limits) -> None:
         source = self.source
         assert isinstance(source, Plant)
-        self._order(lambda: source.change(tier))
+        source.warmup_s, source.seed = limits.warmup_s, limits.seed
+        self._order(lambda: source.limit(limits.budget))
+        self.window.ordered(lambda: stored.keep(budget=limits.budget, warmup_s=limits.warmup_s))
+
+    def _change(self, tier: Tier) -> None:
+        self._order(lambda: self.edits.change(tier))
 
     def _declare(self, idle: float, busy: float, assumed: bool) -> None:
         source = self.source
         assert isinstance(source, Plant)
         source.declare_watts(idle, busy, assumed)
-        self.window.ordered(lambda: _keep(watts=Watts(idle=idle, busy=busy, assumed=assumed)))
+        self.window.ordered(lambda: stored.keep(watts=Watts(idle=idle, busy=busy, assumed=assumed)))
 
     def _act(self, notice: Notice) -> None:
         """Do what the button of a notice says."""
@@ -279,7 +314,7 @@ class Heartbeat(QObject):
             chart.choose_window(seconds)
         self.refresh()
         if isinstance(self.source, Plant):
-            self.window.ordered(lambda: _keep(window_s=seconds))
+            self.window.ordered(lambda: stored.keep(window_s=seconds))
 
     def _choose_smoothing(self, seconds: float) -> None:
         self.smooth_s = seconds
@@ -302,17 +337,13 @@ class Heartbeat(QObject):
         self.source.speed = speed
 
 
-def _keep(**changes: object) -> None:
-    """Remember a choice for the next start."""
-    settings, trouble = stored.load()
-    if trouble is None:
-        stored.save(msgspec.structs.replace(settings, **changes))
-
-
 def furnish(window: Window, replay: Path | None, settings: Settings, trouble: Trouble | None) -> Heartbeat:
     """Bring a painted window to life, on the factory of this machine or on a recording."""
     if replay is None:
-        source: Plant | Replay = Plant.of(settings)
+        try:
+            source: Plant | Replay = Plant.of(settings)
+        except Trouble as lost:  # the remembered file of tiers is gone or broken: the window must open all the same
+            source, trouble = Plant.of(msgspec.structs.replace(settings, preset=Settings().preset)), lost
     else:
         source = Replay(replay)
     heartbeat = Heartbeat(window, source)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSlider,
+    QSpacerItem,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +24,7 @@ from desk.panel.theme import Theme, canvas, scaled
 
 LOADS = (0, 300)
 """The load by hand, in percent of what tiers and scenario ask for."""
+BAR = 56
 PATIENCE = 6
 """Looks, two a second, for which the knob waits for the fact of its order."""
 
@@ -62,7 +64,8 @@ class LoadKnob(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        row.addWidget(Label(theme, "Load", 13, token="mut"))
+        self._head = Label(theme, "Load", 13, token="mut")
+        row.addWidget(self._head)
         row.addWidget(self.slider)
         row.addWidget(self._words)
         theme.changed.connect(self._dress)
@@ -70,7 +73,12 @@ class LoadKnob(QWidget):
 
     def _dress(self) -> None:
         self.slider.setStyleSheet(slider_rules(self._theme))
-        self.slider.setFixedWidth(scaled(112))
+        self.slider.setFixedWidth(scaled(72 if self._head.isHidden() else 112))
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Do without what a small window has no room for."""
+        self._head.setVisible(not narrow)
+        self._dress()
 
     def show_load(self, shown: Shown) -> None:
         """Follow the load in force, unless a hand is on the slider or an order is on its way."""
@@ -125,10 +133,18 @@ class BudgetBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        row.addWidget(Label(theme, "Budget", 13, token="mut"))
-        row.addSpacing(scaled(64))
+        self._head = Label(theme, "Budget", 13, token="mut")
+        self._bar = QSpacerItem(scaled(BAR), 0)
+        row.addWidget(self._head)
+        row.addItem(self._bar)
         row.addWidget(self._words)
         theme.changed.connect(self.update)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Do without what a small window has no room for: the bar goes, the words stay."""
+        self._head.setVisible(not narrow)
+        self._bar.changeSize(0 if narrow else scaled(BAR), 0)
+        self.updateGeometry()
 
     def show_budget(self, shown: Shown) -> None:
         """Follow the run."""
@@ -144,16 +160,17 @@ class BudgetBar(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        if self._head.isHidden():
+            return
         with canvas(self) as (painter, size):
-            wide = 56.0
-            left = self._words.x() * size.width() / self.width() - wide - 8
-            track = QRectF(left, size.height() / 2 - 3, wide, 6)
+            left = self._words.x() * size.width() / self.width() - BAR - 8
+            track = QRectF(left, size.height() / 2 - 3, BAR, 6)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self._theme.colour("track"))
             painter.drawRoundedRect(track, 3, 3)
             if self._share:
                 painter.setBrush(self._theme.colour("warn" if self._share >= 0.8 else "mut"))
-                painter.drawRoundedRect(QRectF(left, track.top(), wide * min(self._share, 1.0), 6), 3, 3)
+                painter.drawRoundedRect(QRectF(left, track.top(), BAR * min(self._share, 1.0), 6), 3, 3)
 
 
 class LimitsForm(Overlay):

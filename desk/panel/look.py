@@ -12,6 +12,7 @@ from desk.facts.figures import FIGURES, READINGS
 from desk.facts.happened import AlarmRaised, AnyFact, Calibrated, Progressed, Read, RunStarted, Slot
 from desk.facts.orders import Calibrate
 from desk.facts.tiers import Tier
+from desk.ledger.budget import Spending, spending
 from desk.ledger.ledger import Ledger
 from desk.ledger.standing import Standing
 from desk.ledger.stream import Streams
@@ -34,10 +35,10 @@ from desk.panel.machine import (
 )
 from desk.panel.numbers import Numbers
 from desk.panel.sheet import sheets
-from desk.panel.shown import Cell, Job, Mode, Notice, Shown, State, Stream, TierLine, Totals
+from desk.panel.shown import Cell, Job, Mode, Notice, Shown, Spent, State, Stream, TierLine, Totals
 from desk.panel.statusline import badge_words
 from desk.panel.strips import Event, Reference, Setting
-from desk.panel.tieredit import FIELDS
+from desk.panel.tiers.fields import FIELDS
 from desk.plant import presets
 
 
@@ -115,7 +116,14 @@ def look(
         meter=meter_in_words(standing),
         scenario=run.scenario if run else "steady",
         preset=_preset_title(run.preset) if run else "",
-        users=sum(tier.users for tier in standing.tiers.values()),
+        users=sum(
+            round(tier.users * standing.load) for tier in standing.tiers.values() if not tier.arrivals_per_second
+        ),
+        load=standing.load,
+        arrivals=sum((tier.arrivals_per_second or 0.0) * standing.load for tier in standing.tiers.values()),
+        budget=standing.budget,
+        spent=tuple(_spent(each, numbers) for each in spending(standing.budget, totals)) if run else (),
+        warming=state == "running" and totals.since is not None and totals.seconds is None,
         values=headlines(standing, board, state, window_s, ages, numbers),
         tiers=_tiers(books, window_s),
         machine=machine(standing, board, totals, ages, numbers, books.doubt),
@@ -141,6 +149,15 @@ def _state(standing: Standing) -> State:
         return "paused"
     ready = any(lane.state in ("ready", "draining") for lane in standing.lanes.values())
     return "running" if ready else "opening"
+
+
+_BUDGETS = {"joules": (1 / 3600, "Wh"), "dollars": (1.0, "$"), "seconds": (1 / 60, "min")}
+
+
+def _spent(each: Spending, numbers: Numbers) -> Spent:
+    scale, unit = _BUDGETS[each.kind]
+    used = None if each.used is None else each.used * scale
+    return Spent(f"{numbers.figure(used)} of {numbers.figure(each.limit * scale)} {unit}", each.share)
 
 
 def _clock(run: RunStarted | None, end: float, mode: Mode) -> str:

@@ -1,18 +1,22 @@
 """The run bar: Start, Pause and STOP, always at the same place, and what the factory is busy with before it runs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
 from desk.panel.furniture import Label
 from desk.panel.icons import icon
+from desk.panel.limits import BudgetBar, Limits, LimitsForm, LoadKnob, slider_rules
 from desk.panel.shown import Job, Shown
-from desk.panel.theme import Theme, font
+from desk.panel.theme import Theme, font, scaled
 
 HEIGHT = 48
+NARROW = 1100
+"""Below this width the bar does without the words that its boxes explain."""
 SPEEDS = (1, 2, 5, 10, 60)
 
 
@@ -49,6 +53,8 @@ class RunBar(QWidget):
     hold = Signal()
     seek = Signal(float)
     pace = Signal(float)
+    load = Signal(float)
+    limited = Signal(object)
 
     def __init__(self, theme: Theme, mode: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,8 +75,20 @@ class RunBar(QWidget):
         self.halt.setAccessibleName("Stop the run")
         self.halt.setToolTip("Stop the run  Ctrl+Enter\nCut every request at once  Ctrl+.")
         self.halt.clicked.connect(self.stop)
-        self._facts = QLabel()
-        self._facts.setTextFormat(Qt.TextFormat.RichText)
+        self._form: LimitsForm | None = None
+        self.limits = Limits()
+        """What the form for the limits of a run begins with."""
+        self.knob = LoadKnob(theme, self._live)
+        self.knob.ordered.connect(self.load)
+        self._budget = BudgetBar(theme)
+        self._warming = Label(theme, "● warm-up, not counted", 12, token="soft")
+        self._ask_limits = QPushButton("Limits…")
+        self._ask_limits.setProperty("quiet", True)
+        self._ask_limits.setToolTip("Energy, money and time that stop the run; warm-up; seed")
+        self._ask_limits.clicked.connect(self.ask_limits)
+        self._ask_limits.setVisible(self._live)
+        self._scenario_of = QLabel()
+        self._scenario_of.setTextFormat(Qt.TextFormat.RichText)
         self._progress = _Progress(theme)
         self.calibration = QPushButton()
         self.calibration.setProperty("quiet", True)
@@ -85,7 +103,11 @@ class RunBar(QWidget):
             self._add_player(row)
         else:
             self._add_scenarios(row)
-        row.addWidget(self._facts)
+        row.addWidget(self._scenario_of)
+        row.addWidget(self.knob)
+        row.addWidget(self._budget)
+        row.addWidget(self._warming)
+        row.addWidget(self._ask_limits)
         row.addWidget(self._progress, 1)
         row.addWidget(self.calibration)
         row.addWidget(self.halt)
@@ -102,7 +124,8 @@ class RunBar(QWidget):
         pair = QHBoxLayout(self._scenario)
         pair.setContentsMargins(0, 0, 0, 0)
         pair.setSpacing(8)
-        pair.addWidget(Label(self._theme, "Scenario", 13, token="mut"))
+        self._scenario_head = Label(self._theme, "Scenario", 13, token="mut")
+        pair.addWidget(self._scenario_head)
         pair.addWidget(self.scenarios)
         self._scenario.hide()
         row.addWidget(self._scenario)
@@ -122,6 +145,13 @@ class RunBar(QWidget):
         row.addWidget(self._slider)
         row.addWidget(self._speed)
 
+    def resizeEvent(self, _event: QResizeEvent) -> None:
+        narrow = self.width() < scaled(NARROW)
+        self.knob.set_narrow(narrow)
+        self._budget.set_narrow(narrow)
+        if self._live:
+            self._scenario_head.setVisible(not narrow)
+
     # ---- mirroring
 
     def show_run(self, shown: Shown) -> None:
@@ -129,6 +159,9 @@ class RunBar(QWidget):
         self._shown = shown
         self._dress()
         self._progress.show_job(shown.job)
+        self.knob.show_load(shown)
+        self._budget.show_budget(shown)
+        self._warming.setVisible(shown.warming)
         self._offer_calibration(shown)
         if self._live:
             self._show_scenario(shown)
@@ -173,14 +206,7 @@ class RunBar(QWidget):
         self._dress()
 
     def _dress_slider(self) -> None:
-        tokens = self._theme.palette
-        self._slider.setStyleSheet(
-            f"QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {tokens.track}; }}"
-            f"QSlider::sub-page:horizontal {{ height: 4px; border-radius: 2px; background: {tokens.soft}; }}"
-            f"QSlider::handle:horizontal {{ width: 14px; margin: -5px 0; border-radius: 7px;"
-            f" background: {tokens.text}; }}"
-            f"QSlider::handle:horizontal:focus {{ border: 2px solid {tokens.mut}; width: 10px; }}"
-        )
+        self._slider.setStyleSheet(slider_rules(self._theme))
 
     def _dress(self) -> None:
         state = self._shown.state
@@ -203,18 +229,25 @@ class RunBar(QWidget):
             self.go.setAccessibleName(name)
             self.go.setToolTip(f"{name}  Ctrl+Enter" if word in ("Start", "Play", "Hold") else name)
             self.go.setIcon(icon(self._theme, picture, "text"))
-        self._facts.setText(self._words())
+        words = "" if self._live and self.scenarios.count() else self._words()
+        self._scenario_of.setText(words)
+        self._scenario_of.setVisible(bool(words))
 
     def _words(self) -> str:
         mut, text = self._theme.palette.mut, self._theme.palette.text
-        users = self._shown.users
-        pairs = [("Load", f"{users:,} user{'s' * (users != 1)}")]
-        if not (self._live and self.scenarios.count()):
-            pairs.insert(0, ("Scenario", self._shown.scenario_title))
-        return "&nbsp;&nbsp;&nbsp;&nbsp;".join(
-            f'<span style="color:{mut}">{head}</span>&nbsp; <span style="color:{text}; font-weight:500">{rest}</span>'
-            for head, rest in pairs
-        )
+        title = self._shown.scenario_title
+        return f'<span style="color:{mut}">Scenario</span>&nbsp; <span style="color:{text}">{title}</span>'
+
+    def ask_limits(self) -> None:
+        """Open the form for the limits of a run."""
+        if self._form is None:
+            self._form = LimitsForm(self._theme, self.window())
+            self._form.set.connect(self._take_limits)
+        self._form.open_with(replace(self.limits, budget=self._shown.budget))
+
+    def _take_limits(self, limits: Limits) -> None:
+        self.limits = limits
+        self.limited.emit(limits)
 
     # ---- ordering
 

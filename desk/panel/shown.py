@@ -4,12 +4,12 @@ One value of `Shown` is taken from ledger and board twice a second (`desk.panel.
 no window. Freezing the display is keeping the last one. An absent number is `None` and is drawn as a dash.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
 
 from desk.facts.happened import Severity, Tried
-from desk.facts.tiers import Tier
+from desk.facts.tiers import Budget, Tier
 
 Mode = Literal["live", "replay"]
 State = Literal["idle", "opening", "running", "paused", "stopped"]
@@ -200,6 +200,14 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """One limit of the budget: how much of it is used, in words and as a fraction, `None` if unknown."""
+
+    words: str
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """The run so far."""
 
@@ -211,7 +219,11 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One moment of the Floor. `calibration_s` says how long a calibration takes where one is offered."""
+    """One moment of the Floor. `calibration_s` says how long a calibration takes where one is offered.
+
+    `users` and `arrivals` a second are those of all tiers at the `load` set by hand; `spent` has the limit that is
+    nearest to its end first; `warming`: what happens is not counted yet.
+    """
 
     mode: Mode = "live"
     state: State = "idle"
@@ -225,6 +237,11 @@ class Shown:
     scenario: str = "steady"
     preset: str = ""
     users: int = 0
+    load: float = 1.0
+    arrivals: float = 0.0
+    budget: Budget = field(default_factory=Budget)
+    spent: tuple[Spent, ...] = ()
+    warming: bool = False
     values: tuple[Value, ...] = EMPTY
     tiers: tuple[TierLine, ...] = ()
     machine: Machine = Machine()

@@ -19,6 +19,7 @@ from desk.panel.theme import Theme
 
 if TYPE_CHECKING:  # numpy, the ledger and the plant come after the first paint
     from desk.panel.look import Books
+    from desk.panel.tiers.edits import Edits
     from desk.panel.window import Window
     from desk.plant.plant import Plant
     from desk.plant.replay import Replay
@@ -34,18 +35,25 @@ class Entry:
     module: str = ""
 
 
-VIEWS: tuple[Entry, ...] = (Entry("floor", "Floor", "activity"),)
+VIEWS: tuple[Entry, ...] = (
+    Entry("floor", "Floor", "activity"),
+    Entry("tiers", "Tiers", "layers", "desk.panel.tiers.view"),
+)
 """The rail from top to bottom; the n-th opens with the key n. A view is listed when it works."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a view may use. `order` carries one out and shows the trouble it meets; views read facts from `books`."""
+    """What a view may use. `order` carries one out and shows the trouble it meets; views read facts from `books`.
+
+    What is changed in tiers goes through `edits`.
+    """
 
     window: Window
     books: Books
     source: Plant | Replay
     order: Callable[[Callable[[], Any]], None]
+    edits: Edits | None = None
 
     @property
     def theme(self) -> Theme:

@@ -26,15 +26,13 @@ PATIENCE = 6
 class Edits:
     """One for a window, whichever view an edit comes from, so that quick edits in two places do not undo each other.
 
-    `origin` is the preset that differences are shown against, `None` before any is known. `refused` says in a
-    sentence what the factory did not take, until the next order.
+    `origin` is the preset that differences are shown against, `None` before any is known.
     """
 
     def __init__(self, source: Plant | Replay) -> None:
         self.origin: Preset | None = source.origin if isinstance(source, Plant) else None
         self.now: dict[str, Tier] = {}
         self.running = False
-        self.refused = ""
         self.history = History()
         self._plant = source if isinstance(source, Plant) else None
         self._named = source.preset if isinstance(source, Plant) else ""
@@ -48,8 +46,13 @@ class Edits:
 
     # ---- facts downward
 
-    def see(self, tiers: Mapping[str, Tier], *, running: bool, busy: Collection[str] = (), preset: str = "") -> None:
-        """Take in what is in force now. Tiers named in `busy` have lanes that load or drain, and are waited for."""
+    def see(
+        self, tiers: Mapping[str, Tier], *, running: bool, busy: Collection[str] = (), preset: str = ""
+    ) -> Trouble | None:
+        """Take in what is in force now; gives, once, the trouble of an order that the factory did not take.
+
+        Tiers named in `busy` have lanes that load or drain, and are waited for.
+        """
         self.now, self.running = dict(tiers), running
         if self.origin is None and tiers:
             note = "As the tiers were when the window opened."
@@ -61,13 +64,15 @@ class Edits:
             if name in self._ordered
         }
         self._ordered = {name: values for name, values in left.items() if values}
-        if self._ordered and not any(name in busy for name in self._ordered):
-            self._patience -= 1
-            if self._patience < 0:
-                name, values = next(iter(self._ordered.items()))
-                labels = ", ".join(BY_PATH[path].label for path in values)
-                self.refused = f"{name} did not take {labels}; the factory keeps what it has."
-                self._ordered.clear()
+        if not self._ordered or any(name in busy for name in self._ordered):
+            return None
+        self._patience -= 1
+        if self._patience >= 0:
+            return None
+        name, values = next(iter(self._ordered.items()))
+        self._ordered.clear()
+        labels = ", ".join(BY_PATH[path].label.lower() for path in values)
+        return Trouble(f"{name} did not take {labels}.", "The factory keeps what it has.")
 
     @property
     def wanted(self) -> dict[str, Tier]:
@@ -181,7 +186,7 @@ class Edits:
                 self._ordered.pop(name, None)
         if found.origins[1] is not None:
             self.origin = found.origins[1]
-        self.refused, self._patience = "", PATIENCE
+        self._patience = PATIENCE
 
     def _preset_after(self, found: Step) -> str:
         origin = found.origins[1] or self.origin

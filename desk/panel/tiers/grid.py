@@ -152,7 +152,7 @@ class Grid(QTableView):
         self.setCornerButtonEnabled(False)
         self.setShowGrid(False)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
         self.setTabKeyNavigation(False)
@@ -170,7 +170,9 @@ class Grid(QTableView):
         tokens = self.theme.palette
         self.setStyleSheet(
             f"QTableView {{ background: transparent; border: none; color: {tokens.text}; }}"
+            f"QHeaderView {{ background: {tokens.panel}; border: none; }}"
             f"QTableCornerButton::section {{ background: {tokens.panel}; border: none; }}"
+            f"QTableCornerButton::section {{ border-bottom: 1px solid {tokens.line}; }}"
             "QLineEdit, QComboBox { padding: 0 8px; min-height: 0; border-radius: 4px; }"
             f'QLineEdit[refused="true"] {{ border: 2px solid {tokens.warn}; background: {tokens.warnbg}; }}'
         )
@@ -295,8 +297,9 @@ class Grid(QTableView):
         shown = QFontMetrics(font(13, 700)).horizontalAdvance(field.show(self.settings.value(index)))
         small = QFontMetrics(font(11))
         room = cell.width() - 2 * scaled(PAD) - shown - scaled(8)
-        wide = min(small.horizontalAdvance(text), room)
-        if wide < scaled(16):
+        needed = small.horizontalAdvance(text)
+        wide = min(needed, room)
+        if wide < min(needed, scaled(24)):
             return QRect()
         right = cell.right() - scaled(PAD) - shown - scaled(8)
         return QRect(right - wide, cell.top(), wide, self.row_height())

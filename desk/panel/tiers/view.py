@@ -22,7 +22,6 @@ from desk.plant.settings import keep
 
 BESIDE = 1180
 """From this width on, the changes have a card of their own beside the table."""
-HINT = "Edits reach the engine at its next step."
 
 
 class Page(View):
@@ -35,7 +34,6 @@ class Page(View):
         theme = desk.theme
         self.grid = Grid(theme, self.edits, desk.order)
         self.changes = Changes(theme)
-        self._hint = Label(theme, HINT, 12, token="mut")
         self._count = Label(theme, "", 12, token="mut")
         self.presets = QComboBox()
         self.presets.setAccessibleName("Preset")
@@ -80,16 +78,12 @@ class Page(View):
         head.addStretch(1)
         for button in (self._set, self.undo, self.redo, self.open, self.save):
             head.addWidget(button)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(MARGIN, 0, MARGIN, 0)
-        foot.addWidget(self._hint, 1)
         card = Card(theme)
         column = QVBoxLayout(card)
         column.setContentsMargins(1, 10, 1, 8)
         column.setSpacing(6)
         column.addLayout(head)
         column.addWidget(self.grid, 1)
-        column.addLayout(foot)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GUTTER)
@@ -116,11 +110,11 @@ class Page(View):
         self._set.setToolTip("Tiers come and go between runs only: stop the run first." if edits.running else "")
         changed = len(edits.changes())
         words = [f"{changed} change{'s' * (changed != 1)}"] if changed else []
+        if edits.read_only:
+            words.append("follows the recording")
         if edits.origin is not None and edits.origin.illustration:
             words.insert(0, "● second-hand")
         self._count.setText(", ".join(words))
-        hint = f"▲ {edits.refused}" if edits.refused else "Follows the recording." if edits.read_only else HINT
-        self._hint.setText(hint)
         self._show_presets()
 
     def _show_presets(self) -> None:
