@@ -44,6 +44,7 @@ from desk.panel.window import Window
 from desk.plant import presets
 from desk.plant import settings as stored
 from desk.plant.plant import Plant
+from desk.plant.presets import Preset
 from desk.plant.replay import Replay
 from desk.plant.settings import Settings, Watts
 from desk.scenario import names, scenario
@@ -216,8 +217,7 @@ class Heartbeat(QObject):
         )
         for name in presets.names():
             chosen = presets.preset(name)
-            take = partial(ordered, partial(self.edits.take, chosen))
-            window.learn(Action(f"preset-{name}", f"Preset: {chosen.title}", lambda _, take=take: take()))
+            window.learn(Action(f"preset-{name}", f"Preset: {chosen.title}", partial(self._take, chosen)))
         window.runbar.start.connect(lambda: ordered(source.start))
         window.runbar.pause.connect(lambda: ordered(source.pause))
         window.runbar.resume.connect(lambda: ordered(source.resume))
@@ -285,6 +285,9 @@ class Heartbeat(QObject):
         assert isinstance(source, Plant)
         source.declare_watts(idle, busy, assumed)
         self.window.ordered(lambda: stored.keep(watts=Watts(idle=idle, busy=busy, assumed=assumed)))
+
+    def _take(self, preset: Preset, _window: Window) -> None:
+        self._order(lambda: self.edits.take(preset))
 
     def _act(self, notice: Notice) -> None:
         """Do what the button of a notice says."""
