@@ -46,6 +46,8 @@ class Canvas(pg.GraphicsView):
             self.addItem(item)
         # Qt's own cache of the background would hold it at the screen's pixel ratio and blur larger pictures.
         self.setCacheMode(pg.GraphicsView.CacheModeFlag.CacheNone)
+        # Nothing is drawn beyond its bounds, so a strip that is painted need not draw its neighbours in.
+        self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing)
         self.setAccessibleName(", ".join(spec.title for spec in specs))
         theme.changed.connect(self._dress)
 

@@ -81,7 +81,8 @@ class Strip(pg.GraphicsObject):
         self._scale.forget()
 
     def boundingRect(self) -> QRectF:
-        return self._rect
+        # A pixel apart from the next one: parts that touch are painted together.
+        return self._rect.adjusted(0, 1, 0, -1)
 
     def tier_at(self, point: QPointF) -> str | None:
         """The tier whose direct label is at this point."""
@@ -173,7 +174,9 @@ class Strip(pg.GraphicsObject):
         painter.setClipRect(self.plot.adjusted(0, -3, 0, 3))
         self._paint_areas(painter, x, rows)
         painter.setClipping(False)
-        paint_hairlines(painter, self._theme, self._rect, self.plot, self._setting.events, curves.stretch, self.reading)
+        paint_hairlines(
+            painter, self._theme, self.boundingRect(), self.plot, self._setting.events, curves.stretch, self.reading
+        )
         self._paint_references(painter)
         if curves.empty:
             self._paint_reason(painter)
