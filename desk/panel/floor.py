@@ -1,110 +1,221 @@
 """The Floor: what the factory is doing, whether it keeps its promises, and what it is worth, on one page."""
 
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QDoubleValidator, QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import (
-    QAbstractButton,
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from typing import Literal
 
-from desk.panel.cards import Card, ValueCard, paint_card
-from desk.panel.furniture import Label
-from desk.panel.icons import paint_icon
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+
+from desk.panel.cards import ValueCard
+from desk.panel.drawer import DeviceDrawer
 from desk.panel.machinecard import MachineCard
 from desk.panel.numbers import Numbers
 from desk.panel.shown import Shown
 from desk.panel.slotfloor import SlotFloor
 from desk.panel.statusline import badge_words
-from desk.panel.theme import GUTTER, Theme, font
+from desk.panel.stream import StreamCard
+from desk.panel.theme import GUTTER, Theme, scaled, zoom
 from desk.panel.tieredit import TierEdit
 from desk.panel.tiertable import TierTable
+from desk.panel.wattsform import WattsForm
+from desk.panel.welcome import Skeleton, Welcome
 
 ASSUMED_WATTS = (20.0, 65.0)
 """What one click assumes a machine without a source of watts to draw idle and busy; named wherever it shows."""
 ASSUME = f"Assume {ASSUMED_WATTS[0]:.0f} W idle, {ASSUMED_WATTS[1]:.0f} W busy"
 DECLARE = "Declare watts…"
 CARDS = 6
+USUAL = 5
+"""Cards where there is no room for all of them in one row."""
 WIDE = 1640
 """From this width of the page on, the Floor has a sixth card and the slot floor between charts and table."""
+NARROW = 1080
+"""Below this width, what stands beside the charts goes below them."""
+MIDDLE, RIGHT_WIDE, RIGHT = 512, 552, 496
+PAIR = 920
+"""From this width on, table and device stand side by side below the charts."""
+LEAST_CHARTS = 400
+"""A page that is less high scrolls rather than to press the charts further. All these are pixels of the design."""
+
+Lower = Literal["machine", "slots", "editor", "stream"]
+"""What stands below the table."""
 
 
 class Floor(QWidget):
-    """Shows a `Shown`, and emits what its parts are asked for. The charts come later, with `furnish`."""
+    """Shows a `Shown`, and emits what its parts are asked for. The charts come later, with `furnish`.
+
+    `watched` asks for the text of a request of a tier, of none where both are `None`. The page follows the room it has
+    and the text size: three columns, two, or one; what does not fit is scrolled to and never cut.
+    """
 
     tier_changed = Signal(object)
     watts_declared = Signal(float, float, bool)
+    watched = Signal(object, object)
     start = Signal()
 
     def __init__(self, theme: Theme, numbers: Numbers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._shown = Shown()
+        self._columns = 0
+        self._shape: tuple[object, ...] = ()
+        self.below: Lower = "machine"
         self.cards = [ValueCard(theme, numbers) for _ in range(CARDS)]
         self.table = TierTable(theme, numbers)
         self.slots = SlotFloor(theme, numbers)
-        self.slots.setFixedWidth(512)
         self.machine = MachineCard(theme)
         self.editor = TierEdit(theme)
+        self.stream = StreamCard(theme, numbers)
         self.welcome = Welcome(theme)
-        self._watts = WattsForm(theme, self)
         self._skeleton: QWidget | None = Skeleton(theme)
         self._charts: QWidget | None = None
         self._first: QWidget | None = None
-        self._right = QWidget()
         self._arrange()
-        self.editor.hide()
+        self.drawer = DeviceDrawer(theme, self)
+        self._watts = WattsForm(theme, self)
         self.welcome.hide()
+        self._connect()
+        theme.changed.connect(self._fit)
+        self._fit()
+
+    def _connect(self) -> None:
         self.table.opened.connect(self.open_tier)
+        self.table.read.connect(self.read_tier)
         self.editor.closed.connect(self.close_tier)
         self.editor.changed.connect(self.tier_changed)
+        self.slots.chosen.connect(self.read)
+        self.slots.machine_wanted.connect(lambda: self.turn_lower("machine"))
+        self.machine.slots_wanted.connect(lambda: self.turn_lower("slots"))
+        self.machine.opened.connect(self.open_device)
+        self.drawer.closed.connect(self.close_device)
+        self.stream.watch.connect(self.watched.emit)
+        self.stream.closed.connect(self.close_stream)
         self.welcome.start.connect(self.start)
         self._watts.declared.connect(lambda idle, busy: self.watts_declared.emit(idle, busy, False))
         for card in self.cards:
             card.offered.connect(self._take_offer)
 
     def _arrange(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(GUTTER)
-        for card in self.cards:
-            row.addWidget(card, 1)
+        page = QWidget()
+        self._row = QGridLayout()
+        self._row.setSpacing(GUTTER)
         self._left = QVBoxLayout()
         self._left.setSpacing(GUTTER)
         self._left.addWidget(self.welcome)
         if self._skeleton:
             self._left.addWidget(self._skeleton, 1)
-        right = QVBoxLayout(self._right)
-        right.setContentsMargins(0, 0, 0, 0)
-        right.setSpacing(GUTTER)
-        right.addWidget(self.table)
-        right.addWidget(self.editor, 1)
-        right.addWidget(self.machine, 1)
-        body = QHBoxLayout()
-        body.setSpacing(GUTTER)
-        body.addLayout(self._left, 1)
-        body.addWidget(self.slots)
-        body.addWidget(self._right)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(0, 0, 0, 0)
-        page.setSpacing(GUTTER)
-        page.addLayout(row)
-        page.addLayout(body, 1)
-        self._fit()
+        self._middle = QVBoxLayout()
+        self._middle.setSpacing(GUTTER)
+        self._right = QWidget()
+        self._pair = QBoxLayout(QBoxLayout.Direction.TopToBottom, self._right)
+        self._pair.setContentsMargins(0, 0, 0, 0)
+        self._pair.setSpacing(GUTTER)
+        self._pair.addWidget(self.table, 0, Qt.AlignmentFlag.AlignTop)
+        self._pair.addWidget(self.editor, 1)
+        self._pair.addWidget(self.machine, 1)
+        self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._body.setSpacing(GUTTER)
+        self._body.addLayout(self._left, 1)
+        self._body.addLayout(self._middle)
+        self._body.addWidget(self._right)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GUTTER)
+        column.addLayout(self._row)
+        column.addLayout(self._body, 1)
+        self._scroll = QScrollArea()
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidget(page)
+        for ground in (self._scroll.viewport(), page):
+            ground.setAutoFillBackground(False)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._scroll)
 
     def resizeEvent(self, _event: object) -> None:
         self._fit()
+        self.drawer.place()
+
+    # ---- room
+
+    @property
+    def _wide(self) -> bool:
+        return self.width() >= scaled(WIDE)
+
+    @property
+    def _narrow(self) -> bool:
+        return self.width() < scaled(NARROW)
+
+    def magnify(self, factor: float) -> None:
+        """Draw the headline figures so many times as large as usual."""
+        for card in self.cards:
+            card.magnify(factor)
+        self._fit()
 
     def _fit(self) -> None:
-        wide = self.width() >= WIDE
-        self._right.setFixedWidth(552 if wide else 496)
-        self.slots.setVisible(wide)
-        self.cards[-1].setVisible(wide and len(self._shown.values) >= CARDS)
+        """Lay the page out for the room there is."""
+        self._fit_cards()
+        wide, narrow = self._wide, self._narrow
+        paired = narrow and self.width() >= scaled(PAIR)
+        high = max(scaled(LEAST_CHARTS), self.height() - self._cards_height() - GUTTER if narrow else 0)
+        shape = wide, narrow, paired, self.below, zoom(), high
+        if shape == self._shape:
+            return
+        self._shape = shape
+        self._body.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._pair.setDirection(across if paired else down)
+        self._right.setMinimumWidth(0)
+        self._right.setMaximumWidth(16_777_215)
+        if not narrow:
+            self._right.setFixedWidth(scaled(RIGHT_WIDE if wide else RIGHT))
+        place = self._middle if wide else self._pair
+        for part in (self.slots, self.stream):
+            place.addWidget(part, 1)
+            part.setMinimumWidth(scaled(MIDDLE) if wide else 0)
+            part.setMaximumWidth(scaled(MIDDLE) if wide else 16_777_215)
+        self.slots.setVisible(wide or self.below == "slots")
+        self.slots.share_place(not wide)
+        self.stream.setVisible(self.below == "stream")
+        self.editor.setVisible(self.below == "editor")
+        self.machine.setVisible(self.below == "machine" or (wide and self.below != "editor"))
+        self.machine.slots_button.setVisible(not wide)
+        for part in (self._skeleton, self._charts):
+            if part is not None:
+                part.setMinimumHeight(high)
+
+    def _fit_cards(self) -> None:
+        """As many cards as the width has room for, in one row where that is all of them, else in even rows."""
+        narrowest = max(card.narrowest for card in self.cards)
+        room = (self.width() + GUTTER) // (narrowest + GUTTER)
+        known = len(self._shown.values)
+        count = known if self._wide or room < USUAL else min(known, USUAL)
+        if self._wide and room < count:
+            count = min(known, USUAL)
+        rows = -(-count // max(1, room))
+        columns = max(1, -(-count // max(1, rows)))
+        if columns != self._columns:
+            self._columns = columns
+            for place, card in enumerate(self.cards):
+                self._row.removeWidget(card)
+                self._row.addWidget(card, *divmod(place, columns))
+            for column in range(CARDS):
+                self._row.setColumnStretch(column, 1 if column < columns else 0)
+        for place, card in enumerate(self.cards):
+            card.setVisible(place < count)
+
+    def _cards_height(self) -> int:
+        rows = -(-sum(not card.isHidden() for card in self.cards) // max(1, self._columns))
+        return rows * (self.cards[0].height() + GUTTER) - GUTTER
+
+    def turn_lower(self, to: Lower) -> None:
+        """Put something else below the table."""
+        self.below = to
+        self._fit()
+
+    # ---- charts
 
     def furnish(self, charts: QWidget, first: QWidget | None = None) -> None:
         """Put the charts where the skeleton stands; `first` stands there instead until the first run."""
@@ -117,7 +228,10 @@ class Floor(QWidget):
         self._skeleton = None
         self._charts, self._first = charts, first
         if first is not None:
+            first.setMinimumHeight(scaled(160))
             self._left.addWidget(first, 1)
+        self._shape = ()
+        self._fit()
         self._turn_page()
 
     def _turn_page(self) -> None:
@@ -132,17 +246,19 @@ class Floor(QWidget):
     # ---- mirroring
 
     def show_floor(self, shown: Shown) -> None:
+        known = len(self._shown.values)
         self._shown = shown
         for card, value in zip(self.cards, shown.values, strict=False):
             card.show_value(value)
             wanted = value.key == "watts" and shown.watts_wanted
             card.offer(*((ASSUME, DECLARE) if wanted else ()))
-        for card in self.cards[len(shown.values) :]:
-            card.hide()
-        self._fit()
+        if len(shown.values) != known:
+            self._fit()
         self.table.show_tiers(shown.tiers, f"“{shown.preset}” prices" if shown.preset else "")
-        self.slots.show_lanes(shown.tiers, badge_words(shown))
+        self.slots.show_lanes(shown.tiers, badge_words(shown), shown.stream)
         self.machine.show_machine(shown.machine)
+        self.drawer.show_sheets(shown.sheets)
+        self.stream.show_stream(shown.stream, shown.tiers)
         self._turn_page()
         self.welcome.show_place(shown.provider, shown.model, shown.idles_at)
         edited = next((line for line in shown.tiers if line.tier.name == self.editor.tier), None)
@@ -156,16 +272,54 @@ class Floor(QWidget):
         if line is None:
             return
         self.editor.edit(line.tier, line.state)
-        self.machine.hide()
-        self.editor.show()
+        self._leave_stream()
+        self.turn_lower("editor")
         self.editor.begin()
         self.table.mark_edited(name)
 
     def close_tier(self) -> None:
-        self.editor.hide()
-        self.machine.show()
+        self.turn_lower("machine")
         self.table.mark_edited("")
         self.table.setFocus()
+
+    # ---- the text of a request
+
+    def read(self, tier: str, request: int) -> None:
+        """Read the text of a request as it is made."""
+        self.table.mark_edited("")
+        self.turn_lower("stream")
+        self.stream.ask(tier, request)
+        self._scroll.ensureWidgetVisible(self.stream)
+
+    def read_tier(self, tier: str) -> None:
+        """Read the newest answer of a tier."""
+        line = next((line for line in self._shown.tiers if line.tier.name == tier), None)
+        if line is not None and line.cells:
+            self.table.mark_edited("")
+            self.turn_lower("stream")
+            self.stream.ask_tier(tier)
+            self._scroll.ensureWidgetVisible(self.stream)
+
+    def close_stream(self) -> None:
+        self._leave_stream()
+        self.turn_lower("machine")
+        (self.slots if self.slots.isVisible() else self.table).setFocus()
+
+    def _leave_stream(self) -> None:
+        if self.stream.asked is not None:
+            self.stream.forget()
+            self.watched.emit(None, None)
+
+    # ---- all about a device
+
+    def open_device(self) -> None:
+        if self._shown.sheets:
+            self.drawer.open(self._shown.machine.title)
+
+    def close_device(self) -> None:
+        self.drawer.hide()
+        if self.machine.isVisible():
+            self.machine.setFocus()
 
     # ---- watts that the user declares
 
@@ -176,130 +330,3 @@ class Floor(QWidget):
             card = self.sender()
             assert isinstance(card, ValueCard)
             self._watts.open_below(card)
-
-
-class Skeleton(Card):
-    """An empty card where the charts are going to be."""
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__(theme)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-
-
-class Welcome(Card):
-    """The first start: the factory is ready, and one button starts it. It stands in the flow, above the charts."""
-
-    start = Signal()
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__(theme)
-        self._place = Label(theme, "", 13, token="soft")
-        self._place.setWordWrap(True)
-        headline = Label(theme, "This machine is ready. Start the factory.", 22, 600)
-        self.button = _StartButton(theme)
-        self.button.clicked.connect(self.start)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(32, 28, 32, 28)
-        page.setSpacing(10)
-        page.addWidget(headline)
-        page.addWidget(self._place)
-        page.addSpacing(8)
-        page.addWidget(self.button)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        paint_card(QPainter(self), self.theme, QRectF(self.rect()), "raised", "band")
-
-    def show_place(self, provider: str, model: str, idles_at: str) -> None:
-        where = f"Tokens are made on the {provider}." if provider else "Tokens are made by a model on this machine."
-        what = f" {model} comes with the program; nothing is fetched." if model else ""
-        self._place.setText(" ".join(part for part in (f"{where}{what}", idles_at) if part))
-
-
-class _StartButton(QAbstractButton):
-    """The one bright thing on the first page: what it does, what comes of it, and its key."""
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._theme = theme
-        self.setFixedHeight(56)
-        self.setAccessibleName("Start the factory")
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        theme = self._theme
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.colour("soft" if self.isDown() else "text"))
-        painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
-        ink = theme.colour("panel")
-        paint_icon(painter, QRectF(18, 18, 20, 20), "play", ink.name())
-        painter.setPen(ink)
-        painter.setFont(font(14, 600))
-        painter.drawText(QRectF(56, 8, self.width(), 22), Qt.AlignmentFlag.AlignVCenter, "Start")
-        painter.setFont(font(12))
-        what = "Five tiers, each with its own lane, price and promise. The first start builds the model, once."
-        painter.drawText(QRectF(56, 28, self.width(), 20), Qt.AlignmentFlag.AlignVCenter, what)
-        right = QRectF(0, 0, self.width() - 18, self.height())
-        painter.drawText(right, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, "Ctrl+Enter")
-        if self.hasFocus():
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(theme.colour("mut"), 1))
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(3.5, 3.5, -3.5, -3.5), 4, 4)
-        painter.end()
-
-
-class WattsForm(QFrame):
-    """Two fields that say what the machine draws, for a machine that cannot measure it."""
-
-    declared = Signal(float, float)
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self._fields: list[QLineEdit] = []
-        self._message = Label(theme, "Read them from a wall meter.", 11, token="soft")
-        grid = QGridLayout(self)
-        grid.setContentsMargins(16, 12, 16, 12)
-        for column, word in enumerate(("Idle, W", "Busy, W")):
-            field = QLineEdit()
-            field.setValidator(QDoubleValidator(0.0, 100_000.0, 1))
-            field.setAccessibleName(f"{word.split(',')[0]} watts of this machine")
-            field.returnPressed.connect(self._declare)
-            grid.addWidget(Label(theme, word, token="soft"), 0, column)
-            grid.addWidget(field, 1, column)
-            self._fields.append(field)
-        button = QPushButton("Use")
-        button.clicked.connect(self._declare)
-        grid.addWidget(button, 1, 2)
-        grid.addWidget(self._message, 2, 0, 1, 3)
-        self.setFixedWidth(264)
-        self.hide()
-
-    def open_below(self, card: QWidget) -> None:
-        self.adjustSize()
-        self.move(card.x(), card.y() + card.height() + 4)
-        self.show()
-        self.raise_()
-        self._fields[0].setFocus()
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        paint_card(QPainter(self), self._theme, QRectF(self.rect()), "raised", "band")
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.hide()
-        else:
-            super().keyPressEvent(event)
-
-    def _declare(self) -> None:
-        try:
-            idle, busy = (float(field.text().replace(",", ".")) for field in self._fields)
-        except ValueError:
-            self._message.setText("▲ Both are numbers of watts.")
-            return
-        if not 0 <= idle <= busy or busy <= 0:
-            self._message.setText("▲ Busy cannot be below idle.")
-            return
-        self.declared.emit(idle, busy)
-        self.hide()

@@ -12,7 +12,9 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QResizeEvent,
 )
+from PySide6.QtWidgets import QPushButton
 
 from desk.facts.palette import mix
 from desk.panel.bars import paint_rule, paint_swatch
@@ -27,7 +29,7 @@ PAD = 16
 CELL = 40
 LANE = 92
 """A lane that is less high leaves out the line about its settings ..."""
-LOWEST = 52
+LOWEST = 42
 """... and needs so much at least."""
 WAITING = 24
 """Queue marks that are drawn one by one; more are told by the number alone."""
@@ -42,6 +44,8 @@ class SlotFloor(Card):
     """
 
     chosen = Signal(str, int)
+    machine_wanted = Signal()
+    """The device card is asked back into the place of the slot floor."""
 
     def __init__(self, theme: Theme, numbers: Numbers) -> None:
         super().__init__(theme)
@@ -55,7 +59,26 @@ class SlotFloor(Card):
         self.setAccessibleName("Slot floor")
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.back = QPushButton("Device", self)
+        self.back.setProperty("quiet", True)
+        self.back.setAccessibleName("Show the device here")
+        self.back.setToolTip("Show the device here")
+        self.back.clicked.connect(self.machine_wanted)
+        self.back.hide()
         theme.changed.connect(self.updateGeometry)
+        theme.changed.connect(self._place_back)
+
+    def share_place(self, shared: bool) -> None:
+        """Whether the device card stands in the same place at other times: then there is a way back to it."""
+        self.back.setVisible(shared)
+        self._place_back()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place_back()
+
+    def _place_back(self) -> None:
+        self.back.adjustSize()
+        self.back.move(self.width() - self.back.width() - scaled(PAD - 4), scaled(8))
 
     def sizeHint(self) -> QSize:
         return QSize(scaled(512), scaled(HEAD + FOOT + LANE * 5))
@@ -153,6 +176,8 @@ class SlotFloor(Card):
         end = self._say(painter, PAD, 26, "Slot floor", font(14, 600), "text")
         end = self._say(painter, end + 10, 26, self._mode, font(11, 600), "mut")
         words = HINT if self._lines and any(line.cells for line in self._lines) else LEGEND
+        if not self.back.isHidden():
+            wide -= self.back.width() * wide / self.width() + 8
         if end + 16 + QFontMetricsF(font(11)).horizontalAdvance(words) <= wide - PAD:
             self._say(painter, wide - PAD, 26, words, font(11), "mut", -1)
 
@@ -175,13 +200,13 @@ class SlotFloor(Card):
         """Top and height of the cells of a lane. Words and cells stand together in the middle of its part."""
         if lane.height() >= LANE:
             return round(lane.top() + max(8.0, (lane.height() - 36 - CELL - 8) / 2)) + 42, CELL
-        return round(lane.top()) + 26, min(CELL, round(lane.height() - 26 - 7))
+        return round(lane.top()) + 23, min(CELL, round(lane.height() - 23 - 5))
 
     def _paint_lane(self, painter: QPainter, lane: QRectF, line: TierLine) -> None:
         theme, tier, wide = self.theme, line.tier, lane.width()
         paint_rule(painter, theme, 1, lane.top(), wide - 2)
         full = lane.height() >= LANE
-        top = self._cells_at(lane)[0] - (42 if full else 21)
+        top = self._cells_at(lane)[0] - (42 if full else 19)
         paint_swatch(painter, theme, tier.name, QPointF(PAD + 5, top + 8))
         end = self._say(painter, PAD + 18, top + 12, tier.name, font(13, 600), "text")
         used = f"{len(line.cells)} of {tier.slots}"

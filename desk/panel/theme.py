@@ -7,7 +7,7 @@ that paints itself does so on a `canvas`, where measures and fonts are those of 
 magnifies; so no painter has to multiply.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -58,7 +58,7 @@ def scaled(pixels: float) -> int:
 
 
 @contextmanager
-def natural() -> Iterator[None]:
+def natural() -> Generator[None]:
     """Draw and measure at 100 % in here, whatever the text size: for a canvas, and for pictures of fixed size."""
     _size.natural += 1
     try:
@@ -68,7 +68,7 @@ def natural() -> Iterator[None]:
 
 
 @contextmanager
-def canvas(widget: QWidget, magnified: float = 1.0) -> Iterator[tuple[QPainter, QSizeF]]:
+def canvas(widget: QWidget, magnified: float = 1.0) -> Generator[tuple[QPainter, QSizeF]]:
     """A smooth painter on a widget in its paint event, and the size of the widget in pixels of the design.
 
     `magnified` enlarges what is painted beyond the text size.

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desk.panel.bars import TRACK, paint_fill, paint_rule, paint_swatch, paint_warning
 from desk.panel.cards import paint_card, paint_focus
+from desk.panel.icons import paint_icon
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import TierLine
 from desk.panel.theme import Theme, canvas, font, scaled, zoom
@@ -13,15 +14,23 @@ from desk.panel.theme import Theme, canvas, font, scaled, zoom
 HEAD = 64
 ROW = 40
 PAD = 16
+EYE = 34
+"""The left part of a row, where its eye can be hit."""
+WORTH_TELLING_S = 0.05
+"""A lag of the generator below this is in no figure to be seen."""
 NARROWEST = 496
 ON_TIME = 0.95
 """Where the tick on the on-time bar stands."""
 
 
 class TierTable(QWidget):
-    """Emits `opened` with the name of a tier when its row is clicked, or chosen with the arrows and Enter."""
+    """Emits `opened` with the name of a tier when its row is clicked, or chosen with the arrows and Enter.
+
+    `read` asks for the text of a tier: a click on the eye that a row shows in place of its swatch, or R.
+    """
 
     opened = Signal(str)
+    read = Signal(str)
 
     def __init__(self, theme: Theme, numbers: Numbers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,6 +40,7 @@ class TierTable(QWidget):
         self._note = ""
         self._chosen = ""
         self._hover = -1
+        self._over_eye = False
         self._edited = ""
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -81,13 +91,29 @@ class TierTable(QWidget):
         row = int((y - HEAD) // ROW)
         return row if y >= HEAD and 0 <= row < len(self._lines) else -1
 
+    def _eye_at(self, row: int, x: float) -> bool:
+        """Whether `x` is on the eye of a row: it has one while its lane has something to read."""
+        return 0 <= row < len(self._lines) and bool(self._lines[row].cells) and x / zoom() < EYE
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         row = self._row_at(event.position().y())
-        if row != self._hover:
-            self._hover = row
+        over_eye = self._eye_at(row, event.position().x())
+        if (row, over_eye) != (self._hover, self._over_eye):
+            self._hover, self._over_eye = row, over_eye
             self.setCursor(Qt.CursorShape.PointingHandCursor if row >= 0 else Qt.CursorShape.ArrowCursor)
-            self.setToolTip(f"Edit {self._lines[row].tier.name}" if row >= 0 else "")
+            self.setToolTip(self._about(row) if row >= 0 else "")
             self.update()
+
+    def _about(self, row: int) -> str:
+        """What a click does, and what the row has no column for."""
+        line, numbers = self._lines[row], self._numbers
+        name = line.tier.name
+        words = [f"Read what {name} writes  R" if self._over_eye else f"Edit {name}  Enter"]
+        if line.cancelled:
+            words.append(f"{numbers.count(line.cancelled)} cancelled")
+        if line.lag >= WORTH_TELLING_S:
+            words.append(f"requests came up to {numbers.with_unit(line.lag, 's')} late from the users")
+        return "\n".join(words)
 
     def leaveEvent(self, event: QEvent) -> None:
         self._hover = -1
@@ -96,7 +122,12 @@ class TierTable(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         row = self._row_at(event.position().y())
-        if row >= 0 and event.button() == Qt.MouseButton.LeftButton:
+        if row < 0 or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if self._eye_at(row, event.position().x()):
+            self._chosen = self._lines[row].tier.name
+            self.read.emit(self._chosen)
+        else:
             self._open(row)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -108,6 +139,8 @@ class TierTable(QWidget):
             self.update()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row >= 0 and not event.modifiers():
             self._open(row)
+        elif event.key() == Qt.Key.Key_R and row >= 0 and not event.modifiers():
+            self.read.emit(self._chosen)
         else:
             super().keyPressEvent(event)
 
@@ -154,7 +187,9 @@ class TierTable(QWidget):
             for row, line in enumerate(self._lines):
                 name = line.tier.name
                 chosen = self.hasFocus() and name == self._chosen
-                page.row(HEAD + row * ROW, line, lit=row == self._hover or name == self._edited, ringed=chosen)
+                lit = row == self._hover or name == self._edited
+                eye = bool(line.cells) and (row == self._hover or chosen)
+                page.row(HEAD + row * ROW, line, lit=lit, ringed=chosen, eye=eye)
             page.foot(HEAD + max(len(self._lines), 5) * ROW, self._lines)
 
 
@@ -208,7 +243,7 @@ class _Page:
             self._say(edge, 52, word, face, "mut")
         self._rule(HEAD)
 
-    def row(self, top: float, line: TierLine, *, lit: bool, ringed: bool) -> None:
+    def row(self, top: float, line: TierLine, *, lit: bool, ringed: bool, eye: bool) -> None:
         painter, theme, numbers = self._painter, self._theme, self._numbers
         box = QRectF(1, top, self._width - 2, ROW)
         if line.misses:
@@ -217,7 +252,10 @@ class _Page:
         elif lit:
             painter.fillRect(box, theme.colour("raised"))
         base = top + 25
-        paint_swatch(painter, theme, line.tier.name, QPointF(PAD + 5, top + 20))
+        if eye:
+            paint_icon(painter, QRectF(PAD - 3, top + 12, 16, 16), "eye", theme.tier(line.tier.name).name())
+        else:
+            paint_swatch(painter, theme, line.tier.name, QPointF(PAD + 5, top + 20))
         self._say(PAD + 18, base, line.tier.name, font(13, 500), "text", left=True)
         if line.misses:
             paint_warning(painter, theme, QPointF(PAD + 84, top + 20))

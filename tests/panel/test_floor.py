@@ -4,11 +4,12 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLineEdit, QPushButton
 
-from desk.panel.floor import ASSUME, DECLARE, WattsForm
+from desk.panel.floor import ASSUME, DECLARE
 from desk.panel.look import look, setting_of
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme
 from desk.panel.tiertable import HEAD, ROW
+from desk.panel.wattsform import WattsForm
 from desk.panel.window import Window
 
 

@@ -1,0 +1,100 @@
+"""What stands where the charts are going to be: their empty card, and the page of the first start."""
+
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout
+
+from desk.panel.cards import Card, paint_card, paint_focus, wrapped
+from desk.panel.furniture import Label
+from desk.panel.icons import paint_icon
+from desk.panel.theme import Theme, canvas, font, natural, scaled, zoom
+
+
+class Skeleton(Card):
+    """An empty card where the charts are going to be."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+
+class Welcome(Card):
+    """The first start: the factory is ready, and one button starts it. It stands in the flow, above the charts."""
+
+    start = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme)
+        self._place = Label(theme, "", 13, token="soft")
+        headline = Label(theme, "This machine is ready. Start the factory.", 22, 600)
+        self.button = _StartButton(theme)
+        self.button.clicked.connect(self.start)
+        self._page = page = QVBoxLayout(self)
+        for widget in (headline, self._place):
+            widget.setWordWrap(True)
+            page.addWidget(widget)
+        page.addSpacing(8)
+        page.addWidget(self.button)
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        across, down = scaled(32), scaled(24)
+        self._page.setContentsMargins(across, down, across, down)
+        self._page.setSpacing(scaled(10))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        paint_card(QPainter(self), self.theme, QRectF(self.rect()), "raised", "band")
+
+    def show_place(self, provider: str, model: str, idles_at: str) -> None:
+        where = f"Tokens are made on the {provider}." if provider else "Tokens are made by a model on this machine."
+        what = f" {model} comes with the program; nothing is fetched." if model else ""
+        self._place.setText(" ".join(part for part in (f"{where}{what}", idles_at) if part))
+
+
+class _StartButton(QAbstractButton):
+    """The one bright thing on the first page: what it does, what comes of it, and its key."""
+
+    WORDS = "Five tiers, each with its own lane, price and promise. The first start builds the model, once."
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.setAccessibleName("Start the factory")
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def resizeEvent(self, _event: object) -> None:
+        self._measure()
+
+    def _lines(self) -> list[str]:
+        """What comes of it, in the lines that the width asks for."""
+        room = self.width() / zoom() - 56 - 18
+        with natural():
+            return wrapped(self.WORDS, QFontMetricsF(font(12)), room)
+
+    def _measure(self) -> None:
+        self.setFixedHeight(scaled(40 + 16 * len(self._lines())))
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        theme = self._theme
+        lines = self._lines()
+        with canvas(self) as (painter, size):
+            whole = QRectF(QPointF(0, 0), size)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour("soft" if self.isDown() else "text"))
+            painter.drawRoundedRect(whole, 6, 6)
+            ink = theme.colour("panel")
+            paint_icon(painter, QRectF(18, size.height() / 2 - 10, 20, 20), "play", ink.name())
+            painter.setPen(ink)
+            painter.setFont(font(14, 600))
+            painter.drawText(QPointF(56, 24), "Start")
+            painter.setFont(font(12))
+            for row, line in enumerate(lines):
+                painter.drawText(QPointF(56, 43 + 16 * row), line)
+            key = QRectF(0, 8, size.width() - 18, 22)
+            painter.drawText(key, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, "Ctrl+Enter")
+            if self.hasFocus():
+                paint_focus(painter, theme, whole.adjusted(3, 3, -3, -3), 4, "mut")
