@@ -23,6 +23,7 @@ from desk.exports import table
 from desk.exports.summary import summary
 from desk.facts.codec import decode_fact
 from desk.facts.happened import (
+    AlarmRaised,
     AnyFact,
     Calibrated,
     ChildEnded,
@@ -249,7 +250,7 @@ class _Shift:
             case LaneFailed():
                 self.failed = True
                 self.lines.say(f"{fact.tier}: {fact.cause} {fact.remedy}".rstrip())
-            case Troubled() | ChildGivenUp():
+            case Troubled() | ChildGivenUp() | AlarmRaised():
                 self.lines.say(f"{fact.cause} {fact.remedy}".rstrip())
             case JobEnded() | ChildEnded() if fact.cause:
                 self.lines.say(f"{fact.cause} {getattr(fact, 'remedy', '')}".rstrip())
