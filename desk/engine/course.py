@@ -100,17 +100,17 @@ class Course:
         """
         lanes = [self._kept_full(count, 0, count, prompt, f"Lane {at}") for at, count in enumerate(slots)]
         alone = [_Stretch() for _ in lanes]
-        together = _Stretch()
+        together, whole = _Stretch(), _Line(lanes, self._tell)
         for _ in range(max(1, round(seconds / (2 * _SLICE_S * len(lanes))))):
             for lane, stretch in zip(lanes, alone, strict=True):
                 stretch.extend(_Line([lane], self._tell), _SLICE_S)
-            together.extend(_Line(lanes, self._tell), _SLICE_S * len(lanes))
+            together.extend(whole, _SLICE_S * len(lanes))
         separate = sum(stretch.speed for stretch in alone) / len(lanes)
-        busy = sum(together.charged.values()) / len(lanes)
+        busy = sum(whole.charged.values()) / len(lanes)
         return {
             "tokens_per_second": together.speed,
             "ratio": together.speed / separate,
-            "share_error": max(abs(spent / busy - 1) for spent in together.charged.values()),
+            "share_error": max(abs(spent / busy - 1) for spent in whole.charged.values()),
         }
 
     def mixed(self, slots: int, requests: int, seed: int) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class Course:
 
 
 class _Line:
-    """Lanes taking turns, as a factory lets them, from the same pass on.
+    """Lanes taking turns, as a factory lets them.
 
     `tokens` is what they gave, `charged` their step seconds by the lane's name, `gaps` the seconds between tokens by
     the number of the request, where turns were followed.
@@ -228,8 +228,6 @@ class _Line:
         self.tokens = 0
         self.charged = {lane.tier.name: 0.0 for lane in lanes}
         self.gaps: dict[int, list[float]] = {}
-        for lane in lanes:
-            lane.passed = 0.0
 
     def turn(self) -> bool:
         """One run of the lane whose turn it is; whether any lane had work."""
@@ -244,7 +242,8 @@ class _Line:
         start = now()
         run.feed.run()
         end = now()
-        self._stride.charge(lane, end - start)
+        if len(self._lanes) > 1:  # a lane by itself owes the others nothing when they come together again
+            self._stride.charge(lane, end - start)
         self.charged[lane.tier.name] += end - start
         before = lane.book.emitted
         lane.settle(run, end)
@@ -285,17 +284,14 @@ class _Stretch:
 
     def __init__(self) -> None:
         self._seconds, self._tokens = 0.0, 0
-        self.charged: dict[str, float] = {}
 
     def extend(self, line: _Line, seconds: float) -> None:
         """Let the line work for at least that long."""
-        start = now()
+        start, before = now(), line.tokens
         while (end := now()) < start + seconds:
             line.turn()
         self._seconds += end - start
-        self._tokens += line.tokens
-        for name, spent in line.charged.items():
-            self.charged[name] = self.charged.get(name, 0.0) + spent
+        self._tokens += line.tokens - before
 
     @property
     def speed(self) -> float:

@@ -1,5 +1,6 @@
 """Rows in slots: whatever happens around a request, its tokens stay the same."""
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -7,6 +8,7 @@ from tiny_decoder import VOCABULARY
 
 from desk.engine import batch as batch_module
 from desk.engine.batch import BESIDE, CHUNK, Batch, Row
+from desk.engine.feeds import open_cache
 from desk.engine.sampling import Chooser
 from desk.facts.tiers import Sampling
 from desk.facts.trouble import Trouble
@@ -217,6 +219,27 @@ def test_a_prompt_begins_behind_what_a_slot_holds_of_it(network, monkeypatch, se
         expected = alone(network, row.known[: row.pending], 6)
         near = next((place for place, (_, lead) in enumerate(expected) if lead <= TIE), 6)
         assert tokens[:near] == [token for token, _ in expected][:near]
+
+
+@pytest.mark.parametrize("seamless", [False, True])
+def test_a_prompt_as_long_as_the_models_context_leaves_what_one_run_of_it_leaves(network, monkeypatch, seamless):
+    monkeypatch.setattr(network, "seamless", seamless)
+    longest = network.manifest.context
+    prompt = sequence(longest - 3, 3, 7)
+    reference = open_cache(network, 1, longest)
+    whole = reference.feed(0, 1, len(prompt))
+    whole.chunk(prompt, 0)
+    whole.run()
+    batch, beside, row = Batch(network, 2, longest), row_of([5]), row_of(prompt)
+    batch.join(beside)
+    step(batch)
+    batch.join(row)
+    while len(row.known) < longest:
+        step(batch)
+    held = [cache.host[:, slot, :, : len(prompt)] for cache, slot in ((batch.cache, row.slot), (reference, 0))]
+    np.testing.assert_allclose(*held, atol=1e-4)
+    assert row.known[len(prompt)] == whole.top_i[0, 0]
+    assert whole.top_v[0, 0] - whole.top_v[0, 1] > TIE
 
 
 def test_answers_are_nobodys_prefix_since_they_are_rounded_as_decodes(network, monkeypatch):
