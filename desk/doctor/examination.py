@@ -169,7 +169,6 @@ class _Examination:
         if isinstance(seen, Verdict) or verdict.status == "fail":
             self._skip("gpu.", Verdict("skipped", "The card cannot be reached."))
             return
-        self._note("gpu.graphs", Verdict("skipped", "The engine does not capture graphs in this version."))
         model, why = self._ready("cuda", "")
         # Some in a process of their own: a failure there is often a crash, and placement slows whatever follows it.
         for names in (
@@ -177,6 +176,7 @@ class _Examination:
             ("opens",),
             ("placement",),
             ("numerics", *(("tokens", "speed") if model else ()), "oom"),
+            ("graphs",),
         ):
             if not self._ask("cuda", names, model):
                 self._skip("gpu.", _SHUT)

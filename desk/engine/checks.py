@@ -7,21 +7,20 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
-from desk.engine.batch import Batch, Row
+from desk.engine.batch import Batch
 from desk.engine.feeds import open_cache
-from desk.engine.runtime import VERSION, DeviceLost, Network, Runtime, Used
-from desk.engine.sampling import Chooser
+from desk.engine.recording import CLOSE, PROOFS, STEADY
+from desk.engine.runtime import VERSION, Network, Runtime, Used
 from desk.engine.selftest import check_rows
 from desk.engine.toy import CONTEXT, EIGHT_BIT, HALF, PLAIN, Toy
-from desk.facts.happened import now
-from desk.facts.tiers import Sampling
+from desk.engine.trials import Text, compared, forced, overheard, random_texts, refusal, run_through, step_seconds
 from desk.facts.trouble import Trouble
 from desk.models.precision import Precision
 from desk.models.store import open_model
@@ -57,7 +56,7 @@ RECORDED = {
 }
 """Prompts and their greedy continuations, as transformers gives them in 32-bit floats on the same weights."""
 
-SPEED_ROWS, SPEED_STEPS = (1, 4, 8), 12
+SPEED_ROWS = (1, 4, 8)
 
 ROOMS = tuple(1 << exponent for exponent in range(16, 22))
 """Bytes beside the weights to try: the first in which a token can be decoded is too little for a chunk of a prompt."""
@@ -99,12 +98,14 @@ TIE = 0.5
 
 @dataclass
 class Bench:
-    """What the checks of one process share. `scratch` is a folder to write into; `model` is empty without one."""
+    """What the checks of one process share. `scratch` is a folder to write into; `model` is empty without one. With
+    `graphs` decode steps are recorded."""
 
     provider: Used
     scratch: Path
     model: str = ""
     precision: str = ""
+    graphs: bool = False
     _runtime: Runtime | None = None
     _toys: dict[tuple[int, str], Network] = field(default_factory=dict)
     _network: Network | None = None
@@ -113,7 +114,7 @@ class Bench:
     def runtime(self) -> Runtime:
         """The runtime, strictly on the provider; raises `Trouble`."""
         if self._runtime is None:
-            self._runtime = Runtime(self.provider)
+            self._runtime = Runtime(self.provider, graphs=self.graphs)
         if self._runtime.refusal is not None:
             raise self._runtime.refusal
         return self._runtime
@@ -183,9 +184,9 @@ def placement(bench: Bench) -> Finding:
     This check wants a process of its own: the runtime goes on naming its attention kernels, which takes time.
     """
     os.environ["ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO"] = "1"
-    with _overheard() as said:
+    with overheard() as said:
         for toy in TOYS:
-            for _ in _forced(Batch(bench.toy(toy, HALF), 2, CONTEXT), _texts(toy, answer=2)):
+            for _ in forced(Batch(bench.toy(toy, HALF), 2, CONTEXT), random_texts(toy, answer=2)):
                 pass
     kernels = sorted(set(re.findall(r"SdpaKernel=(\w+)", said())))
     attention = f" Attention kernels: {', '.join(kernels)}." if kernels else ""
@@ -197,7 +198,7 @@ def numerics(bench: Bench) -> Finding:
     told = []
     for precision in (HALF,) if bench.provider == "cuda" else (PLAIN, EIGHT_BIT):
         allowed = TOLERANCES[precision.name]
-        errors, same, positions = zip(*(_compared(bench.toy(toy, precision), toy) for toy in TOYS), strict=True)
+        errors, same, positions = zip(*(compared(bench.toy(toy, precision), toy) for toy in TOYS), strict=True)
         error, agreed, asked = float(np.max(errors)), sum(same), sum(positions)  # np.max, unlike max, keeps a NaN
         words = f"{precision.words} off by up to {error:.1g} of the top logit, {agreed} of {asked} guesses alike"
         if not error <= allowed.error or agreed < allowed.agreement * asked:
@@ -217,7 +218,7 @@ def tokens(bench: Bench) -> Finding:
         return Finding("ok", f"{title} loads, and its rows leave each other alone; no tokens of it are recorded.")
     texts = [Text([*prompt, *answer], len(prompt)) for prompt, answer in recorded]
     same = total = 0
-    for guess in _forced(Batch(network, len(texts), CONTEXT), texts):
+    for guess in forced(Batch(network, len(texts), CONTEXT), texts):
         wanted = guess.text.ids[guess.position]
         behind = guess.logits[0] - guess.logits[guess.ids == wanted]  # empty where it is not even a candidate
         if not (behind.size and behind[0] <= TIE):
@@ -232,10 +233,10 @@ def tokens(bench: Bench) -> Finding:
 def speed(bench: Bench) -> Finding:
     """Decode steps of several batch sizes; on a card also what a step costs that has next to nothing to compute."""
     network, toy = bench.network, TOYS[0]
-    took = {rows: _step_seconds(network, rows) for rows in SPEED_ROWS}
+    took = {rows: step_seconds(network, rows) for rows in SPEED_ROWS}
     told = ", ".join(f"{rows / s:,.0f} tok/s with {_count(rows, 'row')} ({1e3 * s:.3g} ms)" for rows, s in took.items())
     if bench.provider == "cuda":
-        launching = _step_seconds(bench.toy(toy, HALF), 1)
+        launching = step_seconds(bench.toy(toy, HALF), 1)
         told += f"; launching a step of {toy.architecture.layers} layers takes {1e3 * launching:.2g} ms"
     told = f"{network.manifest.title} in {network.manifest.precision}: {told}."
     if took[max(took)] / max(took) > took[min(took)] / min(took):
@@ -249,10 +250,10 @@ def out_of_memory(bench: Bench) -> Finding:
     """A cache no card holds, and a run in a session with too little room, are refused; smaller runs go on."""
     toy = TOYS[0]
     network = bench.toy(toy, HALF)
-    if _refusal(lambda: open_cache(network, 1 << 12, 1 << 20)) is None:
+    if refusal(lambda: open_cache(network, 1 << 12, 1 << 20)) is None:
         return Finding("fail", "A cache of 2 TiB was granted.", DISTRUST["cuda"])
     small, large = Text([1, 2, 3], 1), Text([*range(1, 100)], 97)
-    _run(network, large)
+    run_through(network, large)
     session = network.session
     name = session.get_providers()[0]
     used = session.get_provider_options()[name]
@@ -262,16 +263,37 @@ def out_of_memory(bench: Bench) -> Finding:
             # Setting a limit makes a fresh session, so that what the arena already holds does not count.
             limit = network.manifest.weights_bytes + room
             session.set_providers([name], [before | {"gpu_mem_limit": str(limit)}])
-            if _refusal(lambda: _run(network, small)) is None:
+            if refusal(lambda: run_through(network, small)) is None:
                 break
-        if _refusal(lambda: _run(network, large)) is None:
+        if refusal(lambda: run_through(network, large)) is None:
             cause = "A session with a limit on its memory went beyond it, so a limit does not protect other programs."
             return Finding("warn", cause, "Leave room on the card: choose fewer slots or a shorter context.")
-        _run(network, small)
+        run_through(network, small)
     finally:
         session.set_providers([name], [before])
-    _run(network, large)
+    run_through(network, large)
     return Finding("ok", "A cache and a run that do not fit are refused, and the session computes on.")
+
+
+def graphs(bench: Bench) -> Finding:
+    """Decode steps that are recorded as CUDA graphs give what plain ones give, and what that saves."""
+    toy = TOYS[0]
+    plain, recorded = (Bench(bench.provider, bench.scratch, graphs=graphs).toy(toy, HALF) for graphs in (False, True))
+    texts = random_texts(toy, answer=STEADY + PROOFS + 20)
+    guesses = zip(*(forced(Batch(network, 3, CONTEXT), texts) for network in (plain, recorded)), strict=True)
+    errors = [np.abs(one.logits - other.logits).max() / max(np.abs(one.logits).max(), 1.0) for one, other in guesses]
+    took = [step_seconds(network, 1, after=STEADY + PROOFS) for network in (plain, recorded)]
+    if recorded.unrecorded:
+        return Finding("warn", f"Steps cannot be recorded as CUDA graphs: {recorded.unrecorded}", _LEAVE_OFF)
+    if not np.max(errors) <= CLOSE:
+        cause = f"Recorded steps give other numbers than plain ones, off by up to {np.max(errors):.1g}."
+        return Finding("warn", cause, _LEAVE_OFF)
+    one, other = (f"{1e3 * seconds:.2g} ms" for seconds in took)
+    told = f"a step of {toy.architecture.layers} layers takes {other} in place of {one}"
+    return Finding("ok", f"Recorded steps give what plain ones give; {told}. The setting cuda_graphs switches them on.")
+
+
+_LEAVE_OFF = "Leave the setting cuda_graphs off; everything else runs without it."
 
 
 CHECKS: dict[str, Callable[[Bench], Finding]] = {
@@ -282,128 +304,9 @@ CHECKS: dict[str, Callable[[Bench], Finding]] = {
     "tokens": tokens,
     "speed": speed,
     "oom": out_of_memory,
+    "graphs": graphs,
 }
-
-
-# ---- what checks share
-
-
-class Text(NamedTuple):
-    """Token ids, of which the first `prompt` are given and the others are to be guessed."""
-
-    ids: list[int]
-    prompt: int
-
-
-class Guess(NamedTuple):
-    """The candidates for the token at `position` of a text, best first."""
-
-    text: Text
-    position: int
-    logits: np.ndarray
-    ids: np.ndarray
-
-
-def _forced(batch: Batch, texts: Sequence[Text]) -> Iterator[Guess]:
-    """Run the texts through the engine's own batch, as many side by side as it has slots.
-
-    Whatever is guessed, the text goes on as it stands: a wrong token is one wrong token, not the end of the comparison.
-    """
-    waiting, live = list(texts), {}
-    while waiting or live:
-        while waiting and not batch.full:
-            text = waiting.pop(0)
-            row = Row(text.ids[: text.prompt], Chooser(Sampling(), seed=0))
-            batch.join(row)
-            live[row] = text
-        run = batch.next_run()
-        assert run is not None
-        run.feed.run()
-        for row, _ in batch.settle(run).tokens:
-            text, index, position = live[row], run.rows.index(row), len(row.known)
-            yield Guess(text, position, run.feed.top_v[index], run.feed.top_i[index])
-            if position + 1 < len(text.ids):
-                row.take(text.ids[position])
-            else:
-                batch.leave(row)
-                del live[row]
-
-
-def _texts(toy: Toy, answer: int) -> list[Text]:
-    """Random texts: prompts of several chunks, of one, and of a single token."""
-    random = np.random.default_rng(toy.heads)
-    lengths = (150, 9, 70, 1, 30)
-    return [Text(random.integers(0, toy.architecture.vocabulary, n + answer).tolist(), n) for n in lengths]
-
-
-def _compared(network: Network, toy: Toy) -> tuple[float, int, int]:
-    """The largest difference of a candidate's logit to numpy's, as a part of the largest logit; at how many positions
-    the likeliest token is the same; and at how many it was asked."""
-    texts = _texts(toy, answer=64)
-    expected = {id(text): toy.logits(text.ids) for text in texts}
-    errors, same = [], 0
-    for guess in _forced(Batch(network, 3, CONTEXT), texts):
-        logits = expected[id(guess.text)][guess.position - 1]
-        best = np.sort(logits)[::-1][: len(guess.logits)]
-        off = max(np.abs(guess.logits - best).max(), np.abs(guess.logits - logits[guess.ids]).max())
-        errors.append(off / np.abs(logits).max())
-        same += int(guess.ids[0] == logits.argmax())
-    return float(np.max(errors)), same, len(errors)
-
-
-def _step_seconds(network: Network, rows: int) -> float:
-    """The median time of a decode step of that many rows."""
-    batch, vocabulary = Batch(network, rows, CONTEXT), network.manifest.vocabulary
-    for row in range(rows):
-        batch.join(Row([1 + (31 * row + 7 * k) % (vocabulary - 1) for k in range(16)], Chooser(Sampling(), seed=0)))
-    steps: list[float] = []
-    while len(steps) <= SPEED_STEPS:
-        run = batch.next_run()
-        assert run is not None
-        start = now()
-        run.feed.run()
-        seconds = now() - start
-        drawn = batch.settle(run).tokens
-        for row, token in drawn:
-            row.take(token)
-        if run.tokens == 1 and len(drawn) == rows:
-            steps.append(seconds)
-    return float(np.median(steps[1:]))  # the first one makes room
-
-
-def _run(network: Network, text: Text) -> None:
-    for _ in _forced(Batch(network, 1, CONTEXT), [text]):
-        pass
-
-
-def _refusal(action: Callable[[], object]) -> Trouble | None:
-    """What `action` is refused with, `None` where it goes well. A lost device is no refusal."""
-    try:
-        action()
-    except DeviceLost:
-        raise
-    except Trouble as trouble:
-        return trouble
-    return None
 
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-@contextlib.contextmanager
-def _overheard() -> Generator[Callable[[], str]]:
-    """What native code prints meanwhile, on either stream."""
-    with tempfile.TemporaryFile() as file:
-        streams = {stream: os.dup(stream) for stream in (1, 2)}
-        for stream in streams:
-            os.dup2(file.fileno(), stream)
-        said = ""
-        try:
-            yield lambda: said
-        finally:
-            for stream, copy in streams.items():
-                os.dup2(copy, stream)
-                os.close(copy)
-            file.seek(0)
-            said = file.read().decode(errors="replace")

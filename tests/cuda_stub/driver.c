@@ -13,12 +13,13 @@ int cuDeviceGetName(char *name, int room, int device) { (void)device; strncpy(na
 int cuDeviceGetUuid_v2(char uuid[16], int device) { (void)device; memset(uuid, 0x5b, 16); return 0; }
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
     (void)device;
+    if (getenv("CUDA_STUB_SILENT")) return 1; /* CUDA_ERROR_INVALID_VALUE */
     const char *told = getenv("CUDA_STUB_CAPABILITY"); /* as runtime.c reads it */
     int capability = told ? atoi(told) : 89;
     switch (attribute) { /* numbers of CUdevice_attribute */
     case 75: *value = capability / 10; return 0; /* compute capability, major */
     case 76: *value = capability % 10; return 0; /* compute capability, minor */
-    default: return 1;                           /* CUDA_ERROR_INVALID_VALUE */
+    default: return 1;
     }
 }
 int cuDevicePrimaryCtxRetain(void **context, int device) { (void)device; *context = (void *)1; return 0; }

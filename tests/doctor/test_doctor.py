@@ -5,15 +5,16 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from visited import STUB_UUID
 
+from desk.doctor.cards import Seen, cards_told, driver
 from desk.doctor.examination import NAMES, nameless
 from desk.facts import places
 from desk.models import builder
+from desk.plant.children import command
 from desk.plant.settings import Settings, Watts, save
 
 STATUSES = {"ok", "warn", "fail", "skipped"}
@@ -38,8 +39,7 @@ def put_on_bus(folder):
 
 def test_the_command_line_says_what_is_missing_and_leaves_with_its_verdict(no_card):
     """A fresh machine without a GPU, asked for one: every check is there, the real CPU ones are made, and it is 2."""
-    command = [sys.executable, "-m", "desk", "doctor", "--gpu", "--json"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    ended = subprocess.run(command("doctor", "--gpu", "--json"), capture_output=True, text=True, timeout=120)
     found = json.loads(ended.stdout)
     assert (ended.returncode, found["exit"], found["verdict"]) == (2, 2, "unusable"), ended.stderr
     assert [check["id"] for check in found["checks"]] == list(NAMES)
@@ -242,16 +242,40 @@ def test_under_the_stub_all_but_the_numbers_hold(doctor, stub, no_card):
     checks, found = doctor(gpu=True, script={}, meter=STUB_UUID)
     statuses = {name.removeprefix("gpu."): check.status for name, check in checks.items() if name.startswith("gpu.")}
     assert statuses.pop("numerics") == "fail", checks["gpu.numerics"]
-    assert {name for name, status in statuses.items() if status == "skipped"} == {"tokens", "speed", "graphs"}
+    assert {name for name, status in statuses.items() if status == "skipped"} == {"tokens", "speed"}
     assert set(statuses.values()) == {"ok", "skipped"}, checks
+    assert "Stub card, driver 580.65.06, compute capability 8.9, " in checks["gpu.driver"].cause
+    assert "Recorded steps give what plain ones give; a step of 2 layers takes" in checks["gpu.graphs"].cause
     assert "FLASH_ATTENTION, XQA" in checks["gpu.placement"].cause
     assert "256 MiB were planned, taken and given back" in checks["gpu.memory"].cause
     assert found.exit == 2
 
 
+@pytest.mark.parametrize(
+    ("capability", "status", "words"),
+    [
+        (70, "fail", "compute capability 7.0, for which"),
+        (75, "ok", "compute capability 7.5."),
+        (87, "warn", "compute capability 8.7 (untried)"),
+        (103, "fail", "compute capability 10.3, for which"),
+        (120, "ok", "compute capability 12.0."),
+        (121, "warn", "compute capability 12.1 (untried)"),
+    ],
+)
+def test_the_generation_that_the_driver_tells_is_judged(stub, monkeypatch, capability, status, words):
+    monkeypatch.setenv("CUDA_STUB_CAPABILITY", str(capability))
+    probed = subprocess.run(command("probe", "driver"), capture_output=True, text=True, check=True, timeout=60)
+    told = json.loads(probed.stdout)
+    assert told["cards"][0]["capability"] == list(divmod(capability, 10))
+    seen = Seen(library=told["library"], version=told["version"], cards=cards_told(told["cards"]))
+    verdict = driver(seen)
+    assert (verdict.status, words in verdict.cause) == (status, True), verdict
+
+
 def test_a_generation_without_machine_code_is_named_by_the_runtime(doctor, stub, no_card, monkeypatch):
-    """The stub's driver does not tell the capability: onnxruntime itself refuses."""
+    """Where the driver does not tell the capability, onnxruntime itself refuses."""
     monkeypatch.setenv("CUDA_STUB_CAPABILITY", "70")
+    monkeypatch.setenv("CUDA_STUB_SILENT", "1")
     checks, _ = doctor(gpu=True, script={})
     assert checks["gpu.opens"].status == "fail"
     assert "no machine code for the generation of this card" in checks["gpu.opens"].cause
