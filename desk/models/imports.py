@@ -136,16 +136,18 @@ def _build(path: Path, name: str, precision: str, part: Path, report: Report) ->
     if precision not in PRECISIONS:
         raise Trouble(f"There is no precision {precision}.", f"Choose one of {', '.join(PRECISIONS)}.")
     # In no precision does a graph take more than the same weights in 16-bit floats: four times those in 4 bits.
-    require_room(part, 4 * path.stat().st_size, name)
+    size = path.stat().st_size
+    require_room(part, 4 * size, name)
+    found = _sha256(path, lambda done: report("reading the file", done, size))
     source = Entry(
         name=name,
         title=path.stem,
         licence="",
         precisions=(precision,),
         distribution=path.name,
-        version="",
-        bytes=path.stat().st_size,
-        sha256=_sha256(path, lambda done: report("reading the file", done, path.stat().st_size)),
+        version=found[:12],
+        bytes=size,
+        sha256=found,
     )
     builder.write(path, source, PRECISIONS[precision], part, report)
 

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from desk.facts import codec
 from desk.facts.happened import Job, JobEnded, Progressed, now
 from desk.facts.trouble import Trouble
-from desk.models import builder, hub, imports, store
+from desk.models import store
 from desk.models.catalogue import catalogue, entry
 
 _GRACE_S = 0.5
@@ -41,10 +41,10 @@ def main(argv: Sequence[str]) -> int:
         case [("build" | "fetch" | "verify") as job, model, precision]:
             work = partial(JOBS[job], model, precision)
         case ["import" as job, model, path]:
-            work = partial(imports.take_in, path, model)
+            work = partial(_import, model, path, "")
             precision = ""
         case ["import" as job, model, path, precision]:
-            work = partial(imports.take_in, path, model, precision=precision)
+            work = partial(_import, model, path, precision)
         case _:
             sys.stderr.write("usage: desk worker build|fetch|verify MODEL [PRECISION] | import NAME PATH [PRECISION]\n")
             return 2
@@ -56,20 +56,39 @@ def main(argv: Sequence[str]) -> int:
     return _run(work, {"job": job, "model": model, "precision": precision}, facts, cancelled)
 
 
+# Each job loads what it alone needs: the hub's library and the builder's take longer to import than a child to start.
+
+
+def _build(model: str, precision: str, report: Report) -> None:
+    from desk.models import builder  # noqa: PLC0415
+
+    builder.build(model, precision, report)
+
+
 def _fetch(model: str, precision: str, report: Report) -> None:
+    from desk.models import hub  # noqa: PLC0415
+
     hub.fetch(entry(model), precision, report)
 
 
 def _verify(model: str, precision: str, report: Report) -> None:
     """Check what is here of a model; of one that is not built yet, the weights that it would be built from."""
     folder = store.located(model, precision)
-    if not folder.is_dir() and model in catalogue() and not entry(model).repo:
-        builder.verify(entry(model).source(), entry(model), report)
-    else:
+    if folder.is_dir() or model not in catalogue() or entry(model).repo:
         store.verify(folder, report)
+        return
+    from desk.models import builder  # noqa: PLC0415
+
+    builder.verify(entry(model).source(), entry(model), report)
 
 
-JOBS: dict[Job, Callable[[str, str, Report], object]] = {"build": builder.build, "fetch": _fetch, "verify": _verify}
+def _import(name: str, path: str, precision: str, report: Report) -> None:
+    from desk.models import imports  # noqa: PLC0415
+
+    imports.take_in(path, name, report, precision)
+
+
+JOBS: dict[Job, Callable[[str, str, Report], None]] = {"build": _build, "fetch": _fetch, "verify": _verify}
 
 
 def _run(work: Callable[[Report], object], about: dict[str, Any], facts: BinaryIO, cancelled: threading.Event) -> int:

@@ -19,17 +19,21 @@ from desk.plant.supervision import REMEDIES
 CANCEL_S = 0.7
 """A cancelled child that has not ended by itself after this long is killed."""
 
+LEAVE_S = 5.0
+"""A child that has ended its job may take this long to be gone."""
+
 
 @dataclass(slots=True)
 class _Work:
-    """A child at work; `ended` once it has said so, `kill_at` once it was cancelled."""
+    """A child at work: `ended` is its last word, told once it is gone, and `kill_at` when it must be."""
 
     child: Child
     running: Running
     key: Key
-    ended: bool = False
-    kill_at: float | None = None
+    ended: JobEnded | None = None
+    cancelled: bool = False
     discard: bool = False
+    kill_at: float | None = None
 
 
 class Jobs:
@@ -65,10 +69,10 @@ class Jobs:
     def cancel(self, key: Key, *, discard: bool = False) -> None:
         """End a job within a second; what was fetched stays, so that it can go on, unless it is to be discarded."""
         work = self._works.get(key)
-        if work is None or work.kill_at is not None:
+        if work is None or work.cancelled:
             return
         work.child.ask()
-        work.kill_at, work.discard = now() + CANCEL_S, discard
+        work.cancelled, work.discard, work.kill_at = True, discard, now() + CANCEL_S
 
     def remove(self, model: str, precision: str = "") -> int:
         """Remove a model from the disk, half-fetched or whole; gives the bytes freed. Raises `Trouble`."""
@@ -135,19 +139,21 @@ class Jobs:
             return []  # a native library's words
         if isinstance(fact, Progressed):
             work.running.hear(fact)
-        work.ended = work.ended or isinstance(fact, JobEnded)
-        return [fact]
+        if not isinstance(fact, JobEnded):
+            return [fact]
+        work.ended, work.kill_at = fact, work.kill_at or now() + LEAVE_S
+        return []
 
     def _bury(self, work: _Work, code: int) -> list[AnyFact]:
         del self._works[work.key]
         work.child.forget()
         if work.discard:
             store.discard(*work.key)
-        if work.ended:
-            return []
+        if work.ended is not None:
+            return [work.ended]
         running = work.running
         about = {"job": running.job, "model": running.model, "precision": running.precision}
-        if work.kill_at is not None:
+        if work.cancelled:
             return [JobEnded(t=now(), cause="Cancelled.", **about)]
         words = f": {work.child.last_words}" if work.child.last_words else ""
         cause = f"The worker {describe_exit(code)}{words}".rstrip(".") + "."
