@@ -113,11 +113,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("lineage", "Show where a figure comes from", lambda w: w.ask_lineage(), ("I",), PANEL, lambda w: w.explains),
     Action("freeze", "Freeze the display; the recording goes on", lambda w: w.toggle_frozen(), ("Space",)),
     Action("picture", "Save a picture of what is shown", lambda w: w.save_picture(), ("Ctrl+E",)),
+    Action("kiosk", "Kiosk: fill the screen, turn the pages", lambda w: w.kiosk.toggle(), ("F11",), VIEW),
     Action("palette", "Find a command", lambda w: w.commands.toggle(), ("Ctrl+K",)),
     Action("keys", "Show the keys", lambda w: w.sheet.toggle(), ("?", "F1")),
     Action("theme-auto", "Theme: follow the system", lambda w: w.theme.choose("auto")),
     Action("theme-dark", "Theme: dark", lambda w: w.theme.choose("dark")),
     Action("theme-light", "Theme: light", lambda w: w.theme.choose("light")),
+    Action(
+        "contrast", "Theme: high contrast, on or off", lambda w: w.theme.choose(high_contrast=not w.theme.high_contrast)
+    ),
+    Action("larger", "Larger text", lambda w: w.theme.choose(text_size=w.theme.text_size + 10), ("Ctrl++", "Ctrl+=")),
+    Action("smaller", "Smaller text", lambda w: w.theme.choose(text_size=w.theme.text_size - 10), ("Ctrl+-",)),
+    Action("usual-text", "Text of the usual size", lambda w: w.theme.choose(text_size=100), ("Ctrl+0",)),
+    Action(
+        "stillness",
+        "Reduced motion, on or off",
+        lambda w: w.theme.choose(reduced_motion=not w.theme.reduced_motion),
+    ),
 )
 """All that has something behind it, in the order of the sheet."""
 
@@ -125,6 +137,10 @@ IN_PARTS = (
     ("Tab", "Go to the next part"),
     ("↑ ↓ Enter", "Choose and edit a tier"),
     ("← →", "Move the cursor of a chart"),
+    ("↑ ↓ Enter", "Hide a tier of a chart, or show it"),
+    ("Shift+Enter", "Show that tier alone"),
+    ("Wheel", "Look closer at a chart"),
+    ("Drag", "Mark what to look at; the axis moves it"),
     ("Enter", "Press the button in focus"),
     ("Esc", "Take back, close"),
 )
