@@ -183,6 +183,24 @@ def test_a_wheel_zooms_about_the_pointer_and_ends_following(chart_of, run):
     assert chart.stretch == Stretch(run.board.end, 60.0)
 
 
+def test_hands_find_their_mark_at_every_text_size(chart_of, run):
+    chart = chart_of(run, size=(1272, 900))
+    chart._theme.choose(text_size=150)
+    try:
+        assert chart.strips[0].rect.width() == pytest.approx(848, abs=1)
+        at = chart.strips[1].plot.center()
+        mouse(chart, QEvent.Type.MouseMove, at * 1.5)
+        assert chart.strips[3].reading == pytest.approx(-30.0, abs=0.2)
+        press(chart, label_of(chart, "Ultra") * 1.5)
+        assert chart.hidden == {"Ultra"}
+        chart.toggle_tables()
+        (table,) = chart.findChildren(StripTable)
+        assert table.width() == pytest.approx(1.5 * (848 - 32), abs=2)
+    finally:
+        chart._theme.choose(text_size=100)
+    assert chart.strips[0].rect.width() == 1272
+
+
 def test_a_drag_marks_the_range_to_show(chart_of, run, qtbot):
     chart = chart_of(run)
     drag(chart, at_moment(chart, 80.0), at_moment(chart, 82.0) + QPointF(-20, 0))
