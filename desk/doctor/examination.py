@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import psutil
 
 from desk.doctor import cards, premises
 from desk.doctor.cards import Held, Seen
@@ -25,6 +24,7 @@ from desk.facts.happened import now
 from desk.facts.tiers import Provider, Tier
 from desk.facts.trouble import Trouble
 from desk.models import store
+from desk.models.ram import free_memory
 from desk.plant import presets, settings
 from desk.plant.children import command
 
@@ -155,7 +155,7 @@ class _Examination:
     def _cpu(self) -> None:
         model, why = self._ready("cpu", self._precision)
         names = ("opens", "numerics", *(("tokens", "speed") if model else ()))
-        self._note("cpu.memory", self._plan("cpu", psutil.virtual_memory().available))
+        self._note("cpu.memory", self._plan("cpu", free_memory()))
         opened = self._ask("cpu", names, model, self._precision)
         self._skip("cpu.", why if opened else _SHUT)
 

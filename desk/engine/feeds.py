@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import psutil
 
 from desk.engine.recording import Recorder, bucket
 from desk.facts.trouble import Trouble
+from desk.models.ram import free_memory
 
 if TYPE_CHECKING:
     from desk.engine.runtime import Binding, Network
@@ -22,7 +22,7 @@ def open_cache(network: "Network", slots: int, context: int) -> "SharedCache":
     """A fresh KV cache of the kind that the graph asks for; raises `Trouble` with the numbers where memory does not
     hold it."""
     if network.provider == "cpu":
-        size, free = network.manifest.kv_bytes(slots, context), psutil.virtual_memory().available
+        size, free = network.manifest.kv_bytes(slots, context), free_memory()
         if size > free:
             raise Trouble(
                 f"The KV cache of {slots} slots of {context} tokens takes {size / 2**30:.1f} GiB, "

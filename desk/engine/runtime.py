@@ -24,6 +24,7 @@ from desk.engine.driver import Driver, ask_driver, free_memory
 from desk.engine.recording import MOST
 from desk.facts.tiers import Provider
 from desk.facts.trouble import Trouble
+from desk.models import ram
 from desk.models.manifest import Manifest
 
 Used = Literal["cuda", "cpu"]
@@ -152,7 +153,7 @@ class Runtime:
     def free(self, provider: Used, cache: int = 0) -> int | None:
         """Bytes that are free for a lane with a cache of that size, `None` where the driver does not say."""
         if provider == "cpu":
-            return psutil.virtual_memory().available
+            return ram.free_memory()
         free = free_memory()
         return None if free is None else free + min((block for block in _spare if block >= cache), default=0)
 

@@ -124,14 +124,13 @@ def build(
 
 def room(slots: int, context: int) -> "Room":
     """What is free for a lane: of the computer's memory, and of its first NVIDIA GPU where the meter finds one."""
-    import psutil
-
     from desk.doctor.conversation import FRESH_S, MeterTalk
     from desk.facts.happened import now
     from desk.models.condition import Room
+    from desk.models.ram import free_memory
     from desk.plant.children import command
 
-    free: dict[str, int | None] = {"cpu": psutil.virtual_memory().available}
+    free: dict[str, int | None] = {"cpu": free_memory()}
     with MeterTalk(command("meter")) as meter:
         opened = meter.opened(METER_S)
         devices = opened.devices if opened is not None else ()
