@@ -1,5 +1,6 @@
 """The way in: a window painted first, everything that takes time to import afterwards."""
 
+import contextlib
 import gc
 import importlib
 import os
@@ -9,12 +10,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QLocale, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
+from desk.facts.trouble import Trouble
+from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, prepare
 from desk.panel.window import Window
-from desk.plant.settings import load
+from desk.plant.settings import keep, load
 
 LATE = "desk.panel.heartbeat"
 """The module that brings in numpy, the charts, the ledger, the board and the plant: imported after the first paint."""
@@ -32,8 +35,16 @@ def open_window(replay: Path | None = None) -> int:
     gc.disable()
     application = dressed_application()
     settings, trouble = load()
-    window = Window("live" if replay is None else "replay", Theme(settings.theme))
+    theme = Theme(settings.theme)
+    theme.choose(
+        high_contrast=settings.high_contrast,
+        text_size=settings.text_size,
+        reduced_motion=settings.reduced_motion,
+    )
+    window = Window("live" if replay is None else "replay", theme, numbers=Numbers(QLocale.system()))
+    window.stand(settings.place, settings.maximized)
     window.footer.choose_span(settings.window_s)
+    theme.changed.connect(lambda: _remember_look(theme))
     _close_on_signals(window)
     late = _LateImport(LATE)
 
@@ -49,7 +60,23 @@ def open_window(replay: Path | None = None) -> int:
     window.show()
     code = application.exec()
     late.join()
+    with contextlib.suppress(Trouble):  # there is nobody left to tell
+        keep(place=window.place, maximized=window.isMaximized())
     return code
+
+
+def _remember_look(theme: Theme) -> None:
+    """Keep what was chosen of the look; what the desktop changed by itself is no choice."""
+    chosen = {
+        "theme": theme.choice,
+        "high_contrast": theme.high_contrast,
+        "text_size": theme.text_size,
+        "reduced_motion": theme.reduced_motion,
+    }
+    settings, _ = load()
+    if any(getattr(settings, name) != value for name, value in chosen.items()):
+        with contextlib.suppress(Trouble):  # a look that is not remembered is still the look
+            keep(**chosen)
 
 
 def dressed_application() -> QApplication:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desk.facts.figures import FIGURES
@@ -65,6 +65,34 @@ class Card(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         paint_card(QPainter(self), self.theme, QRectF(self.rect()))
+
+
+class WordyCard(Card):
+    """A card with words that wrap, so that its least height depends on its width.
+
+    It asks for no more than that, and takes what height there is: asked by Qt what it would like at some width, a card
+    full of words claims its most for good.
+    """
+
+    NARROWEST = 400
+    """In pixels of the design."""
+
+    def minimumSizeHint(self) -> QSize:
+        layout, narrowest = self.layout(), scaled(self.NARROWEST)
+        if layout is None:
+            return QSize(narrowest, 0)
+        layout.activate()
+        return QSize(narrowest, layout.minimumHeightForWidth(max(self.width(), narrowest)))
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
+
+    def hasHeightForWidth(self) -> bool:
+        return False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
 
 class ValueCard(Card):

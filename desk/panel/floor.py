@@ -33,7 +33,7 @@ NARROW = 1080
 MIDDLE, RIGHT_WIDE, RIGHT = 512, 552, 496
 PAIR = 920
 """From this width on, table and device stand side by side below the charts."""
-LEAST_CHARTS = 400
+LEAST_CHARTS = 500
 """A page that is less high scrolls rather than to press the charts further. All these are pixels of the design."""
 
 Lower = Literal["machine", "slots", "editor", "stream"]
@@ -117,7 +117,7 @@ class Floor(QWidget):
         self._body.addLayout(self._left, 1)
         self._body.addLayout(self._middle)
         self._body.addWidget(self._right)
-        column = QVBoxLayout(page)
+        self._column = column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GUTTER)
         column.addLayout(self._row)
@@ -128,6 +128,7 @@ class Floor(QWidget):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setWidget(page)
+        self._scroll.verticalScrollBar().rangeChanged.connect(self._keep_clear)
         for ground in (self._scroll.viewport(), page):
             ground.setAutoFillBackground(False)
         whole = QVBoxLayout(self)
@@ -139,6 +140,10 @@ class Floor(QWidget):
         self.drawer.place()
 
     # ---- room
+
+    def _keep_clear(self, _low: int, high: int) -> None:
+        """Leave a gutter between the page and its scroll bar."""
+        self._column.setContentsMargins(0, 0, GUTTER if high else 0, 0)
 
     @property
     def _wide(self) -> bool:
@@ -228,7 +233,7 @@ class Floor(QWidget):
         self._skeleton = None
         self._charts, self._first = charts, first
         if first is not None:
-            first.setMinimumHeight(scaled(160))
+            first.setMinimumHeight(scaled(200))
             self._left.addWidget(first, 1)
         self._shape = ()
         self._fit()
@@ -299,6 +304,11 @@ class Floor(QWidget):
             self.turn_lower("stream")
             self.stream.ask_tier(tier)
             self._scroll.ensureWidgetVisible(self.stream)
+
+    @property
+    def free(self) -> bool:
+        """Nothing is open that Escape would close."""
+        return self.drawer.isHidden() and self.below not in ("editor", "stream")
 
     def close_stream(self) -> None:
         self._leave_stream()

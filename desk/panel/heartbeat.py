@@ -23,6 +23,7 @@ from desk.facts.happened import (
     Resumed,
     RunStarted,
     RunStopped,
+    Said,
     TierChanged,
     TierRemoved,
     WattsDeclared,
@@ -35,7 +36,7 @@ from desk.models.catalogue import catalogue
 from desk.panel.actions import Action
 from desk.panel.charts.actions import actions as chart_actions
 from desk.panel.limits import Limits
-from desk.panel.look import EXTEND_BUDGET, RETRY_METER, Books, explained, look, setting_of
+from desk.panel.look import EXTEND_BUDGET, RETRY_METER, Books, explained, look, setting_of, stream_of
 from desk.panel.shown import Notice
 from desk.panel.strips import FLOOR, StripChart, fitting_span
 from desk.panel.tiers.edits import Edits
@@ -82,6 +83,7 @@ class Heartbeat(QObject):
         """Charts begin with the run while it is shorter than the window, until a window is chosen."""
         self.smooth_s = window.footer.smooth_s
         self._pending: deque[AnyFact] = deque()
+        self._spoken = False
         self._interval = round(1000 / rate_hz)
         self._since_numbers = 0
         self._eager_until = 0.0
@@ -122,6 +124,8 @@ class Heartbeat(QObject):
         if not seen or self.window.frozen:
             return
         self.beats += 1
+        if self._spoken and self.window.floor.stream.isVisible():
+            self.window.floor.stream.show_stream(stream_of(self.books))
         self._since_numbers += interval
         if self._since_numbers >= NUMBERS_MS:
             self._since_numbers = 0
@@ -173,6 +177,7 @@ class Heartbeat(QObject):
                 self._pending.clear()
         if any(isinstance(fact, TURNS) for fact in fresh):
             self._since_numbers = NUMBERS_MS
+        self._spoken = any(isinstance(fact, Said) for fact in fresh)
         self._pending.extend(fresh)
         until = perf_counter() + FOLD_S
         while self._pending and perf_counter() < until:
@@ -196,6 +201,7 @@ class Heartbeat(QObject):
         window.footer.span_chosen.connect(self._choose_span)
         window.footer.smoothing_chosen.connect(self._choose_smoothing)
         window.floor.editor.set_read_only(source.mode == "replay")
+        window.floor.stream.set_read_only(source.mode == "replay")
         window.on_close(self.stop)
         window.explain_with(self._explain)
         if isinstance(source, Replay):
@@ -225,6 +231,7 @@ class Heartbeat(QObject):
         window.runbar.calibrate.connect(lambda: ordered(self._calibrate))
         window.halted.connect(lambda: ordered(source.halt))
         window.floor.start.connect(lambda: ordered(source.start))
+        window.floor.watched.connect(lambda tier, request: ordered(lambda: source.watch(tier, request)))
         window.floor.tier_changed.connect(self._change)
         window.floor.watts_declared.connect(self._declare)
         window.notices.acted.connect(self._act)

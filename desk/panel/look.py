@@ -135,7 +135,7 @@ def look(
         watts_wanted=mode == "live" and standing.meter is not None and standing.source == "none",
         calibration_s=_calibration_s(books, state, ages) if mode == "live" else None,
         dashed=standing.quality == "estimated",
-        stream=_stream(books),
+        stream=stream_of(books),
         sheets=sheets(standing, ages, numbers),
     )
 
@@ -293,7 +293,7 @@ def _cell(slot: Slot, tier: Tier) -> Cell:
     return Cell(slot.emitted / tier.answer_tokens, slot.prefilled < slot.prompt, slot.request)
 
 
-def _stream(books: Books) -> Stream | None:
+def stream_of(books: Books) -> Stream | None:
     """The request whose text is read; `None` before there was one."""
     streams = books.streams
     tier = books.ledger.standing.tiers.get(streams.tier)

@@ -1,11 +1,11 @@
 """The device card: the device behind the factory on its scales, its state in words, and the other devices beside it."""
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desk.panel.bars import Badge, PointerBar, paint_rule, paint_warning
-from desk.panel.cards import Card, paint_focus
+from desk.panel.cards import WordyCard, paint_focus
 from desk.panel.furniture import Label
 from desk.panel.shown import Machine, Peer
 from desk.panel.theme import Theme, canvas, font, scaled
@@ -22,7 +22,6 @@ SOURCES = {
 """The sources of watts in words."""
 
 LEGEND = "shaded = normal range, line = limit"
-NARROWEST = 400
 SHORT = 22
 """Words up to this length stand two to a row."""
 WIDE_ROWS = 3
@@ -30,7 +29,7 @@ WIDE_ROWS = 3
 PEER = 20
 
 
-class MachineCard(Card):
+class MachineCard(WordyCard):
     """The device behind the factory: its readings on their scales, or why there are none.
 
     `opened` asks for all there is to know about it (a click, or Enter), `slots_wanted` for the slot floor in its place.
@@ -84,22 +83,6 @@ class MachineCard(Card):
         self._words.setHorizontalSpacing(scaled(12))
         self._words.setVerticalSpacing(scaled(3))
         self.updateGeometry()
-
-    def sizeHint(self) -> QSize:
-        return QSize(scaled(NARROWEST), max(scaled(240), self.minimumSizeHint().height()))
-
-    def minimumSizeHint(self) -> QSize:
-        # Words wrap, so that the least height depends on the width that the card has now.
-        self._page.activate()
-        return QSize(scaled(NARROWEST), self._page.minimumHeightForWidth(max(self.width(), scaled(NARROWEST))))
-
-    def hasHeightForWidth(self) -> bool:
-        # The words wrap, but the card takes the height there is: asked by width, it would claim its most for good.
-        return False
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        if event.size().width() != event.oldSize().width():
-            self.updateGeometry()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):

@@ -1,7 +1,7 @@
 """All that the facts tell of a device, line by line: its readings, what they mean, and where each comes from."""
 
-from desk.facts.happened import Device, DeviceReading
-from desk.ledger.standing import Lane, Standing
+from desk.facts.happened import Device, DeviceReading, LaneReady
+from desk.ledger.standing import Standing
 from desk.panel.machine import LIMITERS, OLD_S, SOURCES, Ages, in_words, state_of, title_of
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Sheet, SheetRow
@@ -104,20 +104,20 @@ def _memory(standing: Standing, device: Device, reading: DeviceReading, numbers:
     if reading.memory_foreign is not None:
         text = numbers.bytes(reading.memory_foreign) if reading.memory_foreign else "none"
         rows.append(SheetRow("Other processes", text, "not this factory's"))
-    on_gpu = device.kind == "gpu"
+    if standing.counted and device.id not in standing.counted:
+        return rows
+    provider = "cuda" if device.kind == "gpu" else "cpu"
     for name, lane in standing.lanes.items():
-        if lane.opened is not None and lane.state in ("ready", "draining"):
-            if (lane.opened.provider == "cuda") == on_gpu and (device.id in standing.counted or not standing.counted):
-                rows.append(_lane(name, lane, numbers))
+        opened = lane.opened if lane.state in ("ready", "draining") else None
+        if opened is not None and opened.provider == provider:
+            rows.append(_lane(name, opened, numbers))
     return rows
 
 
-def _lane(name: str, lane: Lane, numbers: Numbers) -> SheetRow:
+def _lane(name: str, opened: LaneReady, numbers: Numbers) -> SheetRow:
     """What a lane holds, and what was planned for it of what was free then."""
-    opened = lane.opened
-    assert opened is not None
     holds = f"{numbers.bytes(opened.weights_bytes)} weights, {numbers.bytes(opened.kv_bytes)} KV cache"
     if not opened.planned_bytes:
         return SheetRow(name, numbers.bytes(opened.weights_bytes + opened.kv_bytes), holds)
-    free = f" of {numbers.bytes(opened.free_bytes)} free then" if opened.free_bytes is not None else ""
-    return SheetRow(name, f"{numbers.bytes(opened.planned_bytes)} planned", f"{holds}{free and f';{free[3:]}'}")
+    free = "" if opened.free_bytes is None else f"; {numbers.bytes(opened.free_bytes)} were free then"
+    return SheetRow(name, f"{numbers.bytes(opened.planned_bytes)} planned", f"{holds}{free}")

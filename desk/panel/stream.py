@@ -5,7 +5,7 @@ from PySide6.QtGui import QKeyEvent, QPaintEvent, QTextCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desk.panel.bars import SWATCH, Badge, paint_swatch
-from desk.panel.cards import Card
+from desk.panel.cards import WordyCard
 from desk.panel.furniture import Label
 from desk.panel.icons import icon
 from desk.panel.numbers import Numbers
@@ -24,7 +24,7 @@ ENDS = {
 RECORDED = "A recording holds the text only of requests that were read while it was made."
 
 
-class StreamCard(Card):
+class StreamCard(WordyCard):
     """Shows a `Stream`. `watch` asks for the text of a request of a tier, `closed` for none any more."""
 
     watch = Signal(str, int)

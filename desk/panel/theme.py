@@ -170,7 +170,7 @@ class Theme(QObject):
 
         `text_size` is in percent, kept within `TEXT_SIZES`, and the same for all themes of the process.
         """
-        before = self._palette, _size.chosen
+        before = self._palette, _size.chosen, self.reduced_motion
         if choice is not None:
             self._choice = choice
         if high_contrast is not None:
@@ -180,7 +180,7 @@ class Theme(QObject):
         if reduced_motion is not None:
             self.reduced_motion = reduced_motion
         self._palette = self._resolved()
-        if before != (self._palette, _size.chosen):
+        if before != (self._palette, _size.chosen, self.reduced_motion):
             self.changed.emit()
 
     def colour(self, token: str) -> QColor:
@@ -195,6 +195,7 @@ class Theme(QObject):
 
     def dress(self, window: QWidget) -> None:
         """Put palette and rules on a window and all it holds; call it again on `changed`."""
+        window.setFont(font(13))
         window.setPalette(_qt_palette(self.palette))
         window.setStyleSheet(_rules(self.palette))
 

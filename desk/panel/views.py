@@ -27,16 +27,20 @@ if TYPE_CHECKING:  # numpy, the ledger and the plant come after the first paint
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One view on the rail: its key, its word, its icon, and the module it is in (none: it is there from the start)."""
+    """One view on the rail: its key, its word, its icon, and the module it is in (none: it is there from the start).
+
+    The `kiosk` visits it in turn with the others that say so.
+    """
 
     name: str
     title: str
     icon: str
     module: str = ""
+    kiosk: bool = False
 
 
 VIEWS: tuple[Entry, ...] = (
-    Entry("floor", "Floor", "activity"),
+    Entry("floor", "Floor", "activity", kiosk=True),
     Entry("tiers", "Tiers", "layers", "desk.panel.tiers.view"),
 )
 """The rail from top to bottom; the n-th opens with the key n. A view is listed when it works."""

@@ -4,7 +4,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout
 
-from desk.panel.cards import Card, paint_card, paint_focus, wrapped
+from desk.panel.cards import Card, WordyCard, paint_card, paint_focus, wrapped
 from desk.panel.furniture import Label
 from desk.panel.icons import paint_icon
 from desk.panel.theme import Theme, canvas, font, natural, scaled, zoom
@@ -18,7 +18,7 @@ class Skeleton(Card):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
 
-class Welcome(Card):
+class Welcome(WordyCard):
     """The first start: the factory is ready, and one button starts it. It stands in the flow, above the charts."""
 
     start = Signal()
@@ -26,6 +26,7 @@ class Welcome(Card):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
         self._place = Label(theme, "", 13, token="soft")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         headline = Label(theme, "This machine is ready. Start the factory.", 22, 600)
         self.button = _StartButton(theme)
         self.button.clicked.connect(self.start)
@@ -49,7 +50,10 @@ class Welcome(Card):
     def show_place(self, provider: str, model: str, idles_at: str) -> None:
         where = f"Tokens are made on the {provider}." if provider else "Tokens are made by a model on this machine."
         what = f" {model} comes with the program; nothing is fetched." if model else ""
-        self._place.setText(" ".join(part for part in (f"{where}{what}", idles_at) if part))
+        words = " ".join(part for part in (f"{where}{what}", idles_at) if part)
+        if words != self._place.text():
+            self._place.setText(words)
+            self.updateGeometry()
 
 
 class _StartButton(QAbstractButton):

@@ -8,11 +8,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QContextMenuEvent,
     QCursor,
+    QGuiApplication,
     QKeyEvent,
     QKeySequence,
     QPainter,
@@ -36,6 +37,7 @@ from desk.panel.command import CommandPalette
 from desk.panel.floor import Floor
 from desk.panel.furniture import Footer
 from desk.panel.icons import application_icon
+from desk.panel.kiosk import Kiosk
 from desk.panel.lineage import Asker, LineageSheet, figure_under
 from desk.panel.notices import NoticeStrip
 from desk.panel.numbers import Numbers
@@ -44,11 +46,15 @@ from desk.panel.rail import Rail
 from desk.panel.runbar import RunBar
 from desk.panel.shown import Mode, Notice, Shown
 from desk.panel.statusline import StatusLine
-from desk.panel.theme import GUTTER, MARGIN, Theme
+from desk.panel.theme import GUTTER, MARGIN, Theme, scaled
 from desk.panel.views import VIEWS, Entry, View
 
 SIZE = (1440, 900)
 SMALLEST = (1024, 700)
+TITLE = 40
+"""What a window manager may put above a window, where it has not told yet."""
+Place = tuple[int, int, int, int]
+"""Left, top, width and height in logical pixels."""
 WIDE = 1800
 """From this width on, the rail is 72 wide instead of 56."""
 PICTURE_SCALE = 2.0
@@ -62,10 +68,16 @@ class Window(QWidget):
     halted = Signal()
     """Emergency stop was asked for."""
 
-    def __init__(self, mode: Mode = "live", theme: Theme | None = None, size: tuple[int, int] = SIZE) -> None:
+    def __init__(
+        self,
+        mode: Mode = "live",
+        theme: Theme | None = None,
+        size: tuple[int, int] = SIZE,
+        numbers: Numbers | None = None,
+    ) -> None:
         super().__init__()
         self.theme = theme or Theme()
-        self.numbers = Numbers()
+        self.numbers = numbers or Numbers()
         self.shown = Shown(mode=mode)
         self.frozen = False
         self._painted = False
@@ -119,6 +131,7 @@ class Window(QWidget):
         self.theme.dress(self)
         # Dialogs and lists open in windows of their own, which ask the application.
         QApplication.setPalette(self.palette())
+        self.rail.widen(self.width() >= scaled(WIDE))
         self.update()
 
     # ---- keys and commands
@@ -185,6 +198,11 @@ class Window(QWidget):
         found = figure_under(self.childAt(event.pos()), event.globalPos())
         if found and self.explains:
             self.lineage.show_figure(*found)
+
+    @cached_property
+    def kiosk(self) -> Kiosk:
+        """The kiosk, made when it is first asked for."""
+        return Kiosk(self)
 
     def _offered(self) -> list[Action]:
         return [action for action in (*self.actions_known, *choices(self)) if action.when(self)]
@@ -281,6 +299,39 @@ class Window(QWidget):
         path = Path(chosen)
         return path if path.suffix else path.with_suffix(".png")
 
+    # ---- where it stands
+
+    def stand(self, place: Place | None = None, maximized: bool = False) -> None:
+        """Take the place of last time, or the usual size; nothing of it is off the screen. Call it before `show`."""
+        screen = place and QGuiApplication.screenAt(QRect(*place).center())
+        room = (screen or self.screen()).availableGeometry()
+        size = QSize(*place[2:]) if place else QSize(*SIZE)
+        self.resize(size.boundedTo(QSize(room.width(), room.height() - TITLE)).expandedTo(QSize(*SMALLEST)))
+        if place and screen:
+            self.move(QPoint(*place[:2]))
+        if maximized:
+            self.setWindowState(Qt.WindowState.WindowMaximized)
+        self.painted.connect(self._keep_on_screen)
+
+    def _keep_on_screen(self) -> None:
+        """Now that the frame is known: shrink and move the window so far that its edges can be seen."""
+        if self.isMaximized() or self.isFullScreen():
+            return
+        room, frame = self.screen().availableGeometry(), self.frameGeometry()
+        if not room.contains(frame):
+            most = room.size() - (frame.size() - self.size())
+            self.resize(self.size().boundedTo(most))
+            frame = self.frameGeometry()
+            left = max(room.left(), min(frame.left(), room.right() + 1 - frame.width()))
+            top = max(room.top(), min(frame.top(), room.bottom() + 1 - frame.height()))
+            self.move(left, top)
+
+    @property
+    def place(self) -> Place:
+        """Where the window stands when it does not fill its screen."""
+        box = self.normalGeometry() if self.isMaximized() or self.isFullScreen() else self.geometry()
+        return box.left(), box.top(), box.width(), box.height()
+
     # ---- life
 
     def on_close(self, action: Callable[[], None]) -> None:
@@ -297,7 +348,7 @@ class Window(QWidget):
             QTimer.singleShot(0, self.painted.emit)
 
     def resizeEvent(self, _event: object) -> None:
-        self.rail.setFixedWidth(72 if self.width() >= WIDE else 56)
+        self.rail.widen(self.width() >= scaled(WIDE))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         for view in self._views.values():
