@@ -1,5 +1,6 @@
 """The alarms, each from a story in facts: it waits for its delay, keeps through its dead band, and never chatters."""
 
+import gc
 from itertools import pairwise
 
 import msgspec
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from story import BOARD, T0, finished, first, opened, run_started, run_stopped, worked
 
 from desk.alarms import RULES, Alarms
+from desk.board import Board
 from desk.facts.happened import (
     AlarmCleared,
     AlarmRaised,
@@ -41,14 +43,14 @@ def told(facts, free=lambda seconds: None):
     return said
 
 
-def beats(seconds, start=0.0, lanes=None, more=(), **fields):
+def beats(seconds, start=0.0, lanes=None, more=(), step=STEP, **fields):
     """Beats of both children: fields of the device's reading may be functions of the seconds, `more` is mixed in."""
     later = sorted(more, key=lambda fact: fact.t)
-    for beat in range(1, round(seconds / STEP) + 1):
-        at = start + beat * STEP
+    for beat in range(1, round(seconds / step) + 1):
+        at = start + beat * step
         while later and later[0].t <= T0 + at:
             yield later.pop(0)
-        yield worked(at, span=STEP, **(lanes(at) if callable(lanes) else lanes or {}))
+        yield worked(at, span=step, **(lanes(at) if callable(lanes) else lanes or {}))
         now = {name: value(at) if callable(value) else value for name, value in fields.items()}
         edges = ((T0 + at, 50 * at),) if now.get("state", "ok") == "ok" else ()
         yield Read(t=T0 + at, devices=(DeviceReading(device="gpu0", edges=edges, **now),))
@@ -209,3 +211,23 @@ def test_raised_and_cleared_alternate_and_keep_their_distance(stretches):
         assert [was for _, was in mine] == [k % 2 == 0 for k in range(len(mine))]
         for (before, was), (after, _) in pairwise(mine):
             assert after - before >= (rule.clear_s if was else rule.delay_s)
+
+
+def test_an_hour_with_many_alarms_leaves_nothing_behind():
+    """Twenty alarms and more in an hour: what the judge and the books hold at its end is what they held at its half."""
+    facts = [*BEGIN, *beats(3600.0, step=1.0, celsius=lambda at: 84.0 if at % 140 < 60 else 70.0, limiter="too hot")]
+    ledger, alarms, board = Ledger(), Alarms(), Board()
+    raised, held = 0, []
+    for fact in facts:
+        for period in ledger.post(fact):
+            board.add(period)
+            for alarm in alarms.judge(period, ledger, fact.t):
+                ledger.post(alarm)
+                raised += isinstance(alarm, AlarmRaised)
+        if isinstance(fact, Read) and fact.t - T0 in (1800.0, 3600.0):
+            period = alarm = None
+            gc.collect()
+            held.append(len(gc.get_objects()))
+    assert raised > 20
+    # The event lane alone keeps marks: those of half an hour, of which there are two an alarm.
+    assert held[1] - held[0] < 10 * raised
