@@ -6,6 +6,7 @@ residual stream, scales its embedding, gates with GELU, and lets most layers loo
 frequencies of their own. (Gemma's norms multiply by one plus their weight; in GGUF files the one is already added.)
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +19,11 @@ from desk.facts.trouble import Trouble
 FAMILIES = {"llama": "Llama", "qwen3": "Qwen 3", "gemma3": "Gemma 3"}
 """Names for people by the name that GGUF gives a family."""
 
-_HEAD_SIZE_UNIT = 16  # what the attention kernels want where they turn queries and keys themselves
+_HEAD_SIZE_UNIT, _LARGEST_HEAD = 16, 512  # what the attention kernels want where they turn queries and keys themselves
+_MOST_LAYERS = 1000
+_LONGEST_CONTEXT = 1 << 17
+"""Beyond it the tables of rotary positions, which the graph holds, would outweigh small models."""
+
 _GEMMA_PERIOD = 6  # five layers with a window, then one without
 _GEMMA_NEAR_ROPE_BASE = 10_000.0
 _GEMMA_27B_LAYERS = 62
@@ -66,6 +71,27 @@ class Fields(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         raise self.trouble(f"lacks the field {name}")
 
+    def size(self, name: str, default: int | None = None) -> int:
+        """A whole number above zero."""
+        value = self[name] if default is None else self.get(name, default)
+        if not isinstance(value, int) or value <= 0:
+            raise self.trouble(f"gives {value!r} as its {name}, which makes no sense")
+        return value
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """A number above zero."""
+        value = self[name] if default is None else self.get(name, default)
+        if not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise self.trouble(f"gives {value!r} as its {name}, which makes no sense")
+        return value
+
+    def row(self, name: str, kind: type) -> list[Any]:
+        """A list of `kind`."""
+        value = self[name]
+        if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
+            raise self.trouble(f"does not give {name} as a list of {kind.__name__}")
+        return value
+
     def trouble(self, what: str) -> Trouble:
         """What stands against building the file."""
         return Trouble(
@@ -81,19 +107,21 @@ def read_architecture(fields: Fields, divisors: NDArray[np.float32] | None) -> A
     Raises `Trouble` for another family, and for what the graph cannot compute.
     """
     family = fields["general.architecture"]
-    if family not in FAMILIES:
+    if family not in tuple(FAMILIES):
         raise fields.trouble(f"has the architecture {family}, which cannot be built")
 
     def size(name: str, default: int | None = None) -> int:
-        value = fields[f"{family}.{name}"] if default is None else fields.get(f"{family}.{name}", default)
-        if not isinstance(value, int) or value <= 0:
-            raise fields.trouble(f"gives {value!r} as its {name}, which makes no sense")
-        return value
+        return fields.size(f"{family}.{name}", default)
+
+    def number(name: str, default: float | None = None) -> float:
+        return fields.number(f"{family}.{name}", default)
 
     layers, hidden, heads = size("block_count"), size("embedding_length"), size("attention.head_count")
     head_size = size("attention.key_length", max(1, hidden // heads))
     same = (size("attention.value_length", head_size), size("rope.dimension_count", head_size))
-    if head_size % _HEAD_SIZE_UNIT or any(other != head_size for other in same):
+    if layers > _MOST_LAYERS:
+        raise fields.trouble(f"has {layers} layers, more than any of its family")
+    if head_size % _HEAD_SIZE_UNIT or head_size > _LARGEST_HEAD or any(other != head_size for other in same):
         raise fields.trouble("has heads of a size that is not built")
     for cap in ("attn_logit_softcapping", "final_logit_softcapping"):
         if fields.get(f"{family}.{cap}"):
@@ -106,10 +134,10 @@ def read_architecture(fields: Fields, divisors: NDArray[np.float32] | None) -> A
         kv_heads=size("attention.head_count_kv", heads),
         head_size=head_size,
         feed_forward=size("feed_forward_length"),
-        vocabulary=len(fields["tokenizer.ggml.tokens"]),
-        context=size("context_length"),
-        epsilon=fields[f"{family}.attention.layer_norm_rms_epsilon"],
-        rope_base=fields.get(f"{family}.rope.freq_base", 10_000.0),
+        vocabulary=len(fields.row("tokenizer.ggml.tokens", str)),
+        context=min(size("context_length"), _LONGEST_CONTEXT),
+        epsilon=number("attention.layer_norm_rms_epsilon"),
+        rope_base=number("rope.freq_base", 10_000.0),
         rope_divisors=divisors * np.float32(_stretch(fields, family)),
         **_peculiar(fields, family, layers, hidden, heads),
     )
@@ -120,7 +148,7 @@ def _stretch(fields: Fields, family: str) -> float:
     kind = fields.get(f"{family}.rope.scaling.type", "none")
     if kind not in ("none", "linear"):
         raise fields.trouble(f"stretches its context by {kind}, which is not built")
-    return fields[f"{family}.rope.scaling.factor"] if kind == "linear" else 1.0
+    return fields.number(f"{family}.rope.scaling.factor") if kind == "linear" else 1.0
 
 
 def _peculiar(fields: Fields, family: str, layers: int, hidden: int, heads: int) -> dict[str, Any]:
@@ -128,8 +156,12 @@ def _peculiar(fields: Fields, family: str, layers: int, hidden: int, heads: int)
         return {}
     if family == "qwen3":
         return {"head_norms": True}
-    period = fields.get("gemma3.attention.sliding_window_pattern", _GEMMA_PERIOD)
-    near = period if isinstance(period, list) else [(layer + 1) % period != 0 for layer in range(layers)]
+    pattern = "gemma3.attention.sliding_window_pattern"
+    if isinstance(fields.get(pattern), list):
+        near = fields[pattern]
+    else:
+        period = fields.size(pattern, _GEMMA_PERIOD)
+        near = [(layer + 1) % period != 0 for layer in range(layers)]
     if len(near) != layers:
         raise fields.trouble("does not say of each layer whether it has a window")
     return {
@@ -139,9 +171,9 @@ def _peculiar(fields: Fields, family: str, layers: int, hidden: int, heads: int)
         "embedding_scale": hidden**0.5,
         # The file does not say; only the largest of the family departs from the size of its heads.
         "attention_scale": (hidden / heads) ** -0.5 if layers == _GEMMA_27B_LAYERS else None,
-        "window": fields["gemma3.attention.sliding_window"],
+        "window": fields.size("gemma3.attention.sliding_window"),
         "near": tuple(map(bool, near)),
-        "near_rope_base": fields.get("gemma3.rope.freq_base_swa", _GEMMA_NEAR_ROPE_BASE),
+        "near_rope_base": fields.number("gemma3.rope.freq_base_swa", _GEMMA_NEAR_ROPE_BASE),
         "wide": True,
     }
 

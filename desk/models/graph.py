@@ -80,7 +80,7 @@ class _Graph:
         return self.constant(name, array.astype(self._precision.activations))
 
     def cast(self, x: str, kind: str) -> str:
-        """`x`, which is in the type of the activations or of the stream, in the other one, `kind`."""
+        """`x` as numbers of `kind`."""
         return self.node("Cast", [x], f"{x}.{kind}", to=helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
 
     def node(self, op: str, inputs: Sequence[str], *outputs: str, domain: str = "", **attributes: Any) -> str:

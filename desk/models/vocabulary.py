@@ -8,6 +8,7 @@ import msgspec
 
 from desk.facts.trouble import Trouble
 from desk.models.checkpoint import Checkpoint
+from desk.models.families import Fields
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -28,7 +29,6 @@ class _Cut:
     pre_tokenizer: dict[str, Any]
     normalizer: dict[str, Any] | None = None
     ignore_merges: bool = False
-    starts: bool = False
 
 
 def _bytes(*, use_regex: bool) -> dict[str, Any]:
@@ -51,22 +51,25 @@ _CUTS = {
     "gpt-2": _Cut(_BYTES),
     "smollm": _Cut({"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, _BYTES]}),
     "qwen2": _Cut(_split(r"\p{N}"), normalizer={"type": "NFC"}),
-    "llama-bpe": _Cut(_split(r"\p{N}{1,3}"), ignore_merges=True, starts=True),
+    "llama-bpe": _Cut(_split(r"\p{N}{1,3}"), ignore_merges=True),
 }
 """By the name that GGUF gives it."""
+
+_STARTING = ("llama-bpe",)
+"""Those whose prompts begin with a start token where the file does not say."""
 
 
 def tokenizer_json(checkpoint: Checkpoint) -> bytes:
     """The tokenizer of `checkpoint`; raises `Trouble` for a kind of vocabulary that is not understood."""
-    tokens: list[str] = checkpoint.field("tokenizer.ggml.tokens")
-    types: list[int] = checkpoint.field("tokenizer.ggml.token_type")
-    kind, cut = checkpoint.field("tokenizer.ggml.model"), checkpoint.fields.get("tokenizer.ggml.pre", "gpt-2")
+    fields = checkpoint.fields
+    tokens, types = fields.row("tokenizer.ggml.tokens", str), fields.row("tokenizer.ggml.token_type", int)
+    kind, cut = fields["tokenizer.ggml.model"], fields.get("tokenizer.ggml.pre", "gpt-2")
     if len(tokens) != len(types):
-        raise Trouble("The model's vocabulary has tokens without a type.", "Choose another file of the model.")
+        raise fields.trouble("has tokens without a type")
     if kind == "llama":
-        made = _by_score(checkpoint, tokens, types)
-    elif kind == "gpt2" and cut in _CUTS:
-        made = _by_merges(checkpoint.field("tokenizer.ggml.merges"), tokens, types, _CUTS[cut])
+        made = _by_score(fields, tokens, types)
+    elif kind == "gpt2" and cut in list(_CUTS):
+        made = _by_merges(fields.row("tokenizer.ggml.merges", str), tokens, types, _CUTS[cut])
     else:
         cause = f"The model's tokenizer ({kind}, {cut}) is of a kind that cannot be built."
         remedy = (
@@ -88,15 +91,17 @@ def _by_merges(merges: list[str], tokens: list[str], types: list[int], cut: _Cut
     }
 
 
-def _by_score(checkpoint: Checkpoint, tokens: list[str], types: list[int]) -> dict[str, Any]:
+def _by_score(fields: Fields, tokens: list[str], types: list[int]) -> dict[str, Any]:
     """SentencePiece's byte pairs: the file gives each token a score, and the pair whose union scores best is merged."""
-    scores: list[float] = checkpoint.field("tokenizer.ggml.scores")
+    scores = fields.row("tokenizer.ggml.scores", float)
+    if len(scores) != len(tokens):
+        raise fields.trouble("has tokens without a score")
     # Tokens that stand for themselves are found in the text as it is written, before spaces are.
     tokens = [
         token.replace(_SPACE, " ") if kind == _USER_DEFINED else token
         for token, kind in zip(tokens, types, strict=True)
     ]
-    prefix = checkpoint.fields.get("tokenizer.ggml.add_space_prefix", True)
+    prefix = fields.get("tokenizer.ggml.add_space_prefix", True)
     spaces = {"type": "Replace", "pattern": {"String": " "}, "content": _SPACE}
     before = [{"type": "Prepend", "prepend": _SPACE}, spaces] if prefix else [spaces]
     after = [
@@ -170,17 +175,25 @@ def _added_tokens(tokens: list[str], types: list[int]) -> list[dict[str, Any]]:
 
 def end_tokens(checkpoint: Checkpoint) -> tuple[int, ...]:
     """The ids that end an answer: the end of a sequence and, where it is another one, the end of a turn."""
-    names = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
-    found = [checkpoint.fields[name] for name in names if name in checkpoint.fields]
+    tokens = checkpoint.fields.row("tokenizer.ggml.tokens", str)
+    named = (_token(checkpoint.fields, f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot"))
+    found = [index for index in named if index is not None]
     if not found:
         raise Trouble("The model does not say which token ends an answer.", "Choose another model.")
-    found += [index for index, token in enumerate(checkpoint.field("tokenizer.ggml.tokens")) if token in _TURN_ENDS]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found + [index for index, token in enumerate(tokens) if token in _TURN_ENDS]))
 
 
 def start_token(checkpoint: Checkpoint) -> int | None:
     """The id that every prompt must begin with, `None` where none must."""
     fields = checkpoint.fields
-    cut = _CUTS.get(fields.get("tokenizer.ggml.pre", ""))
-    usual = fields.get("tokenizer.ggml.model") == "llama" or (cut is not None and cut.starts)
-    return fields.get("tokenizer.ggml.bos_token_id") if fields.get("tokenizer.ggml.add_bos_token", usual) else None
+    usual = fields.get("tokenizer.ggml.model") == "llama" or fields.get("tokenizer.ggml.pre") in _STARTING
+    wanted = fields.get("tokenizer.ggml.add_bos_token", usual)
+    return _token(fields, "tokenizer.ggml.bos_token_id") if wanted else None
+
+
+def _token(fields: Fields, name: str) -> int | None:
+    index = fields.get(name)
+    known = range(len(fields.row("tokenizer.ggml.tokens", str)))
+    if index is not None and not (isinstance(index, int) and index in known):
+        raise fields.trouble(f"names the token {index!r} as its {name}, which it does not have")
+    return index

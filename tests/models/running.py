@@ -32,6 +32,15 @@ class Running:
         )
         return values[0, 0], tokens[0, 0]
 
+    def first_in_pieces(self, ids, length):
+        """What `first` gives, the prompt read in pieces of that many tokens, each into the cache of those before."""
+        past = self._empty(1, len(ids))
+        for start in range(0, len(ids), length):
+            piece = np.array([ids[start : start + length]])
+            values, tokens, *cache = self._session.run(None, self._feeds(piece, np.array([start]), past))
+            past = dict(zip(self._caches, cache, strict=True))
+        return values[0, 0], tokens[0, 0]
+
     def greedy(self, prompts, tokens):
         """The likeliest continuation of each prompt, all rows decoded in one batch, and every candidate value met."""
         room = max(map(len, prompts)) + tokens

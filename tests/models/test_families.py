@@ -72,6 +72,16 @@ def test_decoding_with_a_cache_gives_what_transformers_gives_from_scratch(made, 
     assert short == whole[5:]
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_prompt_in_pieces_is_read_as_a_whole_one(made, family):
+    running = Running(made(family, PLAIN))
+    values, tokens = running.first(relatives.IDS)
+    for length in (3, 16):  # shorter and longer than the window
+        pieces, likeliest = running.first_in_pieces(relatives.IDS, length)
+        np.testing.assert_allclose(pieces, values, atol=2e-5)
+        assert likeliest[0] == tokens[0]
+
+
 def test_the_window_and_both_rotations_reach_the_answer(made, recorded):
     """What the first test proves of Gemma 3 would hold without a window if the sequence were too short for it."""
     theirs = recorded["gemma3.logits"]
@@ -136,12 +146,24 @@ def test_floats_have_no_blocks_to_keep(made, family):
     assert trouble.value.remedy == "Choose q8 or fp16."
 
 
+def test_a_linear_stretch_divides_the_positions_of_the_layers_that_see_everything(tmp_path):
+    def change(writer):
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(8.0)
+
+    relatives.write(tmp_path / "long.gguf", "gemma3", change=change)
+    made = Checkpoint(tmp_path / "long.gguf").architecture
+    assert made.rope_divisors.tolist() == [8.0] * (made.head_size // 2)
+    assert made.near == (True,) * 5 + (False,)
+
+
 def test_what_the_families_cannot_compute_is_refused_by_name(tmp_path):
     def refused(reason, family, change):
         relatives.write(tmp_path / "odd.gguf", family, change=change)
         with pytest.raises(Trouble, match=reason):
             Checkpoint(tmp_path / "odd.gguf")
 
+    refused("1001 layers", "qwen3", lambda writer: writer.add_block_count(1001))
     refused("caps its logits", "gemma3", lambda writer: writer.add_final_logit_softcapping(30.0))
     refused("heads of a size", "qwen3", lambda writer: writer.add_rope_dimension_count(32))
     refused(

@@ -1,5 +1,7 @@
 """Tokenizers written from GGUF metadata cut text as the libraries do that trained them, and give it back whole."""
 
+import contextlib
+import copy
 import json
 
 import pytest
@@ -13,6 +15,7 @@ from desk.facts.trouble import Trouble
 from desk.models import builder, vocabulary
 from desk.models.catalogue import entry
 from desk.models.checkpoint import Checkpoint
+from desk.models.families import Fields, read_architecture
 from desk.models.manifest import read_manifest
 from desk.models.text import Text
 
@@ -152,8 +155,40 @@ def test_starts_and_ends_are_those_that_the_file_names_or_the_kind_implies(tmp_p
     assert vocabulary.end_tokens(checkpoint("gemma", tokens=tokens)) == (end["gemma"], turn)
 
 
-def test_a_vocabulary_without_its_types_is_refused(tmp_path):
-    write = writes("qwen2", token_type=RECORDED["qwen2"]["token_type"][1:])
-    relatives.write(tmp_path / "odd.gguf", "qwen3", tokens=len(RECORDED["qwen2"]["tokens"]), vocabulary=write)
-    with pytest.raises(Trouble, match="tokens without a type"):
-        vocabulary.tokenizer_json(Checkpoint(tmp_path / "odd.gguf"))
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    found = []
+    for kind in ("qwen2", "gemma"):
+        path = tmp_path_factory.mktemp("spoilt") / f"{kind}.gguf"
+        relatives.write(path, FAMILY[kind], tokens=len(RECORDED[kind]["tokens"]), vocabulary=writes(kind))
+        found.append(Checkpoint(path))
+    return found
+
+
+@settings(deadline=None, max_examples=150)
+@given(data=st.data())
+def test_metadata_that_makes_no_sense_is_refused_in_words(checkpoints, data):
+    """Whatever one field says, the file is read as well as before, or refused as the world's fault."""
+    checkpoint = copy.copy(data.draw(st.sampled_from(checkpoints)))
+    name = data.draw(st.sampled_from(sorted(checkpoint.fields)))
+    junk = st.one_of(
+        st.integers(-2, 2), st.just(1 << 31), st.floats(), st.text(max_size=3), st.lists(st.integers(0, 3), max_size=3)
+    )
+    checkpoint.fields = Fields("spoilt.gguf", checkpoint.fields | {name: data.draw(junk)})
+    for read in (
+        lambda: read_architecture(checkpoint.fields, None),
+        lambda: vocabulary.tokenizer_json(checkpoint),
+        lambda: vocabulary.end_tokens(checkpoint),
+        lambda: vocabulary.start_token(checkpoint),
+    ):
+        with contextlib.suppress(Trouble):
+            read()
+
+
+def test_a_vocabulary_with_half_its_tables_is_refused(checkpoints):
+    for kind, table in (("qwen2", "token_type"), ("gemma", "scores")):
+        checkpoint = copy.copy(checkpoints[kind == "gemma"])
+        half = {f"tokenizer.ggml.{table}": RECORDED[kind][table][1:]}
+        checkpoint.fields = Fields("spoilt.gguf", checkpoint.fields | half)
+        with pytest.raises(Trouble, match=r"spoilt\.gguf has tokens without a"):
+            vocabulary.tokenizer_json(checkpoint)
