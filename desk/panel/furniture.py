@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 from desk.panel.bars import Toggle
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Shown
-from desk.panel.theme import Theme, font
+from desk.panel.theme import Theme, font, scaled
 
 WINDOWS_MIN = (1, 2, 5, 15, 60)
 SMOOTHINGS_S = (0, 3, 10, 30)
@@ -58,7 +58,8 @@ class Footer(QWidget):
         self._theme = theme
         self._numbers = numbers
         self._said: tuple[object, ...] = ()
-        self.setFixedHeight(32)
+        theme.changed.connect(self._measure)
+        self._measure()
         self.span = _choice("Window of the charts", [f"{minutes} min" for minutes in WINDOWS_MIN])
         self.span.setCurrentIndex(2)
         self.span.currentIndexChanged.connect(lambda i: self.span_chosen.emit(60.0 * WINDOWS_MIN[i]))
@@ -85,6 +86,9 @@ class Footer(QWidget):
         row.addWidget(self.follow)
         row.addStretch(1)
         row.addWidget(self._totals)
+
+    def _measure(self) -> None:
+        self.setFixedHeight(scaled(32))
 
     @property
     def span_s(self) -> float:
@@ -127,7 +131,7 @@ class Footer(QWidget):
             tail = f"&nbsp;&nbsp;&nbsp;&nbsp;{sign} <b>{word} {numbers.bytes(shown.recording_bytes)}</b>"
         elif shown.state == "idle":
             body, head = f'<span style="color:{tokens.mut}">not recording: no run</span>', ""
-        self._totals.setText(f'<span style="font-size:12px">{head}{body}{tail}</span>')
+        self._totals.setText(f'<span style="font-size:{scaled(12)}px">{head}{body}{tail}</span>')
 
 
 def _choice(name: str, words: list[str]) -> QComboBox:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSlider, QWidget
 
 from desk.panel.furniture import Label
 from desk.panel.icons import icon
@@ -62,15 +62,10 @@ class RunBar(QWidget):
         self._live = mode == "live"
         self._shown = Shown()
         self._playing = False
-        self.setFixedHeight(HEIGHT)
         self.go = QPushButton()
-        self.go.setFixedWidth(112)
-        self.go.setIconSize(QSize(14, 14))
         self.go.clicked.connect(self._go)
         self.halt = QPushButton(" STOP")
         self.halt.setProperty("strong", True)
-        self.halt.setFixedWidth(112)
-        self.halt.setIconSize(QSize(12, 12))
         self.halt.setIcon(icon(theme, "square", "text"))
         self.halt.setAccessibleName("Stop the run")
         self.halt.setToolTip("Stop the run  Ctrl+Enter\nCut every request at once  Ctrl+.")
@@ -87,7 +82,7 @@ class RunBar(QWidget):
         self._ask_limits.setToolTip("Energy, money and time that stop the run; warm-up; seed")
         self._ask_limits.clicked.connect(self.ask_limits)
         self._ask_limits.setVisible(self._live)
-        self._scenario_of = QLabel()
+        self._scenario_of = Label(theme, size=13)
         self._scenario_of.setTextFormat(Qt.TextFormat.RichText)
         self._progress = _Progress(theme)
         self.calibration = QPushButton()
@@ -111,8 +106,17 @@ class RunBar(QWidget):
         row.addWidget(self._progress, 1)
         row.addWidget(self.calibration)
         row.addWidget(self.halt)
+        theme.changed.connect(self._measure)
         theme.changed.connect(self._dress)
+        self._measure()
         self._dress()
+
+    def _measure(self) -> None:
+        """Take the measures of the text size."""
+        self.setFixedHeight(scaled(HEIGHT))
+        for button, mark in ((self.go, 14), (self.halt, 12)):
+            button.setFixedWidth(scaled(112))
+            button.setIconSize(QSize(scaled(mark), scaled(mark)))
 
     def _add_scenarios(self, row: QHBoxLayout) -> None:
         self.scenarios = QComboBox()
