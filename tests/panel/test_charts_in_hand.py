@@ -405,6 +405,12 @@ def test_keys_move_the_charts_of_a_living_window(factory, qtbot):
     assert chart.following
     assert chart.stretch.span > held.span
     qtbot.keyClick(window, Qt.Key.Key_Space)
+    qtbot.keyClick(window, Qt.Key.Key_T)
+    tables = chart.findChildren(StripTable)
+    assert all(table.isVisible() for table in tables)
+    tables[0].setFocus()
+    qtbot.keyClick(tables[0], Qt.Key.Key_T)
+    assert not any(table.isVisible() for table in tables)
     qtbot.keyClick(window, Qt.Key.Key_N)
     (line,) = [each for each in chart.findChildren(QLineEdit) if each.isVisible()]
     qtbot.keyClicks(line, "0 F + note")
