@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSlider,
-    QSpacerItem,
     QVBoxLayout,
     QWidget,
 )
@@ -134,17 +133,17 @@ class BudgetBar(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         self._head = Label(theme, "Budget", 13, token="mut")
-        self._bar = QSpacerItem(scaled(BAR), 0)
+        self._bar = QWidget()
         row.addWidget(self._head)
-        row.addItem(self._bar)
+        row.addWidget(self._bar)
         row.addWidget(self._words)
         theme.changed.connect(self.update)
 
     def set_narrow(self, narrow: bool) -> None:
         """Do without what a small window has no room for: the bar goes, the words stay."""
         self._head.setVisible(not narrow)
-        self._bar.changeSize(0 if narrow else scaled(BAR), 0)
-        self.updateGeometry()
+        self._bar.setVisible(not narrow)
+        self._bar.setFixedWidth(scaled(BAR))
 
     def show_budget(self, shown: Shown) -> None:
         """Follow the run."""
@@ -163,7 +162,7 @@ class BudgetBar(QWidget):
         if self._head.isHidden():
             return
         with canvas(self) as (painter, size):
-            left = self._words.x() * size.width() / self.width() - BAR - 8
+            left = self._bar.x() * size.width() / self.width()
             track = QRectF(left, size.height() / 2 - 3, BAR, 6)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self._theme.colour("track"))

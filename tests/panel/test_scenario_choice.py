@@ -39,7 +39,7 @@ def test_a_replay_tells_the_scenario_as_text(application, qtbot):
     shown = Shown(mode="replay", state="running", scenario="rush-hour", run="7f3a91c2")
     bar.show_run(shown)
     line.show_status(shown)
-    assert "Rush hour" in bar._facts.text()
+    assert "Rush hour" in bar._scenario_of.text()
     assert "Rush hour run 7f3a91c2" in line.accessibleDescription()
 
 

@@ -73,16 +73,17 @@ def test_undo_leaves_alone_what_else_has_changed_since():
     assert done.reversed().taken({"Free": later})["Free"] == with_values(free, {"price.output": 2.0})
 
 
-@given(st.sampled_from(FIELDS), st.data())
-def test_what_a_field_writes_it_reads_again(field, data):
-    value = data.draw(
-        {
-            "number": st.floats(0, 1e6).map(lambda number: float(f"{number:.10g}")),
-            "whole": st.integers(0, 10**6),
-            "choice": st.sampled_from(["", "code"]),
-            "texts": st.lists(st.text(min_size=1), max_size=3).map(tuple),
-        }[field.kind]
-    )
+OF_KIND = {
+    "number": st.floats(0, 1e6).map(lambda number: float(f"{number:.10g}")),
+    "whole": st.integers(0, 10**6),
+    "choice": st.sampled_from(["", "code"]),
+    "texts": st.lists(st.text(min_size=1, max_size=4), max_size=3).map(tuple),
+}
+
+
+@given(st.sampled_from(FIELDS).flatmap(lambda field: st.tuples(st.just(field), OF_KIND[field.kind])))
+def test_what_a_field_writes_it_reads_again(given):
+    field, value = given
     assert field.read(field.write(value)) == value
     assert field.read(field.show(value)) == value or (field.kind == "choice" and not field.blank)
 

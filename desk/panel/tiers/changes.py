@@ -11,7 +11,7 @@ from desk.panel.cards import Card
 from desk.panel.furniture import Label
 from desk.panel.theme import MARGIN, Theme, scaled
 from desk.panel.tiers.edits import Edits
-from desk.panel.tiers.fields import Field
+from desk.panel.tiers.fields import Field, as_sentence
 from desk.plant.presets import Preset
 
 WIDE = 352
@@ -116,5 +116,6 @@ def _about(preset: Preset | None) -> list[str]:
     if preset is not None:
         if preset.illustration:
             words.append("● Illustration, second-hand: not this machine's prices.")
-        words += [text for text in (preset.note, preset.source.removeprefix("Illustration, second-hand: ")) if text]
+        source = preset.source.removeprefix("Illustration, second-hand: ")
+        words += [as_sentence(text) for text in (preset.note, source) if text]
     return [*words, "Every edit is a fact in the recording: a replay moves these cells, too."]
