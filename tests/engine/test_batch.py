@@ -66,15 +66,20 @@ requests = st.lists(st.tuples(prompts, st.integers(1, 12), st.integers(0, 12), s
     slots=st.integers(1, 5),
     chunks=st.sampled_from([(1, 1), (7, 7), (16, 4), (CHUNK, 2), (CHUNK, BESIDE)]),
     seamless=st.booleans(),
+    on_a_device=st.booleans(),
 )
 def test_greedy_tokens_do_not_depend_on_neighbours_slot_chunking_or_join_time(
-    network, monkeypatch, asked, slots, chunks, seamless
+    network, monkeypatch, asked, slots, chunks, seamless, on_a_device
 ):
-    """Each request: (prompt, tokens wanted, step at which it comes, whether it is cancelled half-way)."""
+    """Each request: (prompt, tokens wanted, step at which it comes, whether it is cancelled half-way). On a device no
+    slot is copied. What slots are said to hold of prompts they do hold."""
     monkeypatch.setattr(batch_module, "CHUNK", chunks[0])
     monkeypatch.setattr(batch_module, "BESIDE", chunks[1])
     monkeypatch.setattr(network, "seamless", seamless and min(chunks) > 1)
     batch = Batch(network, slots, CONTEXT)
+    block = batch.cache.host
+    if on_a_device:
+        batch.cache.host = None
     waiting = sorted(enumerate(asked), key=lambda numbered: numbered[1][2])
     tokens = {number: [] for number, _ in waiting}
     active, steps = {}, 0
@@ -92,6 +97,13 @@ def test_greedy_tokens_do_not_depend_on_neighbours_slot_chunking_or_join_time(
                 del active[row]
         steps += 1
     monkeypatch.undo()
+    for slot, held in enumerate(batch._held):
+        if held.tokens:
+            fresh = open_cache(network, 1, CONTEXT)
+            feed = fresh.feed(0, 1, held.tokens)
+            feed.chunk(held.known[: held.tokens], 0)
+            feed.run()
+            np.testing.assert_allclose(block[:, slot, :, : held.tokens], fresh.host[:, 0, :, : held.tokens], atol=1e-4)
     for number, (prompt, *_) in enumerate(asked):
         reference = alone(network, prompt, len(tokens[number]))
         for position, (token, (expected, lead)) in enumerate(zip(tokens[number], reference, strict=True)):

@@ -120,6 +120,20 @@ def test_a_model_whose_rows_depend_on_each_other_is_refused(tiny, monkeypatch):
     assert network.tested
 
 
+@pytest.mark.parametrize("shows", [False, True])
+def test_a_graph_is_seamless_where_it_does_not_show_how_a_prompt_was_cut(tiny, monkeypatch, shows):
+    def run(feed):
+        feed.top_v[:] = feed._tokens * shows
+        feed.top_i[:] = 7
+
+    network = Runtime("cpu").load(tiny, read_manifest(tiny), "cpu")
+    monkeypatch.setattr(network, "tested", False)
+    monkeypatch.setattr(network, "seamless", shows)
+    monkeypatch.setattr(feeds.Feed, "run", run)
+    check_rows(network)
+    assert network.seamless is not shows
+
+
 def test_the_probe_is_a_graph_that_the_runtime_accepts():
     session = runtime.open_session(runtime._probe_graph(), "cpu")
     (doubled,) = session.run(None, {"x": np.array([21.0], np.float32)})
