@@ -13,7 +13,7 @@ import pytest
 from desk import headless, journal
 from desk.facts import places
 from desk.facts.happened import Calibrated, FirstToken, RunStopped
-from desk.facts.tiers import Promise, Tier
+from desk.facts.tiers import Budget, Promise, Tier
 from desk.facts.trouble import Trouble
 from desk.headless import Exit
 from desk.plant.plant import Plant
@@ -97,6 +97,14 @@ class TestRun:
         assert isinstance(facts[-1], RunStopped)
         assert facts[-1].reason == "duration"
         assert 1.0 <= facts[-1].t - first.t < 2.0
+
+    def test_a_budget_stops_the_run_with_an_exit_code_of_its_own(self, model, capsys):
+        tiers = [Tier(name="Free", model=model)]
+        factory = Plant(tiers, argv=script(), limits=LIMITS, budget=Budget(joules=36.0), warmup_s=0.5)
+        assert headless.run(factory, seconds=60.0) == Exit.BUDGET
+        assert "of 0.01 Wh." in capsys.readouterr().err
+        facts = list(journal.read(factory.recording))
+        assert facts[-1].reason == "budget"
 
     def test_after_a_calibration_they_count_from_its_end(self, plant):
         factory = plant(engine="calibrates for a second")

@@ -19,6 +19,7 @@ from desk.facts.happened import (
     LaneFailed,
     LaneLoading,
     LaneReady,
+    LoadChanged,
     Paused,
     Resumed,
     Said,
@@ -26,7 +27,7 @@ from desk.facts.happened import (
     Troubled,
     Worked,
 )
-from desk.facts.orders import ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
+from desk.facts.orders import ChangeLoad, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
 from desk.facts.tiers import Price, Promise, Sampling
 from desk.facts.trouble import Trouble
 
@@ -363,6 +364,25 @@ def test_users_who_leave_withdraw_what_waits(running, tier):
     assert withdrawn
     assert all((fact.first, fact.emitted) == (None, 0) for fact in withdrawn)
     assert len(lane.slots) + lane.queue <= 4  # users 0 and 1, and whoever of the others is being answered
+    run.halt()
+    balance(run)
+
+
+def test_the_load_multiplies_users_at_once_and_those_who_are_too_many_withdraw(running, tier):
+    run = running().open(tier("Free", users=2, slots=1, answer_tokens=200))
+    run.until(FirstToken)
+    run.order(ChangeLoad(load=2.5))
+    run.until(FirstToken, 9)
+    run.order(Pause())
+    run.until(Paused)
+    assert run.of(LoadChanged)[0].load == 2.5
+    run.factory.beat()
+    work = run.of(Worked)[-1].lanes[0]
+    assert len(work.slots) + work.queue in (4, 5)  # the fifth may have been answered and not have asked again
+    run.order(ChangeLoad(load=0.5))
+    run.until(LoadChanged, 2)
+    run.factory.beat()
+    assert run.of(Worked)[-1].lanes[0].queue == 0
     run.halt()
     balance(run)
 

@@ -231,3 +231,27 @@ def test_a_scenario_may_be_a_file_and_must_be_one(tmp_path):
             scenario(str(tmp_path / name))
     with pytest.raises(Trouble, match="lunch"):
         scenario("lunch")
+
+
+def test_a_load_set_by_hand_multiplies_users_and_passers_by_from_then_on():
+    users = Users(tier(users=4), seed=0, now=0.0)
+    assert len(users.due(0.0)) == 4
+    users.multiply(0.5, 1.0)
+    assert [user for user in range(4) if users.leaving(user)] == [2, 3]
+    users.multiply(2.0, 2.0)
+    assert len(users.due(2.0)) == 4  # those who wait stay, as many again come
+    passing = Users(tier(arrivals_per_second=20.0), seed=1, now=0.0)
+    passing.multiply(3.0, 0.0)
+    assert len(came(passing, 100.0)) == pytest.approx(6000, rel=0.05)
+    passing.multiply(0.0, 100.0)
+    assert passing.next_due() is None
+    passing.multiply(1.0, 150.0)
+    due = passing.next_due()
+    assert due is not None
+    assert 150.0 < due < 152.0
+
+
+def test_a_load_set_by_hand_goes_on_top_of_the_scenario():
+    twice = Scenario(title="", points=((0.0, 2.0),))
+    users = Users(tier(users=3), seed=0, now=0.0, scenario=twice, load=2.0)
+    assert len(users.due(0.0)) == 12
