@@ -46,7 +46,9 @@ class Action:
 
 def cap(key: str) -> str:
     """A key of Qt's as it is printed on a keyboard."""
-    *modifiers, last = ["+"] if key == "+" else key.split("+")
+    if key.endswith("+"):
+        return f"{key[:-2]} +".strip()  # two signs in a row would run together
+    *modifiers, last = key.split("+")
     return "+".join([*modifiers, CAPS.get(last, last)])
 
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from desk.panel.actions import Action
 from desk.panel.overlay import Overlay
-from desk.panel.theme import Theme, font
+from desk.panel.theme import Theme, font, scaled
 
 WIDE, ROW, ROWS = 560, 34, 10
 
@@ -35,7 +35,6 @@ class CommandPalette(Overlay):
         self._offered = offered
         self._actions: list[Action] = []
         self.setAccessibleName("Commands")
-        self.setFixedWidth(WIDE)
         self.line = QLineEdit()
         self.line.setPlaceholderText("What is to be done?")
         self.line.setAccessibleName("Find a command")
@@ -64,8 +63,11 @@ class CommandPalette(Overlay):
 
     def place(self) -> None:
         """A fifth from the top, where it stays while the list below the line grows and shrinks."""
+        self.setFixedWidth(min(scaled(WIDE), self._over.width() - 32))
+        rows = (self._over.height() * 5 // 6 - scaled(80)) // scaled(ROW)
+        self.list.setFixedHeight(scaled(ROW) * max(1, min(ROWS, rows, self.list.count())))
         self.adjustSize()
-        self.move((self._over.width() - WIDE) // 2, self._over.height() // 6)
+        self.move((self._over.width() - self.width()) // 2, self._over.height() // 6)
 
     def take(self) -> None:
         """Close, and do what is marked."""
@@ -102,7 +104,6 @@ class CommandPalette(Overlay):
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{action.words} {action.cap}".strip())
             self.list.addItem(item)
         self.list.setCurrentRow(0 if found else -1)
-        self.list.setFixedHeight(ROW * max(1, min(ROWS, len(found))))
         if self.isVisible():
             self.place()
 
@@ -115,7 +116,7 @@ class _Row(QStyledItemDelegate):
         self._theme = theme
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(WIDE - 40, ROW)
+        return QSize(scaled(WIDE) - 40, scaled(ROW))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -14,7 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from desk.facts.figures import FIGURES, READINGS
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
-from desk.panel.overlay import Overlay
+from desk.panel.overlay import EDGE, Overlay
 from desk.panel.theme import Theme, scaled
 
 if TYPE_CHECKING:  # numpy comes after the first paint
@@ -71,7 +72,7 @@ class LineageSheet(Overlay):
         page = QVBoxLayout(self)
         page.setContentsMargins(24, 20, 24, 14)
         page.setSpacing(14)
-        page.addWidget(self.body)
+        page.addWidget(self.hold(self.body))
         page.addLayout(foot)
         theme.changed.connect(self._write)
 
@@ -128,7 +129,7 @@ class LineageSheet(Overlay):
         self.show_figure(self._key, tiers[(place + step) % len(tiers)])
 
     def place(self) -> None:
-        self.body.setFixedWidth(min(scaled(WIDE), self._over.width() - 80))
+        self.body.setFixedWidth(min(scaled(WIDE), self._over.width() - 2 * EDGE - 24))
         super().place()
 
     def _title(self, record: Lineage) -> str:
@@ -142,10 +143,12 @@ class LineageSheet(Overlay):
         tokens = self._theme.palette
         small = f"font-weight:400; color:{tokens.soft}; font-size:{scaled(12)}px"
         tier = f"&nbsp; <span style='{small}'>{escape(record.tier)}</span>" if record.tier else ""
+        told = rows(record, self._numbers)
+        heads = [head if place == 0 or told[place - 1][0] != head else "" for place, (head, _) in enumerate(told)]
         lines = "".join(
             f"<tr><td style='color:{tokens.mut}; padding:3px 18px 3px 0; white-space:nowrap'>{head}</td>"
             f"<td style='padding:3px 0; color:{tokens.text}'>{escape(rest)}</td></tr>"
-            for head, rest in rows(record, self._numbers)
+            for head, (_, rest) in zip(heads, told, strict=True)
         )
         self.body.setText(
             f"<div style='font-size:{scaled(14)}px; font-weight:600'>{escape(record.figure.title)}{tier}</div>"
@@ -178,7 +181,7 @@ def rows(record: Lineage, numbers: Numbers) -> list[tuple[str, str]]:
     told.append(("Source", record.source))
     if record.age_s is not None:
         told.append(("Age", f"{numbers.fixed(record.age_s, 1)} s"))
-    told += [("Assumed", _term(term, numbers)) for term in record.assumptions]
+    told += [("Assumed", words) for words in _assumed(record.assumptions, numbers)]
     if record.doubt:
         told.append(("In doubt", record.doubt))
     return told
@@ -213,6 +216,19 @@ def _step(step: Step, numbers: Numbers) -> str:
     return f"{said} = {amount(step.result.value, step.result.unit, numbers)}"
 
 
-def _term(term: Term, numbers: Numbers) -> str:
-    note = f", {term.note}" if term.note else ""
-    return f"{term.words} {amount(term.value, term.unit, numbers)}{note}"
+def _assumed(terms: tuple[Term, ...], numbers: Numbers) -> list[str]:
+    """What people set, in a line each; what belongs to one tier shares one."""
+
+    def owner(term: Term) -> tuple[str, str]:
+        whose, comma, _ = term.words.partition(", ")
+        return (whose, term.note) if comma else (term.words, term.note)
+
+    lines = []
+    for (whose, note), group in groupby(terms, key=owner):
+        parts = []
+        for term in group:
+            words = term.words.removeprefix(f"{whose}, ")
+            parts.append(f"{words} {amount(term.value, term.unit, numbers)}")
+        head = f"{whose}: " if not parts[0].startswith(whose) else ""
+        lines.append(f"{head}{', '.join(parts)}{f'; {note}' if note else ''}")
+    return lines

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from desk.board import Board
-from desk.facts.happened import Device, DeviceReading, Source, Tried
+from desk.facts.figures import INSTRUMENTS
+from desk.facts.happened import Device, DeviceReading, Tried
 from desk.ledger.period import Totals
 from desk.ledger.standing import Standing
 from desk.panel.numbers import DASH, Numbers
@@ -23,14 +24,7 @@ FORGOTTEN_S = 5.0
 Ages = Mapping[str, float]
 """Seconds since each device was last heard of its energy or power; a device that never was is absent."""
 
-SOURCES: dict[Source, str] = {
-    "nvml-counter": "NVML energy counter",
-    "nvml-power": "NVML power, integrated",
-    "amd": "AMD energy counter",
-    "rapl": "RAPL package counter",
-    "battery": "battery discharge",
-    "none": "no source of watts",
-}
+SOURCES = INSTRUMENTS
 
 _STATES = {
     "asleep": "asleep, and not asked, so that it can stay so",
@@ -215,10 +209,7 @@ def machine(standing: Standing, board: Board, totals: Totals, ages: Ages, number
 
 def title_of(standing: Standing, device: Device) -> str:
     """What the panel calls a device: `GPU 0`, `CPU`."""
-    if device.kind != "gpu":
-        return "CPU" if device.kind == "cpu" else "This machine"
-    gpus = [other.id for other in (standing.meter.devices if standing.meter else ()) if other.kind == "gpu"]
-    return f"GPU {gpus.index(device.id)}" if device.id in gpus else "GPU"
+    return standing.title(device)
 
 
 def _aged(pointer: Pointer, age: float) -> Pointer:

@@ -1,12 +1,15 @@
 """What lies over the window for a moment: a raised sheet that takes the focus and gives it back."""
 
-from PySide6.QtCore import QEvent, QObject, QRectF, Qt
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desk.panel.actions import GROUPS, IN_PARTS, Action
 from desk.panel.furniture import Label
-from desk.panel.theme import RADIUS, Theme
+from desk.panel.theme import RADIUS, Theme, zoom
+
+EDGE = 56
+"""The room in pixels that a sheet leaves around its content within the window."""
 
 
 class Overlay(QFrame):
@@ -17,6 +20,8 @@ class Overlay(QFrame):
         self._theme = theme
         self._over = over
         self._before: QWidget | None = None
+        self._content: QWidget | None = None
+        self._view: QScrollArea | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         over.installEventFilter(self)
         self.hide()
@@ -49,15 +54,34 @@ class Overlay(QFrame):
             else:
                 mine.clearFocus()
 
+    def hold(self, content: QWidget) -> QScrollArea:
+        """A view of the content, as large as it is where the window has room, else to be scrolled by wheel and keys."""
+        self._content, self._view = content, QScrollArea()
+        self._view.setWidget(content)
+        self._view.setWidgetResizable(True)
+        self._view.setFrameShape(QFrame.Shape.NoFrame)
+        self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        for part in (self._view, self._view.viewport(), content):
+            part.setAutoFillBackground(False)
+        return self._view
+
     def place(self) -> None:
         """Where it stands: the middle of what it lies over."""
+        if self._view is not None and self._content is not None:
+            wanted, over = self._content.sizeHint(), self._over.size() - QSize(2 * EDGE, 2 * EDGE)
+            bar = self._view.verticalScrollBar().sizeHint().width() if wanted.height() > over.height() else 0
+            self._view.setFixedSize(min(wanted.width() + bar, over.width()), min(wanted.height(), over.height()))
         self.adjustSize()
         over = self._over
         self.move(max(0, (over.width() - self.width()) // 2), max(0, (over.height() - self.height()) // 2))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_PageDown: 0.8, Qt.Key.Key_PageUp: -0.8}
         if event.key() == Qt.Key.Key_Escape:
             self.close_over()
+        elif event.key() in steps and self._view is not None:
+            bar = self._view.verticalScrollBar()
+            bar.setValue(bar.value() + round(steps[Qt.Key(event.key())] * self._view.height()))
         elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             # Enter ends here: what lies below must not be pressed through the sheet.
             super().keyPressEvent(event)
@@ -86,14 +110,16 @@ class KeySheet(Overlay):
         rows = {group: [(each.cap, each.words) for each in keyed if each.group == group] for group in GROUPS}
         rows["In a part"] = list(IN_PARTS)
         self.setAccessibleDescription(". ".join(f"{key}: {words}" for each in rows.values() for key, words in each))
-        page = QVBoxLayout(self)
+        content = QWidget()
+        page = QVBoxLayout(content)
         page.setContentsMargins(28, 22, 28, 24)
         page.setSpacing(14)
         page.addWidget(Label(theme, "Keys", 16, 600))
         columns = QHBoxLayout()
         columns.setSpacing(40)
         page.addLayout(columns)
-        half = sum(len(each) + 2 for each in rows.values()) / 2
+        # Large text has room for one column only.
+        half = sum(len(each) + 2 for each in rows.values()) / (2 if zoom() < 1.1 else 1)
         filled = 0
         column = QVBoxLayout()
         for group, lines in rows.items():
@@ -105,6 +131,9 @@ class KeySheet(Overlay):
             column.addLayout(self._block(group, lines))
             filled += len(lines) + 2
         self._end(columns, column)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(1, 1, 1, 1)
+        outer.addWidget(self.hold(content))
 
     def _end(self, columns: QHBoxLayout, column: QVBoxLayout) -> None:
         column.setSpacing(16)

@@ -4,6 +4,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from desk.facts.figures import FIGURES, READINGS
 from desk.panel.bars import TRACK, paint_fill, paint_rule, paint_swatch, paint_warning
 from desk.panel.cards import paint_card, paint_focus
 from desk.panel.icons import paint_icon
@@ -103,12 +104,17 @@ class TierTable(QWidget):
             self.setCursor(Qt.CursorShape.PointingHandCursor if row >= 0 else Qt.CursorShape.ArrowCursor)
             self.setToolTip(self._about(row) if row >= 0 else "")
             self.update()
+        if row < 0:
+            column = self._column_at(event.position().x()) or ""
+            figure = FIGURES.get(column) or READINGS.get(column)
+            self.setToolTip(figure.definition if figure else "")
 
     def _about(self, row: int) -> str:
         """What a click does, and what the row has no column for."""
         line, numbers = self._lines[row], self._numbers
         name = line.tier.name
         words = [f"Read what {name} writes  R" if self._over_eye else f"Edit {name}  Enter"]
+        words.append("Where its figures come from  I")
         if line.cancelled:
             words.append(f"{numbers.count(line.cancelled)} cancelled")
         if line.lag >= WORTH_TELLING_S:

@@ -104,6 +104,7 @@ class Window(QWidget):
         self.rail.help.connect(lambda: self.sheet.toggle())
         self.rail.chosen.connect(self.visit)
         self.theme.changed.connect(self._dress)
+        self.theme.changed.connect(self._forget_sheet)
         self._dress()
         self.resize(*size)
         self.show_all(self.shown)
@@ -138,13 +139,17 @@ class Window(QWidget):
 
     def learn(self, *actions: Action) -> None:
         """Bind the keys of these actions and offer them in the palette."""
-        if "sheet" in self.__dict__:
-            self.sheet.deleteLater()
-            del self.sheet  # it is made anew, with these on it
+        self._forget_sheet()
         for action in actions:
             self.actions_known.append(action)
             for key in action.keys:
                 QShortcut(QKeySequence(key), self, partial(self.perform, action))
+
+    def _forget_sheet(self) -> None:
+        """The sheet of keys is made anew when it is asked for again."""
+        if "sheet" in self.__dict__:
+            self.sheet.deleteLater()
+            del self.sheet
 
     def perform(self, action: Action) -> None:
         """Do it, where it can be done now."""

@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QContextMenuEvent, QCursor, QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea
 
 from desk.facts.figures import FIGURES
 from desk.panel.bars import PointerBar
@@ -12,7 +12,7 @@ from desk.panel.look import explained, look
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.theme import Theme
 from desk.panel.tiertable import HEAD, ROW
-from desk.panel.window import Window
+from desk.panel.window import SMALLEST, Window
 
 FAR = QPoint(-500, -500)
 
@@ -133,12 +133,34 @@ def test_the_text_can_be_copied(window, qtbot):
     assert window.lineage.accessibleDescription() == text
 
 
-def test_it_stands_inside_the_window_at_its_smallest(window, qtbot):
-    window.resize(window.minimumSize())
-    for key in FIGURES:
-        window.lineage.show_figure(key, "Ultra" if FIGURES[key].tiers else None)
-        QApplication.processEvents()
-        assert window.rect().contains(window.lineage.geometry()), key
+@pytest.mark.parametrize("text_size", [100, 200])
+def test_sheets_stand_inside_the_window_at_its_smallest(window, text_size):
+    window.theme.choose(text_size=text_size)
+    try:
+        window.resize(SMALLEST[0], SMALLEST[1])
+        sheets = [(window.lineage, key) for key in ("revenue_per_hour", "energy_cost_per_mtok", "ttft_p95")]
+        for sheet, key in [*sheets, (window.sheet, ""), (window.commands, "")]:
+            if key:
+                sheet.show_figure(key)
+            else:
+                sheet.toggle()
+            QApplication.processEvents()
+            assert window.rect().contains(sheet.geometry()), (sheet.accessibleName(), key)
+            view = sheet.findChild(QScrollArea)
+            assert view is None or view.horizontalScrollBar().maximum() == 0, (sheet.accessibleName(), key)
+            sheet.close_over()
+    finally:
+        window.theme.choose(text_size=100)
+
+
+def test_what_people_set_stands_in_a_line_for_each_tier(window):
+    window.lineage.show_figure("revenue_per_hour")
+    lines = [line for line in window.lineage.text().splitlines() if line.startswith("Assumed")]
+    assert len(lines) == 5
+    assert (
+        lines[-1]
+        == "Assumed: Ultra: input 1.5 $/Mtok, cached input 0.375 $/Mtok, output 6 $/Mtok; list price, set by you"
+    )
 
 
 def test_amounts_keep_four_digits_and_no_more_noughts_than_they_need():
