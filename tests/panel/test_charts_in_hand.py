@@ -244,6 +244,34 @@ def test_a_held_chart_shows_the_past_as_it_was_and_stands_still(chart_of, run):
     assert not now.refresh_next(), "nothing is new in the past"
 
 
+def test_what_is_on_the_screen_is_what_a_fresh_painting_gives(chart_of, run, qapp):
+    """Each change repaints its own part only; nothing of what stood there before may be left."""
+    chart = chart_of(told_until(100.0), size=(780, 590))
+    chart.hide()
+    chart.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen, False)
+    chart.show()
+
+    def slices():
+        chart.follow(run.board)
+        while chart.refresh_next():
+            qapp.processEvents()
+
+    for change in (
+        slices,
+        lambda: mouse(chart, QEvent.Type.MouseMove, chart.strips[0].plot.center()),
+        lambda: mouse(chart, QEvent.Type.MouseMove, chart.strips[2].plot.center() + QPointF(41, 0)),
+        lambda: chart.leaveEvent(QEvent(QEvent.Type.Leave)),
+        lambda: chart.pan(-0.4),
+        lambda: chart.toggle_tier("High"),
+        chart.reset,
+    ):
+        change()
+        qapp.processEvents()
+        seen = chart.screen().grabWindow(chart.winId()).toImage().convertToFormat(QImage.Format.Format_RGB32)
+        shown = np.array(seen.constBits(), dtype=np.uint8).reshape(seen.height(), seen.width(), 4)[:, :, :3]
+        assert np.abs(shown.astype(int) - picture(chart)).max() <= 12
+
+
 def test_a_cursor_beside_the_data_reads_nothing(chart_of):
     books = told_until(20.0)
     chart = chart_of(books)
