@@ -49,13 +49,19 @@ def holders(folder: Path) -> list[int]:
     return [claim.pid for claim in _standing() if wanted in claim.folders]
 
 
+def worker_on(folder: Path) -> int | None:
+    """The process that is at work on a folder, as `alone` has it."""
+    claim = _read(_lock_of(folder))
+    return claim.pid if claim is not None and _alive(claim) else None
+
+
 @contextlib.contextmanager
 def alone(folder: Path, what: str) -> Generator[None]:
     """Keep other processes from the same work on a folder meanwhile; raises `Trouble` where one is at it."""
-    place = _dir() / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}.lock"
+    place = _lock_of(folder)
     place.parent.mkdir(exist_ok=True)
-    if (other := _read(place)) is not None and _alive(other):
-        raise Trouble(f"{what} by another process (number {other.pid}).", "Wait for it, or stop it there.")
+    if (other := worker_on(folder)) is not None:
+        raise Trouble(f"{what} by another process (number {other}).", "Wait for it, or stop it there.")
     place.unlink(missing_ok=True)
     try:
         with place.open("xb") as file:
@@ -70,6 +76,10 @@ def alone(folder: Path, what: str) -> Generator[None]:
 
 def _dir() -> Path:
     return places.data_dir() / "held"
+
+
+def _lock_of(folder: Path) -> Path:
+    return _dir() / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}.lock"
 
 
 def _note_of(pid: int) -> Path:

@@ -91,7 +91,6 @@ def fetch(wanted: Entry, precision: str, report: Report) -> Path:
         _explained(wanted),
         _noted(f"fetching {wanted.name}"),
     ):
-        part.mkdir(parents=True, exist_ok=True)
         plan = _plan(wanted, variant_of(wanted, precision), part, report)
         require_room(part, plan.bytes - plan.here(part), f"{wanted.title} in precision {precision}")
         stamps = _receive_all(plan, part, report)
@@ -121,8 +120,9 @@ def _plan(wanted: Entry, variant: Variant, part: Path, report: Report) -> Plan:
         revision=found.sha or wanted.revision,
         files=tuple(_chosen(wanted, variant, found.siblings or ())),
     )
-    for left in part.iterdir():  # of another revision
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    if part.exists():  # of another revision
+        shutil.rmtree(part)
+    part.mkdir(parents=True)
     plan.write(part)
     return plan
 

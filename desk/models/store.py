@@ -18,7 +18,7 @@ from desk.facts import places
 from desk.facts.tiers import Provider
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import Entry, Used, Variant, catalogue, entry
-from desk.models.claims import holders
+from desk.models.claims import holders, worker_on
 from desk.models.foreign.layout import describe
 from desk.models.manifest import BUILDER, MANIFEST, FileStamp, Manifest, read_manifest
 
@@ -272,6 +272,9 @@ def remove(model: str, precision: str = "") -> int:
     if not any(place.is_dir() for folder in folders for place in (folder, part_of(folder))):
         raise Trouble(f"Nothing of {model} lies in {places.models_dir()}.", "Look at what is there: desk models list")
     for folder in folders:
+        if (worker := worker_on(folder)) is not None:
+            cause = f"A job is at work on {model} (process {worker})."
+            raise Trouble(cause, "Cancel it, or wait for it, then remove the model.")
         if users := holders(folder):
             who = "A running factory uses" if len(users) == 1 else f"{len(users)} running programs use"
             raise Trouble(f"{who} {model}, so it is not removed.", "Stop the factory first, or give it another model.")

@@ -74,6 +74,13 @@ class Jobs:
         work.child.ask()
         work.cancelled, work.discard, work.kill_at = True, discard, now() + CANCEL_S
 
+    def discard(self, model: str, precision: str) -> None:
+        """Give up a fetch, at work or stopped, and remove what it has received."""
+        if (model, precision) in self._works:
+            self.cancel((model, precision), discard=True)
+        else:
+            store.discard(model, precision)
+
     def remove(self, model: str, precision: str = "") -> int:
         """Remove a model from the disk, half-fetched or whole; gives the bytes freed. Raises `Trouble`."""
         if any(key[0] == model and precision in ("", key[1]) for key in self._works):

@@ -217,6 +217,8 @@ def test_offline_means_that_nobody_is_asked(far, monkeypatch):
     with pytest.raises(Trouble, match="HF_HUB_OFFLINE forbids"):
         fetched()
     assert far.requests == []
+    assert state().state == "available"
+    assert not part().exists()
 
 
 def test_a_variant_that_is_not_there_any_more(far):
@@ -253,6 +255,8 @@ def test_two_do_not_fetch_the_same_at_once(far):
     with alone(store.folder_of("tiny", "q4"), "It is fetched"), pytest.raises(Trouble, match="by another process"):
         fetched()
     assert fetched().is_dir()
+    with alone(store.folder_of("tiny", "q4"), "It is fetched"), pytest.raises(Trouble, match="A job is at work on"):
+        store.remove("tiny")
 
 
 # ---- the child, and the jobs that start it
