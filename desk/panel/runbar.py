@@ -70,6 +70,7 @@ class RunBar(QWidget):
         self.halt.setAccessibleName("Stop the run")
         self.halt.setToolTip("Stop the run  Ctrl+Enter\nCut every request at once  Ctrl+.")
         self.halt.clicked.connect(self.stop)
+        self._narrow = False
         self._form: LimitsForm | None = None
         self.limits = Limits()
         """What the form for the limits of a run begins with."""
@@ -151,11 +152,11 @@ class RunBar(QWidget):
         row.addWidget(self._speed)
 
     def resizeEvent(self, _event: QResizeEvent) -> None:
-        narrow = self.width() < scaled(NARROW)
-        self.knob.set_narrow(narrow)
-        self._budget.set_narrow(narrow)
+        self._narrow = self.width() < scaled(NARROW)
+        self.knob.set_narrow(self._narrow)
+        self._budget.set_narrow(self._narrow)
         if self._live:
-            self._scenario_head.setVisible(not narrow)
+            self._scenario_head.setVisible(not self._narrow)
 
     # ---- mirroring
 
@@ -166,6 +167,8 @@ class RunBar(QWidget):
         self._progress.show_job(shown.job)
         self.knob.show_load(shown)
         self._budget.show_budget(shown)
+        if self._narrow and (shown.job or shown.warming):
+            self._budget.hide()
         self._warming.setVisible(shown.warming)
         self._offer_calibration(shown)
         if self._live:

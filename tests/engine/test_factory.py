@@ -382,7 +382,8 @@ def test_the_load_multiplies_users_at_once_and_those_who_are_too_many_withdraw(r
     run.order(ChangeLoad(load=0.5))
     run.until(LoadChanged, 2)
     run.factory.beat()
-    assert run.of(Worked)[-1].lanes[0].queue == 0
+    assert run.of(Worked)[-1].lanes[0].queue <= 1  # the one user who is left; who is being answered may leave later
+    assert run.of(Finished, lambda fact: fact.reason == "cancelled")
     run.halt()
     balance(run)
 
