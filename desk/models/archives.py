@@ -30,7 +30,7 @@ _FREE_EXPANSION = 64 << 20
 _PLAIN_KINDS = (0, stat.S_IFREG, stat.S_IFDIR)  # 0 where the system that packed it has none
 _CHUNK = 1 << 20
 _LONGEST_NAME = 200
-_ELSE = "Do not trust this archive; get the model from its makers."
+_ELSE = "Do not trust it; get the model from its makers."
 _AGAIN = "Get the archive again, or unpack it yourself and import the folder."
 
 
@@ -82,15 +82,15 @@ def unpack(archive: Path, folder: Path, report: Callable[[str, int, int | None],
         raise Trouble(f"The archive {archive.name} holds no files.", _AGAIN)
 
 
-def place_of(name: str) -> PurePosixPath | None:
-    """Where a member of that name goes, below the folder; `None` for the folder itself. Raises `Trouble`."""
+def place_of(name: str, source: str = "The archive") -> PurePosixPath | None:
+    """Where a file goes that `source` calls so, below the folder; `None` for the folder itself. Raises `Trouble`."""
     if "\0" in name or "\\" in name or re.match(r"[A-Za-z]:", name) or name.startswith("/"):
-        raise Trouble(f"The archive names a file {name!r}, which does not lie in a folder of its own.", _ELSE)
+        raise Trouble(f"{source} names a file {name!r}, which does not lie in a folder of its own.", _ELSE)
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise Trouble(f"The archive names a file {name!r}, which leads out of its folder.", _ELSE)
+        raise Trouble(f"{source} names a file {name!r}, which leads out of its folder.", _ELSE)
     if any(len(part.encode(errors="surrogatepass")) > _LONGEST_NAME or not _plain(part) for part in parts):
-        raise Trouble(f"The archive names a file {name!r}, which not every system can hold.", _ELSE)
+        raise Trouble(f"{source} names a file {name!r}, which not every system can hold.", _ELSE)
     return PurePosixPath(*parts) if parts else None
 
 

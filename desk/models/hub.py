@@ -7,6 +7,7 @@ while these go on where they were cut, are hashed as they come, and say how they
 
 import contextlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -26,6 +27,7 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 
 from desk import __version__
 from desk.facts.trouble import Trouble
+from desk.models.archives import place_of
 from desk.models.catalogue import Entry, Variant
 from desk.models.claims import alone
 from desk.models.contacts import contacted
@@ -133,9 +135,9 @@ def _chosen(wanted: Entry, variant: Variant, siblings: Iterable[Any]) -> Generat
     files = []
     for sibling in siblings:
         name = sibling.rfilename
-        inside = name.startswith(whole) if whole else name == variant.path or name.startswith(f"{variant.path}_data")
-        if (inside or name in _BESIDE) and not name.endswith(_NEVER) and ".." not in name.split("/"):
-            place = name.removeprefix(whole) if inside else name
+        inside = name.startswith(whole) if whole else re.fullmatch(rf"{re.escape(variant.path)}(_data(_\d+)?)?", name)
+        if (inside or name in _BESIDE) and not name.endswith(_NEVER):
+            place = str(place_of(name.removeprefix(whole) if inside else name, f"The repository {wanted.repo}"))
             known = variant.sha256.get(name) or (sibling.lfs.sha256 if sibling.lfs else "")
             files.append(
                 Wanted(name=name, place=place, bytes=sibling.size or 0, sha256=known, blob=sibling.blob_id or "")

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import huggingface_hub.constants
+import msgspec
 import psutil
 import pytest
 from conftest import DATA, quietly
@@ -157,8 +158,6 @@ def test_other_content_than_the_hub_has_is_never_ready(far, home, name):
 
 
 def test_a_hash_of_the_catalogue_counts_more_than_the_hubs(far, monkeypatch):
-    import msgspec
-
     known = entry("tiny")
     variant = msgspec.structs.replace(known.variants["q4"], sha256={GRAPH: "0" * 64})
     with pytest.raises(Trouble, match="other content"):
@@ -224,6 +223,30 @@ def test_offline_means_that_nobody_is_asked(far, monkeypatch):
 def test_a_variant_that_is_not_there_any_more(far):
     with pytest.raises(Trouble, match=r"has no onnx/model_int2\.onnx"):
         hub.fetch(entry("tiny"), "int2", quietly)
+
+
+@pytest.mark.parametrize("name", ["onnx/../../out", "onnx//../out", "onnx/a\\..\\out", "onnx/nul"])
+def test_a_listing_that_leads_out_of_the_folder_is_refused(far, name):
+    far.files[name] = b"x"
+    whole = {"q4": msgspec.structs.replace(entry("tiny").variants["q4"], path="onnx/")}
+    with pytest.raises(Trouble, match="The repository someone/tiny names a file"):
+        hub.fetch(msgspec.structs.replace(entry("tiny"), variants=whole), "q4", quietly)
+    assert not any("/resolve/" in path for path, _ in far.requests)
+
+
+def test_a_folder_of_a_repository_is_taken_whole_and_its_own_files_count(far, served):
+    # The folder lies somewhere below, and has a tokenizer of its own.
+    for place in ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"):
+        far.files[f"cpu/int4/{place}"] = served[place] + b"\n"
+    far.files["cpu/int4/model.onnx"] = served[GRAPH]
+    far.files["cpu/int4/code.py"] = b"import os"
+    whole = {"q4": msgspec.structs.replace(entry("tiny").variants["q4"], path="cpu/int4/")}
+    folder = hub.fetch(msgspec.structs.replace(entry("tiny"), variants=whole), "q4", quietly)
+    assert (folder / "tokenizer.json").read_bytes() == served["tokenizer.json"] + b"\n"
+    assert (folder / "model.onnx").is_file()
+    assert not (folder / "code.py").exists()
+    assert not (folder / "onnx").exists()
+    assert store.ready("tiny", "q4")
 
 
 def test_a_disk_without_room_is_asked_before_the_first_file(far, monkeypatch):
