@@ -82,6 +82,8 @@ class WordyCard(Card):
         if layout is None:
             return QSize(narrowest, 0)
         layout.activate()
+        if not layout.hasHeightForWidth():
+            return QSize(narrowest, layout.minimumSize().height())
         return QSize(narrowest, layout.minimumHeightForWidth(max(self.width(), narrowest)))
 
     def sizeHint(self) -> QSize:
@@ -247,7 +249,7 @@ class ValueCard(Card):
         points = _runs(value.spark, box, top)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.colour("line" if theme.scheme == "dark" else "grid"))
+        painter.setBrush(theme.colour("grid"))
         for run in points:
             if len(run) > 1:
                 foot = [QPointF(run[-1].x(), box.bottom()), QPointF(run[0].x(), box.bottom())]
@@ -285,7 +287,7 @@ class ValueCard(Card):
 
     def _place_offers(self) -> None:
         left = scaled((MARGIN + 36) * self._magnified)
-        wide = self.width() - left - scaled(MARGIN * self._magnified)
+        wide = self.width() - left - scaled(MARGIN / 2 * self._magnified)
         self._offers.setGeometry(left, scaled(32 * self._magnified), wide, scaled(66 * self._magnified))
 
 

@@ -21,7 +21,7 @@ from desk.panel.welcome import Skeleton, Welcome
 
 ASSUMED_WATTS = (20.0, 65.0)
 """What one click assumes a machine without a source of watts to draw idle and busy; named wherever it shows."""
-ASSUME = f"Assume {ASSUMED_WATTS[0]:.0f} W idle, {ASSUMED_WATTS[1]:.0f} W busy"
+ASSUME = f"Assume {ASSUMED_WATTS[0]:.0f}–{ASSUMED_WATTS[1]:.0f} W"
 DECLARE = "Declare watts…"
 CARDS = 6
 USUAL = 5

@@ -1,7 +1,7 @@
 """The device card: the device behind the factory on its scales, its state in words, and the other devices beside it."""
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QFont, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desk.panel.bars import Badge, PointerBar, paint_rule, paint_warning
@@ -59,7 +59,7 @@ class MachineCard(WordyCard):
         self.slots_button.clicked.connect(self.slots_wanted)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        head = QHBoxLayout()
+        self._head = head = QHBoxLayout()
         head.setSpacing(10)
         head.addWidget(self._title)
         head.addWidget(self._name)
@@ -84,6 +84,18 @@ class MachineCard(WordyCard):
         self._words.setVerticalSpacing(scaled(3))
         self.updateGeometry()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_legend()
+
+    def _fit_legend(self) -> None:
+        """Where the head has much to tell, or little room, the legend has been read before."""
+        has_scales = any(p.limit is not None or p.normal is not None for p in self._machine.pointers)
+        others = (self._title, self._name, self._used, self.slots_button)
+        told = sum(part.sizeHint().width() + self._head.spacing() for part in others if not part.isHidden())
+        room = self.width() - 2 * scaled(16) - told
+        self._note.setVisible(has_scales and self._note.sizeHint().width() + self._head.spacing() <= room)
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
             self.opened.emit()
@@ -106,9 +118,7 @@ class MachineCard(WordyCard):
         self._title.setText(machine.title)
         self._name.setText(machine.name)
         self._used.setVisible(machine.used)
-        # Where the head has much to tell, the legend has been read before.
-        scaled = any(p.limit is not None or p.normal is not None for p in machine.pointers)
-        self._note.setVisible(scaled and not machine.used and len(machine.name) <= 24)
+        self._fit_legend()
         if len(machine.pointers) != len(before.pointers):
             _clear(self._bars)
             self._pointers = [PointerBar(self.theme) for _ in machine.pointers]

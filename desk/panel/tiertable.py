@@ -19,7 +19,9 @@ EYE = 34
 """The left part of a row, where its eye can be hit."""
 WORTH_TELLING_S = 0.05
 """A lag of the generator below this is in no figure to be seen."""
-NARROWEST = 496
+USUAL = 480
+"""A card that is less wide has no bars of what came on time."""
+NARROWEST = 416
 ON_TIME = 0.95
 """Where the tick on the on-time bar stands."""
 
@@ -216,13 +218,15 @@ class _Page:
         # A wide card has room for a figure that a narrow one leaves to the charts.
         self.joule = self.rate - 48 if width >= 540 else None
         self.bar = (PAD + 94, (self.joule or self.rate) - 42)
+        # The least there is leaves the part on time to its card.
+        self.timely = width >= USUAL
 
     @property
     def columns(self) -> tuple[tuple[float, str], ...]:
         """The right edge of each column and its figure, from left to right."""
         joule = ((self.joule, "tokens_per_joule"),) if self.joule else ()
         return (
-            (self.bar[1], "on_time_share"),
+            *(((self.bar[1], "on_time_share"),) if self.timely else ()),
             *joule,
             (self.rate, "tokens_per_second"),
             (self.speed, "tokens_per_second_per_user"),
@@ -236,7 +240,8 @@ class _Page:
         self._say(self._width - PAD, 26, note, font(11), "mut")
         face = font(11)
         self._say(PAD, 52, "Tier", face, "mut", left=True)
-        self._say(self.bar[0], 52, "On time", face, "mut", left=True)
+        if self.timely:
+            self._say(self.bar[0], 52, "On time", face, "mut", left=True)
         if self.joule:
             self._say(self.joule, 52, "tok/J", face, "mut")
         for edge, word in (
@@ -267,7 +272,7 @@ class _Page:
             paint_warning(painter, theme, QPointF(PAD + 84, top + 20))
         if line.state:
             self._say(self.bar[0] - 4, base, line.state, font(11), "mut", left=True)
-        else:
+        elif self.timely:
             self._on_time(top, line.on_time, warn=line.misses and (line.on_time or 0.0) < ON_TIME)
         promise = line.tier.promise
         if self.joule:

@@ -1,0 +1,163 @@
+"""Nothing is cut at any window size and text size: what is painted is read as it is drawn, and measured."""
+
+from itertools import combinations
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QFontMetricsF, QPainter
+from PySide6.QtWidgets import QAbstractButton, QGraphicsView, QLabel, QWidget
+
+from desk.panel.capture import picture_of
+from desk.panel.look import look, setting_of
+from desk.panel.numbers import Numbers
+from desk.panel.shown import Shown
+from desk.panel.strips import FLOOR, StripChart
+from desk.panel.theme import Theme
+from desk.panel.window import SMALLEST, Window
+
+SIZES = (SMALLEST, (1280, 800), (1440, 900), (1920, 1080))
+TEXTS = (90, 100, 150, 200)
+MEANT = ("Limits…", "Declare watts…")
+"""Words whose dots are their own."""
+
+
+@pytest.fixture
+def floor_at(application, qtbot):
+    """A window that shows a moment, with its charts; the text size is what it was when the test is over."""
+    theme = Theme("dark")
+
+    def made(shown, books=None):
+        window = Window("live", theme)
+        qtbot.addWidget(window)
+        charts = [StripChart(theme, window.numbers, specs) for specs in (FLOOR, FLOOR[1:2])]
+        window.floor.furnish(*charts)
+        if books is not None:
+            for chart in charts:
+                chart.follow(books.board)
+                chart.show_setting(setting_of(books, shown, 60.0, 3.0))
+        window.show_all(shown)
+        window.show()
+        return window
+
+    yield made
+    theme.choose(text_size=100)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """All words that a widget paints itself: (widget, text, box in the widget's own pixels)."""
+    told = []
+    draw = QPainter.drawText
+
+    def spy(painter, *where):
+        told.extend(said(painter, *where))
+        return draw(painter, *where)
+
+    monkeypatch.setattr(QPainter, "drawText", spy)
+    return told
+
+
+def said(painter, *where):
+    text = where[-1]
+    if not text or not isinstance(painter.device(), QWidget):
+        return
+    metrics = QFontMetricsF(painter.font())
+    wide, high = metrics.horizontalAdvance(text), metrics.capHeight()
+    if isinstance(where[0], QPointF):
+        box = QRectF(where[0].x(), where[0].y() - high, wide, high)
+    else:
+        room, flags = QRectF(where[0]), Qt.AlignmentFlag(where[1])
+        left = room.left()
+        if flags & Qt.AlignmentFlag.AlignRight:
+            left = room.right() - wide
+        elif flags & Qt.AlignmentFlag.AlignHCenter:
+            left = room.center().x() - wide / 2
+        box = QRectF(left, room.center().y() - high / 2, wide, high)
+        assert wide <= room.width() + 1, f"{text!r} needs {wide:.0f} of {room.width():.0f}"
+    yield painter.device(), text, painter.worldTransform().mapRect(box)
+
+
+def check(window, told):
+    """Words are whole, inside what paints them, and apart from each other; parts are inside what holds them."""
+    told.clear()
+    picture_of(window, 1.0)
+    charts = {id(chart.viewport()) for chart in window.findChildren(QGraphicsView)}
+    mine = [(widget, text, box) for widget, text, box in told if id(widget) not in charts]
+    assert len(mine) > 15
+    for widget, text, box in mine:
+        assert "…" not in text or text in MEANT, (type(widget).__name__, text)
+        assert QRectF(widget.rect()).adjusted(-1, -1, 1, 1).contains(box), (type(widget).__name__, text, box)
+    for (one, text, box), (other, beside, further) in combinations(mine, 2):
+        apart = one is not other or not box.adjusted(1, 1, -1, -1).intersects(further)
+        assert apart, (type(one).__name__, text, beside)
+    page = window.floor._scroll.widget()
+    assert page.width() <= window.floor._scroll.viewport().width()
+    for part in page.findChildren(QLabel) + page.findChildren(QAbstractButton):
+        if part.isVisible():
+            inside(part, page)
+
+
+def inside(part, page):
+    words = part.text() or part.accessibleName()
+    room, needs = part.size(), part.sizeHint()
+    if isinstance(part, QLabel) and part.wordWrap():
+        assert part.heightForWidth(room.width()) <= room.height() + 1, words
+    else:
+        assert needs.width() <= room.width() + 1, (words, needs.width(), room.width())
+    while part is not page:
+        box, holder = part.geometry(), part.parentWidget()
+        assert holder.rect().adjusted(-1, -1, 1, 1).contains(box), (words, type(part).__name__, box, holder.rect())
+        part = holder
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("what", ["first start", "a run without watts", "a run on two GPUs", "slots"])
+def test_nothing_is_cut(floor_at, drawn, books, application, what, text):
+    if what == "first start":
+        folded, shown = None, Shown()
+    else:
+        folded = books(seconds=20.0, source="none" if "without" in what else "two-gpus", stopped=False)
+        shown = look(folded, Numbers())
+    window = floor_at(shown, folded)
+    if what == "slots":
+        window.floor.turn_lower("slots")
+    window.theme.choose(text_size=text)
+    for size in SIZES:
+        window.resize(*size)
+        application.processEvents()
+        application.processEvents()
+        try:
+            check(window, drawn)
+        except AssertionError as error:
+            raise AssertionError(f"{what} at {size}, text {text} %: {error}") from error
+
+
+def test_the_columns_follow_the_room(floor_at, books, application):
+    folded = books(seconds=20.0, source="nvml-counter", stopped=False)
+    window = floor_at(look(folded, Numbers()), folded)
+    floor = window.floor
+
+    def at(size, text=100):
+        window.theme.choose(text_size=text)
+        window.resize(*size)
+        application.processEvents()
+        cards = [card for card in floor.cards if card.isVisible()]
+        tops = sorted({card.y() for card in cards})
+        beside = floor.table.mapTo(floor, QPoint(0, 0)).x() > floor.cards[1].x()
+        return len(cards), len(tops), beside, floor.slots.isVisible()
+
+    assert at((1920, 1080)) == (6, 1, True, True)
+    assert at((1440, 900)) == (5, 1, True, False)
+    assert at((1280, 800)) == (5, 1, True, False)
+    assert at(SMALLEST) == (6, 2, False, False)
+    assert at((1440, 900), text=150) == (6, 2, False, False)
+    assert at((1920, 1080), text=200) == (6, 2, False, False)
+
+
+def test_the_page_of_the_usual_window_needs_no_scrolling(floor_at, books, application):
+    folded = books(seconds=20.0, source="nvml-counter", stopped=False)
+    window = floor_at(look(folded, Numbers()), folded)
+    for size in ((1440, 860), (1440, 900), (1920, 1080)):
+        window.resize(*size)
+        application.processEvents()
+        assert window.floor._scroll.verticalScrollBar().maximum() == 0, size
