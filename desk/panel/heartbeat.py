@@ -201,6 +201,7 @@ class Heartbeat(QObject):
         window.footer.span_chosen.connect(self._choose_span)
         window.footer.smoothing_chosen.connect(self._choose_smoothing)
         window.floor.editor.set_read_only(source.mode == "replay")
+        window.floor.editor.more.connect(self._open_tier)
         window.floor.stream.set_read_only(source.mode == "replay")
         window.on_close(self.stop)
         window.explain_with(self._explain)
@@ -283,6 +284,12 @@ class Heartbeat(QObject):
         source.warmup_s, source.seed = limits.warmup_s, limits.seed
         self._order(lambda: source.limit(limits.budget))
         self.window.ordered(lambda: stored.keep(budget=limits.budget, warmup_s=limits.warmup_s))
+
+    def _open_tier(self, tier: str) -> None:
+        """Turn to the settings of a tier in the table of all."""
+        self.window.visit("tiers")
+        if self.window.view is not None:
+            self.window.view.turn_to(tier)
 
     def _change(self, tier: Tier) -> None:
         self._order(lambda: self.edits.change(tier))

@@ -39,6 +39,8 @@ class TierEdit(Card):
 
     changed = Signal(object)
     closed = Signal()
+    more = Signal(str)
+    """All settings of this tier are asked for."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, parent)
@@ -58,11 +60,16 @@ class TierEdit(Card):
         close.setProperty("quiet", True)
         close.setAccessibleName("Close the tier settings")
         close.clicked.connect(self.closed)
+        more = QPushButton("All settings")
+        more.setProperty("quiet", True)
+        more.setAccessibleName("All settings of this tier, in the Tiers view")
+        more.clicked.connect(lambda _=False: self.more.emit(self.tier))
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addSpacing(18)
         head.addWidget(self._title)
         head.addWidget(self._hint, 1)
+        head.addWidget(more)
         head.addWidget(close)
         grid = QGridLayout(self)
         grid.setContentsMargins(16, 8, 16, 8)

@@ -81,6 +81,9 @@ class View(QWidget):
     def beat(self) -> None:
         """One tick of the heartbeat while seen and not frozen: for what moves."""
 
+    def turn_to(self, subject: str) -> None:
+        """Bring the part in front that is about a tier, a model or a run of that name."""
+
     def leave(self) -> None:
         """The window closes: end what the view started."""
 

@@ -196,6 +196,16 @@ def test_an_edit_in_the_drawer_is_undone_by_the_same_key(page, qtbot):
     until(qtbot, page, "Free", "users", 1)
 
 
+def test_the_drawer_hands_over_to_the_column_of_its_tier(page, qtbot):
+    window = page.desk.window
+    window.visit("floor")
+    window.floor.open_tier("Free")
+    (more,) = [each for each in window.floor.editor.findChildren(QPushButton) if each.text() == "All settings"]
+    more.click()
+    assert window.visited == "tiers"
+    assert page.grid.settings.at(page.grid.currentIndex())[0] == "Free"
+
+
 def test_a_recording_moves_the_cells_and_takes_no_orders(application, qtbot, record):
     from desk.panel.heartbeat import Heartbeat
     from desk.panel.theme import Theme

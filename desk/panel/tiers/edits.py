@@ -11,6 +11,7 @@ import msgspec
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue
+from desk.models.store import imported
 from desk.panel.tiers.fields import BY_PATH, Field, differences, with_values
 from desk.panel.tiers.history import History, Step, ordered, step
 from desk.plant import presets
@@ -196,7 +197,7 @@ class Edits:
 def choices(field: Field, tier: Tier) -> list[str]:
     """The values that a field offers, the one in force among them."""
     offered: list[str] = {
-        "model": list(catalogue()),
+        "model": [*catalogue(), *imported()],
         "precision": ["", *(catalogue()[tier.model].precisions if tier.model in catalogue() else ())],
         "provider": ["auto", "cuda", "cpu"],
         "mix": list(kinds()),

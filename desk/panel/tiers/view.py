@@ -96,6 +96,13 @@ class Page(View):
 
     # ---- mirroring
 
+    def turn_to(self, subject: str) -> None:
+        """Go to the column of a tier, at what its drawer does not have."""
+        columns = self.grid.settings.columns
+        if subject in columns:
+            self.grid.setCurrentIndex(self.grid.settings.index(0, columns.index(subject)))
+            self.grid.setFocus()
+
     def refresh(self, shown: Shown) -> None:
         self.grid.tier_heads.show_now({line.tier.name: line for line in shown.tiers}, self.desk.numbers)
         self._follow()
