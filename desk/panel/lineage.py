@@ -225,10 +225,13 @@ def _assumed(terms: tuple[Term, ...], numbers: Numbers) -> list[str]:
 
     lines = []
     for (whose, note), group in groupby(terms, key=owner):
+        told = list(group)
+        # What is quoted in one unit names it once, at its end.
+        shared = len({term.unit for term in told}) == 1
         parts = []
-        for term in group:
-            words = term.words.removeprefix(f"{whose}, ")
-            parts.append(f"{words} {amount(term.value, term.unit, numbers)}")
+        for term in told:
+            words, unit = term.words.removeprefix(f"{whose}, "), "" if shared and term is not told[-1] else term.unit
+            parts.append(f"{words} {amount(term.value, unit, numbers)}")
         head = f"{whose}: " if not parts[0].startswith(whose) else ""
         lines.append(f"{head}{', '.join(parts)}{f'; {note}' if note else ''}")
     return lines
