@@ -43,8 +43,9 @@ def main(argv: Sequence[str]) -> int:
         case ["import" as job, model, path]:
             work = partial(_import, model, path, "")
             precision = ""
-        case ["import" as job, model, path, precision]:
-            work = partial(_import, model, path, precision)
+        case ["import" as job, model, path, form]:
+            work = partial(_import, model, path, form)
+            precision = ""
         case _:
             sys.stderr.write("usage: desk worker build|fetch|verify MODEL [PRECISION] | import NAME PATH [PRECISION]\n")
             return 2

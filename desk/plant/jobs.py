@@ -5,6 +5,7 @@ The one who asks for jobs also calls `drain`, a few times a second; nothing here
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from desk.facts.codec import decode_fact
@@ -25,12 +26,16 @@ LEAVE_S = 5.0
 
 @dataclass(slots=True)
 class _Work:
-    """A child at work: `ended` is its last word, told once it is gone, and `kill_at` when it must be."""
+    """A child at work: `ended` is its last word, told once it is gone, and `kill_at` when it must be.
+
+    `silent` says that all of its lines are here.
+    """
 
     child: Child
     running: Running
     key: Key
     ended: JobEnded | None = None
+    silent: bool = False
     cancelled: bool = False
     discard: bool = False
     kill_at: float | None = None
@@ -62,9 +67,9 @@ class Jobs:
         """Read every byte of a model again."""
         return self._start("verify", model, self._precision(model, precision) if model in catalogue() else "")
 
-    def bring(self, path: str, name: str, precision: str = "") -> Key:
-        """Import a folder, an archive or a GGUF file under `name`; a GGUF file is built in `precision`."""
-        return self._start("import", name, "", path, *filter(None, [precision]))
+    def bring(self, path: Path, name: str = "", precision: str = "") -> Key:
+        """Import a folder, an archive or a GGUF file as `name` (empty: after the file), GGUF built in `precision`."""
+        return self._start("import", store.name_for(path, name), "", str(path), *filter(None, [precision]))
 
     def cancel(self, key: Key, *, discard: bool = False) -> None:
         """End a job within a second; what was fetched stays, so that it can go on, unless it is to be discarded."""
@@ -107,12 +112,16 @@ class Jobs:
             except Empty:
                 break
             work = next((work for work in self._works.values() if work.child is child), None)
-            if work is not None and line is not None:
+            if work is None:
+                continue
+            if line is None:
+                work.silent = True
+            else:
                 facts += self._hear(work, line)
         for work in list(self._works.values()):
             if work.kill_at is not None and now() >= work.kill_at:
                 work.child.kill()
-            if (code := work.child.exit) is not None and self._inbox.empty():
+            if work.silent and (code := work.child.exit) is not None:
                 facts += self._bury(work, code)
         return facts
 

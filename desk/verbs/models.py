@@ -60,7 +60,7 @@ def get(model: _Model, precision: _Precision = "") -> None:
     from desk.models.catalogue import entry
 
     if entry(model).repo:
-        _do(lambda jobs: jobs.fetch(model, precision), f"{model} is ready.")
+        _do(lambda jobs: jobs.fetch(model, precision), "{} is ready.")
     else:
         build(model, precision)
 
@@ -75,11 +75,8 @@ def bring(
 
     Example: desk models import ~/Downloads/my-model.zip --name mine
     """
-    from desk.models.store import name_for
-
-    taken = name_for(path.expanduser(), name)
-    where = str(path.expanduser().absolute())
-    _do(lambda jobs: jobs.bring(where, taken, precision), f"{taken} is ready: name it as the model of a tier.")
+    where = path.expanduser().absolute()
+    _do(lambda jobs: jobs.bring(where, name, precision), "{} is ready: name it as the model of a tier.")
 
 
 @models.command("verify")
@@ -88,7 +85,7 @@ def verify(model: _Model, precision: _Precision = "") -> None:
 
     Example: desk models verify smollm2-135m q8
     """
-    _do(lambda jobs: jobs.verify(model, precision), f"Every byte of {model} is what it must be.")
+    _do(lambda jobs: jobs.verify(model, precision), "Every byte of {} is what it must be.")
 
 
 @models.command("remove")
@@ -119,7 +116,7 @@ def build(
 
     Example: desk models build smollm2-135m
     """
-    _do(lambda jobs: jobs.build(name, precision), f"{name} is ready.")
+    _do(lambda jobs: jobs.build(name, precision), "{} is ready.")
 
 
 def room(slots: int, context: int) -> "Room":
@@ -206,7 +203,10 @@ def _plain(condition: "Condition") -> dict[str, Any]:
 
 
 def _do(ask: "Callable[[Jobs], Key]", done: str) -> None:
-    """Run one job to its end with its progress on stderr; Ctrl-C cancels it. Raises `Trouble` where it fails."""
+    """Run one job to its end with its progress on stderr; Ctrl-C cancels it. Raises `Trouble` where it fails.
+
+    `done` is said where it succeeds, with the model's name in it.
+    """
     from rich.console import Console
 
     from desk.facts.trouble import Trouble
@@ -219,7 +219,7 @@ def _do(ask: "Callable[[Jobs], Key]", done: str) -> None:
             ended = _follow(jobs, key, console)
             if ended.cause:
                 raise Trouble(ended.cause, ended.remedy)
-            console.print(done, highlight=False)
+            console.print(done.format(key[0]), highlight=False)
             return
         jobs.cancel(key)
         while jobs.running:
