@@ -236,6 +236,9 @@ class _Shift:
         match fact:
             case FirstToken() if self.first is None:
                 self.first = fact.t
+                standing = self.ledger.standing
+                if (standing.budget.joules or standing.budget.dollars) and standing.quality == "unavailable":
+                    self.lines.say("Nothing measures watts here: a budget of energy will not stop this run.")
             case Calibrated():
                 self.first, self.calibrating = fact.t, False  # what was asked for is so much of ordinary work
             case RunStopped():

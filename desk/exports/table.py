@@ -96,7 +96,9 @@ def _caption(ledger: Ledger) -> str:
     if totals.seconds is None:
         return "No token was made." if totals.since is None else "The run ended in its warm-up."
     worth = f"worth {dollars(totals.revenue)} at list price, {dollars(totals.on_time_revenue)} of it on time"
-    lines = [f"{totals.seconds:.1f} s from the first token; {worth}."]
+    warmup = standing.run.warmup_s if standing.run else 0.0
+    since = f"after a warm-up of {warmup:g} s" if warmup else "from the first token"
+    lines = [f"{totals.seconds:.1f} s {since}; {worth}."]
     if totals.joules is None:
         return f"{lines[0]}\nNo source of watts."
     source = _SOURCES.get(totals.source, totals.source)

@@ -198,6 +198,7 @@ class LimitsForm(Overlay):
             grid.addWidget(Label(theme, hint, 12, token="mut"), row, 3)
             self._fields[name] = line
         button = QPushButton("Set")
+        button.setAutoDefault(True)
         button.clicked.connect(self._set)
         foot = QHBoxLayout()
         foot.addWidget(self._message, 1)

@@ -96,6 +96,9 @@ def run(
 ) -> None:
     """Run the factory without a window: a line a second on stderr, a table per tier at the end.
 
+    Budgets and --seconds count as the totals do: from the first token on, after the warm-up. Exit code 0: the run went
+    as asked; 1: trouble; 3: a promise was missed (--strict); 4: a budget was used up.
+
     Example: desk run --seconds 30 --json > run.json
     """
     import msgspec
