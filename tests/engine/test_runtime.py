@@ -135,7 +135,7 @@ def test_a_graph_is_seamless_where_it_does_not_show_how_a_prompt_was_cut(tiny, m
 
 
 def test_the_probe_is_a_graph_that_the_runtime_accepts():
-    session = runtime.open_session(runtime._probe_graph(), "cpu")
+    session = runtime.open_session(runtime.sessions.probe_graph(), "cpu")
     (doubled,) = session.run(None, {"x": np.array([21.0], np.float32)})
     assert doubled.tolist() == [42.0]
 
