@@ -17,6 +17,7 @@ from tiny_on_cuda import tiny_model  # noqa: E402
 
 COLUMNS = {
     "launches": "launches",
+    "graph_launches": "replays",
     "gemms": "cuBLAS",
     "allocations": "allocations",
     "h2d": "to device",
@@ -31,16 +32,17 @@ COLUMNS = {
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = sys.argv[1] if len(sys.argv) > 1 else str(tiny_model(Path(folder), "fp16"))
-        command = [
-            sys.executable,
-            str(HERE / "drills.py"),
-            "steps",
-            str(build(Path(folder))),
-            json.dumps({"model": model}),
-        ]
-        runs = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+        libraries = build(Path(folder))
+
+        def seen(drill: str) -> dict:
+            command = [sys.executable, str(HERE / "drills.py"), drill, str(libraries), json.dumps({"model": model})]
+            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            return json.loads(told.splitlines()[-1])
+
+        runs, recorded = seen("steps")["runs"], seen("recorded")
+    runs |= {f"recorded, {recorded[kind][-1]['rows']}": recorded[kind][-1] for kind in ("three", "one")}
     print(f"{'run':14}" + "".join(f"{title:>12}" for title in COLUMNS.values()))
-    for name, counters in runs["runs"].items():
+    for name, counters in runs.items():
         print(f"{name:14}" + "".join(f"{counters[column]:>12,}" for column in COLUMNS))
 
 

@@ -26,6 +26,7 @@ class OutOfMemory(Trouble):
 
 
 def translated(error: Exception, used: Used, what: str) -> Trouble:
+    """`error` as a `Trouble` of the kind that decides what comes next; `what` begins its sentence."""
     text = words(error)
     if any(mark in str(error) for mark in _OUT_OF_MEMORY):
         remedy = "Choose fewer slots, a shorter context or a smaller model."
