@@ -250,8 +250,8 @@ class LaneReady(Fact):
 
     `planned_bytes` is what the lane was planned to take beyond what others hold (activations and a margin included),
     `free_bytes` what was free where it computes when that was decided; `None` where nobody can say. `taken_bytes` is
-    by how much the memory in use there (of this process on the CPU, of all on a GPU) grew while it was loaded: what
-    its weights and first runs took, on a GPU the KV cache as well; `None` where its weights were loaded before.
+    by how much the memory in use there (of this process on the CPU, of all on a GPU) grew while it was loaded: for
+    its weights, its KV cache and its first runs; `None` where its weights were loaded before.
     """
 
     tier: str

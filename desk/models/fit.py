@@ -199,7 +199,7 @@ def remember(ready: LaneReady) -> None:
     """Keep what the load of a lane took, in the place of the one before; one that shares its weights tells nothing."""
     if ready.taken_bytes is None or not ready.revision:
         return
-    beside = max(0, ready.taken_bytes - (ready.kv_bytes if ready.provider == "cuda" else 0))
+    beside = max(0, ready.taken_bytes - ready.kv_bytes)
     key = (ready.revision, ready.precision, ready.provider)
     kept = [load for load in _loads() if (load.revision, load.precision, load.provider) != key]
     load = Load(

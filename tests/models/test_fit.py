@@ -69,8 +69,9 @@ def test_consequences_are_stated_for_each_way_of_not_fitting(provider):
     assert tight.override() != short.override()
 
 
-@pytest.mark.parametrize(("provider", "beside"), [("cpu", 900_000_000), ("cuda", 900_000_000 - 7)])
-def test_the_last_load_on_this_machine_corrects_the_range(manifest, provider, beside):
+@pytest.mark.parametrize("provider", ["cpu", "cuda"])
+def test_the_last_load_on_this_machine_corrects_the_range(manifest, provider):
+    beside = 900_000_000 - 7
     before = fit.fit(manifest, provider, 2, 512, GIB)
     fit.remember(loaded(manifest, provider, 900_000_000, 7))
     after = fit.fit(manifest, provider, 2, 512, GIB)
@@ -90,7 +91,7 @@ def test_records_that_cannot_be_read_are_none(manifest, home):
     (home / "loads.json").write_text("{")
     assert fit.last_load(manifest, "cpu") is None
     fit.remember(loaded(manifest, "cpu", 5, 1))
-    assert fit.last_load(manifest, "cpu").beside == 5
+    assert fit.last_load(manifest, "cpu").beside == 4
 
 
 def test_what_the_catalogue_does_not_know_is_not_estimated():

@@ -139,7 +139,7 @@ def test_what_a_load_took_is_kept_for_the_next_estimate(tiny_catalogue):
     builder.build("tiny", "q4", quietly)
     _, manifest = store.open_model("tiny", "q4")
     loads = Loads()
-    loads.hear(ready("tiny", "q4", revision=manifest.revision, taken_bytes=12_345))
+    loads.hear(ready("tiny", "q4", revision=manifest.revision, taken_bytes=12_346))  # one for the cache
     loads.hear(ready("tiny", "q4", revision=manifest.revision))  # shares what the other has loaded
     assert last_load(manifest, "cpu").beside == 12_345
     assert last_load(manifest, "cuda") is None
