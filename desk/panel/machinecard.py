@@ -41,6 +41,8 @@ class MachineCard(WordyCard):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
         self._machine = Machine()
+        self._shape: tuple[object, ...] = ()
+        """What the height and the head of the card depend on."""
         self._pointers: list[PointerBar] = []
         self._title = Label(theme, "", 14, 600)
         self._name = Label(theme, "", 11, token="mut")
@@ -118,7 +120,6 @@ class MachineCard(WordyCard):
         self._title.setText(machine.title)
         self._name.setText(machine.name)
         self._used.setVisible(machine.used)
-        self._fit_legend()
         if len(machine.pointers) != len(before.pointers):
             _clear(self._bars)
             self._pointers = [PointerBar(self.theme) for _ in machine.pointers]
@@ -131,8 +132,12 @@ class MachineCard(WordyCard):
         self._peers.show_peers(machine.peers)
         self.setAccessibleName(f"{machine.title} {machine.name}".strip())
         self.setAccessibleDescription(_sentence(machine))
-        self.setToolTip("Everything about this device" if machine.pointers else "")
-        self.updateGeometry()
+        shape = (machine.title, machine.name, machine.used, len(machine.pointers), machine.words, len(machine.peers))
+        if shape != self._shape:
+            self._shape = shape
+            self._fit_legend()
+            self.setToolTip("Everything about this device" if machine.pointers else "")
+            self.updateGeometry()
 
     def _show_words(self, machine: Machine) -> None:
         _clear(self._words)

@@ -46,12 +46,17 @@ class StatusLine(QWidget):
         self.update()
 
     def show_status(self, shown: Shown, frozen: bool = False) -> None:
-        if (shown, frozen) != (self._shown, self._frozen):
-            self._shown, self._frozen = shown, frozen
+        before = self._told()
+        self._shown, self._frozen = shown, frozen
+        if self._told() != before or not self.toolTip():
             said = ", ".join(f"{head} {rest}".strip() for head, rest in self._parts())
             self.setAccessibleDescription(f"{badge_words(shown)}. {said}")
             self.setToolTip(said)
             self.update()
+
+    def _told(self) -> tuple[object, ...]:
+        """All that the line tells: the moment it is shown has much more, which changes all the time."""
+        return badge_words(self._shown), self._frozen, self._shown.clock, self._parts()
 
     def _parts(self) -> list[tuple[str, str]]:
         shown = self._shown
