@@ -133,7 +133,8 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path):
 def test_children_and_window_start_without_the_libraries_of_the_other_verbs():
     heavy = {"typer", "rich", "click", "numpy", "onnxruntime", "tokenizers", "pynvml", "onnx", "gguf", "PySide6"}
     assert not loaded_by("import desk.__main__") & heavy
-    assert not loaded_by("import desk.plant.plant, desk.plant.replay") & heavy
+    # Alarms are judged on a board, and so is all that is shown: who opens a plant has numpy anyway.
+    assert not loaded_by("import desk.plant.plant, desk.plant.replay") & (heavy - {"numpy"})
     assert not loaded_by("import desk.plant.settings") & (heavy | {"psutil", "subprocess"})
 
 

@@ -2,10 +2,14 @@
 
 import os
 import time
+from urllib.parse import urlsplit
 
 import msgspec
 
 from desk.facts import places
+
+HUB = "huggingface.co"
+"""The hub, where the environment names no other."""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,3 +55,13 @@ def contacts() -> list[Contact]:
         times, first = (known.times, known.first) if known else (0, line.wall)
         found[line.host] = Contact(host=line.host, why=line.why, times=times + 1, first=first, last=line.wall)
     return list(found.values())
+
+
+def hub_host() -> str:
+    """The host that a fetch speaks to first, as HF_ENDPOINT names it; it may send on to another for large files."""
+    return urlsplit(os.environ.get("HF_ENDPOINT", "")).hostname or HUB
+
+
+def offline() -> bool:
+    """Whether HF_HUB_OFFLINE forbids to contact anybody."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")

@@ -105,7 +105,7 @@ def test_every_watt_names_its_source_and_its_age(two_gpus):
     assert ("Watts", "GPU board only, NVML energy counter, 4 s old") in later.machine.words
     assert value(later, "watts").note.endswith("4 s old")
     covers = setting_of(two_gpus, later, 300.0, 3.0).notes["watts"]
-    assert covers == "GPU board only, NVML energy counter"
+    assert covers == "GPU board only, NVML energy counter, {smooth}"
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -253,7 +253,7 @@ def test_a_doubt_stands_on_the_card_and_over_the_tokens_per_watt(books, two_gpus
     ):
         seen = shown(folded)
         assert ("In doubt", doubt) in seen.machine.words
-        assert setting_of(folded, seen, 300.0, 3.0).notes["tokens_per_joule"] == doubt
+        assert setting_of(folded, seen, 300.0, 3.0).notes["tokens_per_joule"] == f"{{smooth}}; {doubt}"
 
 
 def test_a_doubt_does_not_flicker_with_the_periods_and_ends_with_its_last_joules(books):
@@ -279,13 +279,13 @@ def one_tier_at_a_time(**script):
 def test_the_part_that_nobody_had_to_divide_is_the_word_of_trust():
     folded = one_tier_at_a_time(seconds=15.0)
     note = setting_of(folded, shown(folded), 300.0, 3.0).notes["tokens_per_joule"]
-    assert note == "bold: the whole; tiers: their own joules, 100 % measured with one tier alone"
+    assert note == "{smooth}; bold: the whole; tiers: their own joules, 100 % measured with one tier alone"
 
 
 def test_declared_watts_claim_no_part_measured_alone(books):
     folded = books(seconds=15.0, declared=(20.0, 65.0), stopped=False)
     notes = setting_of(folded, shown(folded), 300.0, 3.0).notes
-    assert notes["tokens_per_joule"] == "bold: the whole; tiers: their own joules"
+    assert notes["tokens_per_joule"] == "{smooth}; bold: the whole; tiers: their own joules"
 
 
 def test_watts_that_do_not_count_say_so():
