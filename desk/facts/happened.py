@@ -163,6 +163,19 @@ class AlarmShelved(Fact):
     until: float | None = None
 
 
+class Unrecorded(Fact):
+    """Nothing was recorded from the stamp `since` until now; what stands now follows. Stands in recordings alone."""
+
+    since: float
+
+
+class RunContinued(Fact):
+    """The first line of a further file of a recording: its `part`, counted from 1. The reader passes over it."""
+
+    run: str
+    part: int
+
+
 class ChildStarted(Fact):
     child: Child
     pid: int
@@ -477,6 +490,8 @@ AnyFact = (
     | AlarmRaised
     | AlarmCleared
     | AlarmShelved
+    | Unrecorded
+    | RunContinued
     | ChildStarted
     | ChildStale
     | ChildAnswered
