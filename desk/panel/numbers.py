@@ -23,6 +23,7 @@ SPOKEN = {
     "$": "dollars",
     "%": "percent",
     "°C": "degrees Celsius",
+    "°F": "degrees Fahrenheit",
     "s": "seconds",
     "tok": "tokens",
 }
@@ -33,10 +34,20 @@ def spoken(unit: str) -> str:
     return SPOKEN.get(unit, unit)
 
 
-class Numbers:
-    """Formats in one locale. Every method answers a dash for `None` and for what is not finite."""
+DECIMAL = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+BINARY = (("TiB", 2.0**40), ("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10))
+"""Units of bytes, the largest first."""
 
-    def __init__(self, locale: QLocale = ENGLISH) -> None:
+
+class Numbers:
+    """Formats in one locale. Every method answers a dash for `None` and for what is not finite.
+
+    `fahrenheit` has temperatures shown in °F, and `binary` bytes in steps of 1024; both may change at any time.
+    """
+
+    def __init__(self, locale: QLocale = ENGLISH, *, fahrenheit: bool = False, binary: bool = False) -> None:
+        self.fahrenheit = fahrenheit
+        self.binary = binary
         self._locale = QLocale(locale)
         self._locale.setNumberOptions(QLocale.NumberOption.DefaultNumberOptions)
 
@@ -72,10 +83,25 @@ class Numbers:
             return 2
         return 3 if size >= 0.00995 else 4
 
+    def short(self, value: float) -> str:
+        """With no more decimals than it has, six digits at most: `20`, `0.25`."""
+        return self._locale.toString(float(value), "g", 6)
+
     def with_unit(self, value: float | None, unit: str) -> str:
         """`312 W`; a dash stands without its unit."""
+        if unit == "°C" and value is not None:
+            return f"{self.celsius(value)} {self.degree}"
         text = self.figure(value, unit)
         return text if text == DASH or not unit else f"{text} {unit}"
+
+    @property
+    def degree(self) -> str:
+        """The unit of temperatures."""
+        return "°F" if self.fahrenheit else "°C"
+
+    def celsius(self, value: float | None) -> str:
+        """A temperature in whole degrees, without its unit; `value` is in °C."""
+        return self.fixed(value * 9 / 5 + 32 if self.fahrenheit and value is not None else value)
 
     def spoken(self, value: float | None, unit: str) -> str:
         """`312 watts`, or `unavailable`."""
@@ -86,13 +112,21 @@ class Numbers:
         return self.fixed(value)
 
     def bytes(self, value: float | None) -> str:
-        """Decimal units: `14.2 GB`, `4.1 MB`."""
+        """`14.2 GB`, `4.1 MB`; with `binary` `13.2 GiB`, `3.9 MiB`."""
         if value is None or not math.isfinite(value):
             return DASH
-        for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        for unit, size in BINARY if self.binary else DECIMAL:
             if abs(value) >= size:
                 return f"{self.fixed(value / size, 1)} {unit}"
         return f"{self.fixed(value)} B"
+
+    def giga(self, value: float | None) -> str:
+        """Bytes as a number of `giga_unit`, to stand before it or before a whole in it."""
+        return self.fixed(None if value is None else value / (2.0**30 if self.binary else 1e9), 1)
+
+    @property
+    def giga_unit(self) -> str:
+        return "GiB" if self.binary else "GB"
 
     def clock(self, seconds: float | None) -> str:
         """A length of time as `00:11:42`."""

@@ -316,9 +316,9 @@ class _Page:
         self, edge: float, base: float, value: str, sign: str, promised: float | None, bad: bool, *, whole: bool = False
     ) -> None:
         """A value and, smaller beside it, its promise, which keeps its own column so that values align."""
-        text = (
-            "" if promised is None else f"{sign} {promised:g}" if whole or promised >= 10 else f"{sign} {promised:.2f}"
-        )
+        numbers, text = self._numbers, ""
+        if promised is not None:
+            text = f"{sign} {numbers.short(promised) if whole or promised >= 10 else numbers.fixed(promised, 2)}"
         self._say(edge, base, text, font(11), "soft")
         self._say(edge - 38, base, value, font(13, 600), "warn" if bad else "text")
 

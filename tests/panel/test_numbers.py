@@ -54,6 +54,10 @@ def test_the_locale_decides_the_separators():
     assert german.figure(3.91) == "3,91"
 
 
+def test_a_setting_has_no_more_decimals_than_it_needs():
+    assert [Numbers().short(value) for value in (20.0, 0.25, 12.5)] == ["20", "0.25", "12.5"]
+
+
 def test_bytes_and_times():
     assert numbers.bytes(14.2e9) == "14.2 GB"
     assert numbers.bytes(4_100_000) == "4.1 MB"
