@@ -17,7 +17,6 @@ import msgspec
 from desk.engine.batch import Batch
 from desk.engine.ending import Ending
 from desk.engine.lane import Lane, Outfit, Request
-from desk.models.fit import plan
 from desk.engine.prompts import Fitter
 from desk.engine.runtime import Runtime
 from desk.engine.selftest import check_rows
@@ -28,6 +27,7 @@ from desk.facts.orders import Generate
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue
+from desk.models.fit import plan
 from desk.models.store import open_model, precision_for, ready
 from desk.models.text import Text
 from desk.scenario import Ask, Prompt
