@@ -104,6 +104,11 @@ class Footer(QWidget):
         nearest = min(WINDOWS_MIN, key=lambda minutes: abs(60 * minutes - seconds))
         self.span.setCurrentIndex(WINDOWS_MIN.index(nearest))
 
+    def choose_smoothing(self, seconds: float) -> None:
+        """The smoothing nearest to so many seconds."""
+        nearest = min(SMOOTHINGS_S, key=lambda each: abs(each - seconds))
+        self.smoothing.setCurrentIndex(SMOOTHINGS_S.index(nearest))
+
     def step_span(self, step: int) -> None:
         """One window shorter or longer, as far as there are."""
         self.span.setCurrentIndex(max(0, min(len(WINDOWS_MIN) - 1, self.span.currentIndex() + step)))

@@ -336,6 +336,8 @@ class Heartbeat(QObject):
     def _choose_smoothing(self, seconds: float) -> None:
         self.smooth_s = seconds
         self.refresh()
+        if isinstance(self.source, Plant):
+            self.window.ordered(lambda: stored.keep(smooth_s=seconds))
 
     def _play(self) -> None:
         assert isinstance(self.source, Replay)

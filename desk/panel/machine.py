@@ -262,7 +262,7 @@ def _peer(standing: Standing, device: Device, ages: Ages, numbers: Numbers) -> P
     if reading.watts is not None:
         words.append(numbers.with_unit(reading.watts, "W"))
     if reading.celsius is not None:
-        words.append(f"{numbers.fixed(reading.celsius)} °C")
+        words.append(numbers.with_unit(reading.celsius, "°C"))
     if reading.memory_used is not None:
         total = f" of {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else ""
         words.append(f"{numbers.bytes(reading.memory_used)}{total}")
@@ -300,7 +300,7 @@ def _bare_machine(standing: Standing, board: Board, numbers: Numbers, tried: tup
         held = sum(weights.values()) + sum(lane.kv_bytes for lane in lanes)
         total = computer.memory_bytes
         note = f"of {numbers.bytes(total)}, ours"
-        pointers.append(_pointer("Memory", numbers.fixed(held / 1e9, 1), note, held, total, total))
+        pointers.append(_pointer("Memory", numbers.giga(held), note, held, total, total))
     return Machine("This machine", tuple(pointers), tuple(words), tried)
 
 
@@ -315,8 +315,8 @@ def _pointers(device: Device, reading: DeviceReading, numbers: Numbers) -> tuple
         pointers.append(_pointer("Power", numbers.figure(reading.watts, "W"), note, reading.watts, scale, limit))
     if gpu or reading.celsius is not None:
         slow = device.slowdown_celsius
-        note = f"°C, slows at {slow:.0f}" if slow else "°C"
-        text = numbers.fixed(reading.celsius)
+        note = f"{numbers.degree}, slows at {numbers.celsius(slow)}" if slow else numbers.degree
+        text = numbers.celsius(reading.celsius)
         pointers.append(_pointer("Temp", text, note, reading.celsius, (slow or 90.0) * 1.18, slow, (0.25, 0.7)))
     if gpu or reading.memory_used is not None:
         pointers.append(_memory(device, reading, numbers))
@@ -334,8 +334,8 @@ def _pointers(device: Device, reading: DeviceReading, numbers: Numbers) -> tuple
 
 def _memory(device: Device, reading: DeviceReading, numbers: Numbers) -> Pointer:
     used, total, foreign = reading.memory_used, device.memory_bytes, reading.memory_foreign
-    text = numbers.fixed(None if used is None else used / 1e9, 1)
-    note = f"of {numbers.bytes(total)}" if total else "GB"
+    text = numbers.giga(used)
+    note = f"of {numbers.bytes(total)}" if total else numbers.giga_unit
     full = total or used or 1.0
     return replace(
         _pointer("Memory", text, note, used, full, total), foreign=None if foreign is None else foreign / full

@@ -79,8 +79,8 @@ def _load(device: Device, reading: DeviceReading, numbers: Numbers) -> list[Shee
         rows.append(SheetRow("Busy", text if text == DASH else f"{text} %", f"{driver}; says that, not how well"))
     if reading.celsius is not None:
         slow = device.slowdown_celsius
-        note = f"slows at {numbers.fixed(slow)} °C" if slow else driver
-        rows.append(SheetRow("Temperature", f"{numbers.fixed(reading.celsius)} °C", note))
+        note = f"slows at {numbers.with_unit(slow, '°C')}" if slow else driver
+        rows.append(SheetRow("Temperature", numbers.with_unit(reading.celsius, "°C"), note))
     if reading.clock_hz is not None:
         top = reading.clock_max_hz
         note = f"of at most {numbers.fixed(top / 1e6)} MHz" if top else driver

@@ -363,5 +363,6 @@ class Window(QWidget):
             self._on_close = None
         event.accept()
         application = QApplication.instance()
-        if application is not None:
+        others = [each for each in QApplication.topLevelWidgets() if isinstance(each, Window) and each is not self]
+        if application is not None and not any(other.isVisible() for other in others):
             application.quit()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import tempfile
 import tomllib
 from pathlib import Path
@@ -31,7 +32,9 @@ class Watts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is remembered between starts.
 
-    `window_s` is the span of the live charts, `warmup_s` how long after its first token a run does not count; seconds.
+    `window_s` is the span of the live charts, `smooth_s` what their points are means over, `warmup_s` how long after
+    its first token a run does not count; seconds. With `fahrenheit` temperatures are shown in °F, with `binary_bytes`
+    sizes in steps of 1024.
     `text_size` is a percentage, `place` where the window last stood (left, top, width, height in logical pixels) and
     `maximized` whether it filled its screen. `cuda_graphs` lets the engine record its steps on CUDA (`desk doctor` says
     whether that pays).
@@ -52,10 +55,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     place: tuple[int, int, int, int] | None = None
     maximized: bool = False
     cuda_graphs: bool = False
+    smooth_s: float = 3.0
+    fahrenheit: bool = False
+    binary_bytes: bool = False
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.window_s <= 86_400.0:
             raise ValueError(f"window_s is {self.window_s:g}, but must lie between 1 and 86400")
+        if not 0.0 <= self.smooth_s <= 60.0:
+            raise ValueError(f"smooth_s is {self.smooth_s:g}, but must lie between 0 and 60")
         if not 90 <= self.text_size <= 200:
             raise ValueError(f"text_size is {self.text_size}, but must lie between 90 and 200")
         if not 0.0 <= self.warmup_s <= 3600.0:
@@ -69,6 +77,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             low = 1.0 if name in ("pue", "wall_factor") else 0.0
             if value is not None and not low <= value <= 1e6:
                 raise ValueError(f"tariff.{name} is {value:g}, but must lie between {low:g} and 1000000")
+
+
+def changed(settings: Settings, path: str, value: object) -> Settings:
+    """The settings with another value at `path` (`"theme"`, `"tariff.pue"`); raises `ValueError` in words."""
+    head, _, rest = path.partition(".")
+    within = getattr(settings, head)
+    try:
+        made = msgspec.structs.replace(within, **{rest: value}) if rest else value
+        # Only a conversion checks the types and bounds of what a person has typed.
+        return msgspec.convert(msgspec.to_builtins(msgspec.structs.replace(settings, **{head: made})), Settings)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error).partition(" - at ")[0]) from error
 
 
 def declared(text: str) -> Watts:
@@ -132,14 +152,32 @@ def write_whole(path: Path, text: str, what: str) -> None:
 
 def _read(path: Path) -> Settings:
     remedy = "The defaults are in use; correct the file or remove it, it is left as it is."
+    text = ""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(tables, Settings)
+        text = path.read_text(encoding="utf-8")
+        return msgspec.convert(tomllib.loads(text), Settings)
     except FileNotFoundError:
         raise
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        if isinstance(error, msgspec.ValidationError) and (line := _line_of(text, why)):
+            why = f"line {line}: {why}"
         raise Trouble(f"The settings file {path} cannot be read: {why.replace(' `$.', ' `')}.", remedy) from error
+
+
+def _line_of(text: str, why: str) -> int | None:
+    """The line of a file in TOML that holds the field which `why` is about; `None` where it cannot be told."""
+    at, unknown = re.search(r"at `\$\.([\w.]+)`", why), re.search(r"unknown field `([^`]+)`", why)
+    parts = [*(at[1].split(".") if at else []), *([unknown[1]] if unknown else [])] or [why.partition(" ")[0]]
+    wanted, table = ".".join(parts), ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.partition("#")[0].strip()
+        if line.startswith("["):
+            table = line.strip("[] ")
+        key = ".".join(filter(None, [table, re.sub(r"[\s\"']", "", line.partition("=")[0]) if "=" in line else ""]))
+        if line and key == wanted:
+            return number
+    return None
 
 
 def _toml(settings: Settings) -> str:
