@@ -69,8 +69,8 @@ class Floor(QWidget):
         self._skeleton: QWidget | None = Skeleton(theme)
         self._charts: QWidget | None = None
         self._first: QWidget | None = None
+        self._drawer: DeviceDrawer | None = None
         self._arrange()
-        self.drawer = DeviceDrawer(theme, self)
         self._watts = WattsForm(theme, self)
         self.welcome.hide()
         self._connect()
@@ -86,7 +86,6 @@ class Floor(QWidget):
         self.slots.machine_wanted.connect(lambda: self.turn_lower("machine"))
         self.machine.slots_wanted.connect(lambda: self.turn_lower("slots"))
         self.machine.opened.connect(self.open_device)
-        self.drawer.closed.connect(self.close_device)
         self.stream.watch.connect(self.watched.emit)
         self.stream.closed.connect(self.close_stream)
         self.welcome.start.connect(self.start)
@@ -137,7 +136,8 @@ class Floor(QWidget):
 
     def resizeEvent(self, _event: object) -> None:
         self._fit()
-        self.drawer.place()
+        if self._drawer is not None:
+            self._drawer.place()
 
     # ---- room
 
@@ -262,7 +262,8 @@ class Floor(QWidget):
         self.table.show_tiers(shown.tiers, f"“{shown.preset}” prices" if shown.preset else "")
         self.slots.show_lanes(shown.tiers, badge_words(shown), shown.stream)
         self.machine.show_machine(shown.machine)
-        self.drawer.show_sheets(shown.sheets)
+        if self._drawer is not None:
+            self._drawer.show_sheets(shown.sheets)
         self.stream.show_stream(shown.stream, shown.tiers)
         self._turn_page()
         self.welcome.show_place(shown.provider, shown.model, shown.idles_at)
@@ -308,7 +309,7 @@ class Floor(QWidget):
     @property
     def free(self) -> bool:
         """Nothing is open that Escape would close."""
-        return self.drawer.isHidden() and self.below not in ("editor", "stream")
+        return (self._drawer is None or self._drawer.isHidden()) and self.below not in ("editor", "stream")
 
     def close_stream(self) -> None:
         self._leave_stream()
@@ -321,6 +322,15 @@ class Floor(QWidget):
             self.watched.emit(None, None)
 
     # ---- all about a device
+
+    @property
+    def drawer(self) -> DeviceDrawer:
+        """The drawer of the devices, made when it is first asked for."""
+        if self._drawer is None:
+            self._drawer = DeviceDrawer(self._theme, self)
+            self._drawer.show_sheets(self._shown.sheets)
+            self._drawer.closed.connect(self.close_device)
+        return self._drawer
 
     def open_device(self) -> None:
         if self._shown.sheets:
