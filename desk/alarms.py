@@ -41,7 +41,9 @@ FOREIGN_BYTES, FOREIGN_GONE = 500e6, 400e6
 FULL_SHARE, ROOM_SHARE = 0.05, 0.07
 DISK_BYTES, DISK_ROOM = 500e6, 600e6
 DISK_END = 100e6
-"""With less than this the recording ends by itself, so that the disk is not filled to the last byte."""
+"""With less than this nothing more is recorded, so that the disk is not filled to the last byte, ..."""
+DISK_BACK = 200e6
+"""... and with this much the recording goes on."""
 NEARLY = 0.8
 """The part of a budget from which it is told that it runs out."""
 
@@ -211,7 +213,7 @@ def _disk(scene: Scene) -> Iterator[Sign]:
     if free is None:
         return
     cause = f"Only {free / 1e6:.0f} MB are left on the disk of the recordings."
-    remedy = f"Make room: the recording ends at {DISK_END / 1e6:.0f} MB."
+    remedy = f"Make room: under {DISK_END / 1e6:.0f} MB nothing more is recorded."
     yield Sign("", free < DISK_BYTES, free > DISK_ROOM, "Disk nearly full", cause, remedy, "Disk has room")
 
 

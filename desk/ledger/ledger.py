@@ -27,6 +27,7 @@ from desk.facts.happened import (
     RunStarted,
     RunStopped,
     SoloLearned,
+    Unrecorded,
     Worked,
 )
 from desk.facts.histogram import bucket_of, count_into
@@ -97,6 +98,9 @@ class Ledger:
         self._lanes_were = (True, False)
         self._warmup_s = 0.0
         self._stopped = False
+        self._gap = (0.0, 0.0)
+        """Of the last stretch that was not recorded, the periods: after the first moment, up to the second."""
+        self._unrecorded_s = 0.0
         self._unmetered: dict[str, int] = {}
         self._unmetered_s = 0.0
         self._beat: tuple[LaneWork, ...] = ()
@@ -243,6 +247,15 @@ class Ledger:
             tier.on_time_tokens += fact.emitted
             tier.on_time_revenue += output_value(price, fact.emitted) + input_value(price, fact.prompt, fact.cached)
 
+    def _not_recorded(self, fact: Unrecorded, moment: float) -> None:
+        """Nobody knows who worked meanwhile and what was drawn: that time has no part in the accounts."""
+        since = fact.since - (self._origin or 0.0)
+        self._gap = (since, ceil(moment / PERIOD_S) * PERIOD_S)
+        if self._totals.since is not None:
+            self._unrecorded_s += max(0.0, moment - max(since, self._totals.since))
+        self._energy.interrupt()
+        self._beat, self._since_beat = (), []
+
     def _meter_opened(self, fact: MeterOpened, moment: float) -> None:
         self._energy.open(fact)
 
@@ -355,6 +368,8 @@ class Ledger:
         before, self._lanes_were = self._lanes_were, (quiet, standing.loaded)
         quiet = quiet and before == self._lanes_were
         flow = self._energy.measured(standing.counted, until, quiet, standing.loaded)
+        if self._gap[0] < until <= self._gap[1]:
+            return Flow()
         declared = standing.declared
         if standing.source == "declared" and declared is not None:
             return self._energy.declared(declared.idle, declared.busy, until)
@@ -384,7 +399,7 @@ class Ledger:
         for name, tier in period.tiers.items():
             totals.tiers.setdefault(name, TierPeriod()).add(tier)
         if totals.since is not None:
-            totals.seconds = max(0.0, period.end - totals.since)
+            totals.seconds = max(0.0, period.end - totals.since - self._unrecorded_s)
 
 
 def _part(work: LaneWork, start: float, stop: float) -> LaneWork:
@@ -417,6 +432,7 @@ _FOLDS: dict[type, Callable[[Ledger, Any, float], None]] = {
     Finished: Ledger._finished,
     MeterOpened: Ledger._meter_opened,
     Read: Ledger._read,
+    Unrecorded: Ledger._not_recorded,
     FloorLearned: Ledger._recall,
     SoloLearned: Ledger._recall,
 }

@@ -140,6 +140,7 @@ class Totals:
 
     `seconds` runs from the first token to the stop (while running: to the last closed period), `None` before it. With a
     warm-up all accounts begin with the first period after it. `since` is that moment, in seconds since the run started.
+    Time that was not recorded does not count.
     `covered` is the part of them with a known energy. Energy accounts are `None` where no source of watts exists.
     """
 

@@ -5,11 +5,12 @@ import shutil
 import threading
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from desk.alarms import DISK_END, Alarms
+from desk.alarms import DISK_BACK, DISK_END, Alarms
 from desk.facts import places
 from desk.facts.codec import encode
 from desk.facts.happened import (
@@ -22,25 +23,40 @@ from desk.facts.happened import (
     Paused,
     Resumed,
     RunStarted,
+    RunStopped,
     TariffChanged,
     TierChanged,
     TierRemoved,
     Troubled,
+    Unrecorded,
     WattsDeclared,
     now,
 )
 from desk.facts.tiers import Budget, Tariff, Tier
 from desk.facts.trouble import Trouble
-from desk.journal import Journal
+from desk.journal import Journal, existing
 from desk.ledger.budget import reached
 from desk.ledger.ledger import Ledger
+from desk.plant.restating import restated
 
 DISK_EACH = 10
 """The disk is looked at with every tenth period, five seconds apart."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """A stretch that is not being recorded: since when, and what was on as the recording has it."""
+
+    since: float
+    alarms: frozenset[tuple[str, str]]
+    calibrating: bool
+
+
 class Pen:
     """Writes each fact into the queue for `drain`, and while a run is on into its recording: same facts, same order.
+
+    While the disk has no room nothing is recorded and the run goes on. When there is room again, the recording says
+    since when it lacks facts (`Unrecorded`) and what stands by then.
 
     What stands is kept here because it is read off the facts: `tiers`, `tariff`, `load`, `budget` and whether the run
     is `paused`.
@@ -57,6 +73,7 @@ class Pen:
         self._meter_given_up: ChildGivenUp | None = None
         self._watts: WattsDeclared | None = None
         self._journal: Journal | None = None
+        self._gap: _Gap | None = None
         self._path: Path | None = None
         self._compressing: list[threading.Thread] = []
         self._queue: deque[AnyFact] = deque()
@@ -77,8 +94,7 @@ class Pen:
         """The file of the last run, compressed where that has been done; `None` before the first."""
         if self._path is None:
             return None
-        compressed = self._path.with_suffix(".jsonl.gz")
-        return compressed if compressed.is_file() else self._path
+        return existing(self._path)
 
     @property
     def meter_known(self) -> bool:
@@ -114,15 +130,17 @@ class Pen:
             case Paused() | Resumed():
                 self.paused = isinstance(fact, Paused)
         if self._journal is not None:
+            if self._gap is not None and isinstance(fact, RunStopped):
+                self._go_on(fact.t)
             try:
                 self._journal.write(encode(fact) if line is None else line)
             except Trouble as trouble:
-                self._lose(trouble)
+                self._lose(trouble, fact.t)
         settled = self._books.post(fact)
         self._queue.append(fact)
         for period in settled:
             if period.index % DISK_EACH == 0:
-                self._look_at_disk()
+                self._look_at_disk(fact.t)
             for alarm in self._alarms.judge(period, self._books, fact.t, self._free_bytes):
                 self.write(alarm)
 
@@ -134,7 +152,7 @@ class Pen:
             self._journal = Journal(self._path)
         except (OSError, Trouble) as error:
             trouble = error
-        self.paused = False
+        self.paused, self._gap = False, None
         learned = self._books.learned(started.t)
         self.write(started)
         given_up = self._meter_given_up
@@ -146,7 +164,7 @@ class Pen:
         for fact in learned:
             self.write(fact)
         if trouble is not None:
-            self._lose(trouble)
+            self._lose(trouble, started.t)
 
     def put_away(self) -> None:
         """Close the recording and compress it, beside everything else."""
@@ -162,24 +180,48 @@ class Pen:
         for thread in self._compressing:
             thread.join(max(0.0, deadline - now()))
 
-    def _look_at_disk(self) -> None:
-        """See what is left where the recording goes, and end it before nothing is."""
+    def _look_at_disk(self, moment: float) -> None:
+        """See what is left where the recording goes: stop before nothing is, and go on when there is room again."""
         self._free_bytes = None
         if self._journal is None or self._path is None:
             return
         with contextlib.suppress(OSError):
             self._free_bytes = float(shutil.disk_usage(self._path.parent).free)
-        if self._free_bytes is not None and self._free_bytes < DISK_END:
-            left = f"Only {self._free_bytes / 1e6:.0f} MB are left on its disk: the recording ends here."
-            self._lose(Trouble(left, "Make room; the run goes on unrecorded."))
+        if self._free_bytes is None:
+            return
+        if self._gap is not None and self._free_bytes >= DISK_BACK:
+            self._go_on(moment)
+        elif self._gap is None and self._free_bytes < DISK_END:
+            left = f"Only {self._free_bytes / 1e6:.0f} MB are left on its disk: nothing more is recorded."
+            self._lose(Trouble(left, "Make room, and it goes on; the run goes on unrecorded."), moment)
 
-    def _lose(self, error: OSError | Trouble) -> None:
+    def _lose(self, error: OSError | Trouble, moment: float) -> None:
         """The disk is full or the folder not writable: say it once; the factory goes on unrecorded."""
-        self.put_away()
         if isinstance(error, OSError):
             remedy = "Make room, or set TOKEN_DESK_HOME to a folder that can be written; the run goes on unrecorded."
             error = Trouble(f"The folder of recordings cannot be made: {error.strerror or error}.", remedy)
-        self.write(Troubled(t=now(), where="journal", cause=error.cause, remedy=error.remedy))
+        if self._journal is not None:
+            self._journal.hold()
+            standing = self._books.standing
+            self._gap = _Gap(moment, frozenset(standing.alarms), standing.calibrating is not None)
+        self.write(Troubled(t=moment, where="journal", cause=error.cause, remedy=error.remedy))
+
+    def _go_on(self, moment: float) -> None:
+        """Record again, if the disk takes it: how long nothing was recorded, and what stands now."""
+        gap, journal = self._gap, self._journal
+        assert gap is not None
+        assert journal is not None
+        facts = [Unrecorded(t=moment, since=gap.since), *restated(self._books, gap.alarms, gap.calibrating, moment)]
+        journal.resume()
+        try:
+            for fact in facts:
+                journal.write(encode(fact))
+        except Trouble:
+            journal.hold()
+            return
+        self._gap = None
+        cause = f"The recording goes on; {moment - gap.since:.0f} s of the run are missing in it."
+        self.write(Troubled(t=moment, where="journal", cause=cause))
 
 
 def _close(journal: Journal) -> None:
