@@ -1,0 +1,2 @@
+"""What remains of runs: `store` the folder of them, `summary` one in a line, `carry` one taken elsewhere, `comparison`
+several beside each other."""
