@@ -38,6 +38,8 @@ from desk.journal import Journal, existing
 from desk.ledger.budget import reached
 from desk.ledger.ledger import Ledger
 from desk.plant.restating import restated
+from desk.runs.store import Runs
+from desk.runs.summary import Summary, Summing
 
 DISK_EACH = 10
 """The disk is looked at with every tenth period, five seconds apart."""
@@ -79,6 +81,9 @@ class Pen:
         self._queue: deque[AnyFact] = deque()
         # The books go on between runs: what the meter sees while nothing runs is the floor of the next one.
         self._books = Ledger()
+        self._summing = Summing(self._books)
+        self._complete = False
+        """Whether the recording holds all that the books do, so that what they sum up holds for it, too."""
         self._alarms = Alarms()
         self._free_bytes: float | None = None
 
@@ -137,6 +142,7 @@ class Pen:
             except Trouble as trouble:
                 self._lose(trouble, fact.t)
         settled = self._books.post(fact)
+        self._summing.see(fact, settled)
         self._queue.append(fact)
         for period in settled:
             if period.index % DISK_EACH == 0:
@@ -152,7 +158,7 @@ class Pen:
             self._journal = Journal(self._path)
         except (OSError, Trouble) as error:
             trouble = error
-        self.paused, self._gap = False, None
+        self.paused, self._gap, self._complete = False, None, True
         learned = self._books.learned(started.t)
         self.write(started)
         given_up = self._meter_given_up
@@ -171,7 +177,8 @@ class Pen:
         journal, self._journal = self._journal, None
         if journal is None:
             return
-        thread = threading.Thread(target=_close, args=(journal,), name="compress", daemon=True)
+        summary = self._summing.summary() if self._complete else None
+        thread = threading.Thread(target=_close, args=(journal, summary), name="compress", daemon=True)
         self._compressing = [other for other in self._compressing if other.is_alive()] + [thread]
         thread.start()
 
@@ -202,6 +209,7 @@ class Pen:
             error = Trouble(f"The folder of recordings cannot be made: {error.strerror or error}.", remedy)
         if self._journal is not None:
             self._journal.hold()
+            self._complete = False
             standing = self._books.standing
             self._gap = _Gap(moment, frozenset(standing.alarms), standing.calibrating is not None)
         self.write(Troubled(t=moment, where="journal", cause=error.cause, remedy=error.remedy))
@@ -224,7 +232,10 @@ class Pen:
         self.write(Troubled(t=moment, where="journal", cause=cause))
 
 
-def _close(journal: Journal) -> None:
-    # A recording that cannot be compressed stays as it is, and is read all the same.
+def _close(journal: Journal, summary: Summary | None) -> None:
+    # A recording that cannot be compressed stays as it is, and is read all the same; so is one without its summary.
     with contextlib.suppress(Trouble):
         journal.close()
+    if summary is not None:
+        with contextlib.suppress(Trouble):
+            Runs(journal.path.parent).remember(journal.path, summary)

@@ -38,6 +38,7 @@ from desk.facts.happened import (
     TariffChanged,
     TierChanged,
     Troubled,
+    Unrecorded,
     WattsDeclared,
     Worked,
 )
@@ -448,11 +449,13 @@ class TestDisk:
         watched.plant.stop()
         watched.until_kind(RunStopped)
         assert troubled.where == "journal"
-        assert len(watched.of(Troubled)) == 1
+        _, goes_on = watched.of(Troubled)  # told once, and once more when there is room again
+        assert "are missing" in goes_on.cause
         (kept,) = places.runs_dir().glob(f"{started.run}*")
         facts = list(journal.read(kept))
         assert facts[0] == started
         assert any(isinstance(fact, Worked) for fact in facts)
+        assert [type(fact) for fact in facts if isinstance(fact, Unrecorded | RunStopped)] == [Unrecorded, RunStopped]
 
 
 def _lives(pid):
