@@ -8,7 +8,7 @@ from desk.facts.trouble import Trouble
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
-BUILDER = "token-desk 1"
+BUILDER = "token-desk 2"
 """Who made a model of the catalogue. Raised when the same weights would give another graph: old ones are rebuilt."""
 
 

@@ -25,6 +25,8 @@ _ROWS_AT_ONCE = 8192
 class Precision:
     """How weights and activations are stored. `words` is for people; `accuracy_level` 4 lets the kernels of
     MatMulNBits round activations to 8 bits, 0 keeps them as they are (and is an order of magnitude slower).
+    Behind the logits nothing is rounded again, so their blocks, `output_block`, may be larger: faster at one row, and
+    of a divergence from the reference that cannot be told apart.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Precision:
     activations: Literal["float32", "float16"] = "float32"
     rotated: bool = False
     block: int = 64
+    output_block: int = 128
     accuracy_level: int = 4
 
 
@@ -55,7 +58,7 @@ def suited(precision: Precision, architecture: Architecture) -> Precision:
     if not (precision.rotated and architecture.post_norms):
         return precision
     words = "8 bits in blocks of 32, not rotated"
-    return dataclasses.replace(precision, rotated=False, block=32, words=words)
+    return dataclasses.replace(precision, rotated=False, block=32, output_block=32, words=words)
 
 
 def refuse_unfit(precision: Precision, checkpoint: Checkpoint) -> None:
@@ -150,7 +153,7 @@ class Weights:
                 self._rotation.outputs(down * factor),
             )
             attn_norm, ffn_norm = np.ones_like(attn_norm), np.ones_like(ffn_norm)
-        qkv, output, gate_up, down = map(self._operand, linear)
+        qkv, output, gate_up, down = (self._operand(values, self._precision.block) for values in linear)
         return Layer(attn_norm, qkv, output, ffn_norm, gate_up, down, *norms)
 
     def output_norm(self) -> NDArray[np.float32]:
@@ -162,8 +165,10 @@ class Weights:
         name, norm = self._checkpoint.output_name, self._checkpoint.vector("output_norm").astype(np.float64)
         if self._precision.form == "verbatim":
             return self._verbatim(name)
-        rotation = self._rotation
-        return self._by_rows(name, lambda values: self._operand(rotation.inputs(values * norm) if rotation else values))
+        rotation, block = self._rotation, self._precision.output_block
+        return self._by_rows(
+            name, lambda values: self._operand(rotation.inputs(values * norm) if rotation else values, block)
+        )
 
     def _by_rows(self, name: str, made: Callable[[NDArray[np.float32]], Operand]) -> Operand:
         """What `made` makes of the matrix, some rows at a time: the wide floats in between would fill the memory."""
@@ -178,8 +183,8 @@ class Weights:
             return verbatim([self._checkpoint.blocks(name) for name in names])
         return self._dense(np.concatenate([self._checkpoint.values(name) for name in names]))
 
-    def _operand(self, values: NDArray[np.floating]) -> Operand:
-        return self._dense(values) if self._precision.form == "dense" else eight_bit(values, self._precision.block)
+    def _operand(self, values: NDArray[np.floating], block: int) -> Operand:
+        return self._dense(values) if self._precision.form == "dense" else eight_bit(values, block)
 
     def _dense(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         return values.astype(self._precision.activations)

@@ -2,20 +2,14 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 import pytest
 import tiny
+from given import DATA, quietly
 
 from desk.facts import places
 from desk.models import builder
 from desk.models.catalogue import catalogue, entry
-
-DATA = Path(__file__).resolve().parent.parent / "data"
-
-
-def quietly(stage, done, total):
-    """A report that nobody reads."""
 
 
 @pytest.fixture(scope="session")

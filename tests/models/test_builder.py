@@ -13,7 +13,7 @@ import time
 import gguf
 import pytest
 import tiny
-from conftest import quietly
+from given import quietly
 from running import Running
 
 from desk.facts import codec

@@ -5,7 +5,7 @@ import numpy as np
 import onnx
 import pytest
 import relatives
-from conftest import DATA, quietly
+from given import DATA, quietly
 from running import Running, divergence
 from test_decoder import EXACT, PLAIN, TURNED
 

@@ -13,7 +13,7 @@ import huggingface_hub.constants
 import msgspec
 import psutil
 import pytest
-from conftest import DATA, quietly
+from given import DATA, quietly
 
 from desk.facts import places
 from desk.facts.happened import JobEnded, Progressed

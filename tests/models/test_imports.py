@@ -12,7 +12,7 @@ from pathlib import Path
 import gguf
 import pytest
 import tiny
-from conftest import DATA, quietly
+from given import DATA, quietly
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import sys
 
 import psutil
 import pytest
-from conftest import DATA, quietly
+from given import DATA, quietly
 
 from desk.facts.happened import LaneReady, Progressed
 from desk.facts.trouble import Trouble

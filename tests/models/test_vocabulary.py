@@ -6,7 +6,7 @@ import json
 
 import pytest
 import relatives
-from conftest import DATA, quietly
+from given import DATA, quietly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decoder import PLAIN
