@@ -451,8 +451,7 @@ class TestDisk:
         assert troubled.where == "journal"
         _, goes_on = watched.of(Troubled)  # told once, and once more when there is room again
         assert "are missing" in goes_on.cause
-        (kept,) = places.runs_dir().glob(f"{started.run}*")
-        facts = list(journal.read(kept))
+        facts = list(journal.read(watched.plant.recording))
         assert facts[0] == started
         assert any(isinstance(fact, Worked) for fact in facts)
         assert [type(fact) for fact in facts if isinstance(fact, Unrecorded | RunStopped)] == [Unrecorded, RunStopped]
