@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
+from desk.exports.privacy import Veil, bare
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import TierPeriod, Totals
-from desk.ledger.standing import Standing
+from desk.ledger.standing import Alarmed, Standing
 
 
 def summary(ledger: Ledger, mode: Literal["live", "replay"]) -> dict[str, Any]:
@@ -18,6 +19,7 @@ def summary(ledger: Ledger, mode: Literal["live", "replay"]) -> dict[str, Any]:
             "id": standing.run.run if standing.run else None,
             "seconds": totals.seconds,
             "mode": mode,
+            "warmup_seconds": standing.run.warmup_s if standing.run else None,
         },
         "device": standing.engine.device if standing.engine else None,
         "provider": standing.engine.provider if standing.engine else None,
@@ -35,6 +37,20 @@ def summary(ledger: Ledger, mode: Literal["live", "replay"]) -> dict[str, Any]:
             "energy_cost_usd": totals.energy_cost,
         },
         "tiers": [_tier(name, standing, totals) for name in standing.tiers],
+        "alarms": [_alarm(each, standing) for each in standing.alarmed],
+    }
+
+
+def _alarm(each: Alarmed, standing: Standing) -> dict[str, Any]:
+    """Moments are seconds since the run started; `None` cleared: it stood to the end."""
+    origin = standing.run.t if standing.run else 0.0
+    return {
+        "alarm": each.raised.alarm,
+        "subject": each.raised.subject,
+        "severity": each.raised.severity,
+        "cause": Veil(standing)(each.raised.cause),
+        "raised_s": each.raised.t - origin,
+        "cleared_s": None if each.cleared is None else each.cleared - origin,
     }
 
 
@@ -46,7 +62,7 @@ def _tier(name: str, standing: Standing, totals: Totals) -> dict[str, Any]:
     figures = totals.tiers.get(name, TierPeriod())
     return {
         "name": name,
-        "model": running.model,
+        "model": bare(running.model),
         "precision": running.precision,
         "context": running.context,
         "slots": running.slots,

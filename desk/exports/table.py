@@ -32,7 +32,7 @@ def table(ledger: Ledger) -> Table:
     footer = (
         *("All", number(totals.tokens_per_second()), "", "", "", ""),
         *(number(totals.tokens_in), number(totals.tokens_out), number(totals.joules), number(totals.tokens_per_joule)),
-        *(number(_hourly(totals.revenue, totals)), _on_time(totals.tiers.values())),
+        *(number(_hourly(totals.revenue, totals)), on_time(totals.tiers.values())),
     )
     for header, foot in zip((*_COLUMNS, *_WORTH), footer, strict=True):
         shown.add_column(header, foot, justify="left" if header == "Tier" else "right", no_wrap=True)
@@ -51,7 +51,7 @@ def table(ledger: Ledger) -> Table:
             number(tier.joules),
             number(tier.tokens_per_joule),
             number(_hourly(tier.revenue, totals)),
-            _on_time([tier]),
+            on_time([tier]),
         )
     return shown
 
@@ -75,7 +75,7 @@ def _hourly(revenue: float, totals: Totals) -> float | None:
     return revenue / totals.seconds * 3600 if totals.seconds else None
 
 
-def _on_time(tiers: Iterable[TierPeriod]) -> str:
+def on_time(tiers: Iterable[TierPeriod]) -> str:
     """The part of the finished requests' tokens that came on time."""
     tokens = [(tier.on_time_tokens, tier.finished_tokens) for tier in tiers]
     finished = sum(whole for _, whole in tokens)

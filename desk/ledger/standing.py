@@ -57,6 +57,7 @@ LaneState = Literal["closed", "loading", "ready", "draining", "failed"]
 ChildState = Literal["started", "running", "stale", "ended", "given up"]
 
 KEPT_TROUBLES = 20
+KEPT_ALARMS = 200
 
 _METERS: dict[Source, Literal["gpu", "cpu", "machine"]] = {
     "nvml-counter": "gpu",
@@ -66,6 +67,14 @@ _METERS: dict[Source, Literal["gpu", "cpu", "machine"]] = {
     "battery": "machine",
 }
 """What the joules of a source are of; the meter also names devices that it only watches."""
+
+
+@dataclass(slots=True)
+class Alarmed:
+    """An alarm of the run: as it was raised, and the stamp at which it cleared; `None`: it stood to the end."""
+
+    raised: AlarmRaised
+    cleared: float | None = None
 
 
 @dataclass(slots=True)
@@ -105,7 +114,8 @@ class Standing:
     else all that it could use. A graphics board's watts say nothing about an engine on the CPU, nor the CPU's about
     an engine on the board. `calibrating` is the tier whose lane steps alone, empty where none steps, `None` usually.
     `load` multiplies what all tiers are asked for.
-    `alarms` are on, by name and subject; `shelved` says until which stamp one is not to be shown, raised or not.
+    `alarms` are on, by name and subject; `shelved` says until which stamp one is not to be shown, raised or not;
+    `alarmed` are the last of the run, over or not.
     """
 
     run: RunStarted | None = None
@@ -129,6 +139,7 @@ class Standing:
     calibrating: str | None = None
     alarms: dict[tuple[str, str], AlarmRaised] = field(default_factory=dict)
     shelved: dict[tuple[str, str], float] = field(default_factory=dict)
+    alarmed: deque[Alarmed] = field(default_factory=lambda: deque(maxlen=KEPT_ALARMS))
     load: float = 1.0
     budget: Budget = field(default_factory=Budget)
 
@@ -264,10 +275,14 @@ class Standing:
 
     def _alarm_raised(self, fact: AlarmRaised) -> tuple[EventKind, str, str]:
         self.alarms[fact.alarm, fact.subject] = fact
+        self.alarmed.append(Alarmed(fact))
         return "alarm", fact.title, fact.subject if fact.subject in self.tiers else ""
 
     def _alarm_cleared(self, fact: AlarmCleared) -> tuple[EventKind, str, str]:
-        self.alarms.pop((fact.alarm, fact.subject), None)
+        raised = self.alarms.pop((fact.alarm, fact.subject), None)
+        for span in self.alarmed:
+            if span.raised is raised:
+                span.cleared = fact.t
         return "cleared", fact.title, fact.subject if fact.subject in self.tiers else ""
 
     def _alarm_shelved(self, fact: AlarmShelved) -> None:

@@ -38,6 +38,7 @@ class _TextSize:
 
     chosen: float = 1.0
     natural: int = 0
+    plain: int = 0
 
     @property
     def factor(self) -> float:
@@ -65,6 +66,16 @@ def natural() -> Generator[None]:
         yield
     finally:
         _size.natural -= 1
+
+
+@contextmanager
+def plain_glyphs() -> Generator[None]:
+    """Make fonts without alternate glyphs in here: those cannot be read back from a PDF. Digits then differ in width."""
+    _size.plain += 1
+    try:
+        yield
+    finally:
+        _size.plain -= 1
 
 
 @contextmanager
@@ -98,16 +109,19 @@ def font(size: int, weight: int = 400, *, tabular: bool = True, mono: bool = Fal
 
     `tight` draws big figures 2.2 % closer. Fonts are shared: copy one before changing it.
     """
-    return _font(scaled(size), weight, tabular, mono, tight)
+    return _font(scaled(size), weight, tabular, mono, tight, bool(_size.plain))
 
 
 @cache
-def _font(pixels: int, weight: int, tabular: bool, mono: bool, tight: bool) -> QFont:
+def _font(pixels: int, weight: int, tabular: bool, mono: bool, tight: bool, plain: bool) -> QFont:
     made = QFont(MONO if mono else SANS)
     made.setPixelSize(pixels)
     made.setWeight(QFont.Weight(weight))
     made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
-    if tabular and not mono:
+    if plain:
+        for feature in ("calt", "tnum"):
+            made.setFeature(QFont.Tag(feature), 0)
+    elif tabular and not mono:
         made.setFeature(QFont.Tag("tnum"), 1)
     if tight:
         made.setLetterSpacing(QFont.SpacingType.PercentageSpacing, 97.8)
@@ -118,13 +132,15 @@ class Theme(QObject):
     """What is in force of scheme, contrast, text size and motion. Widgets keep it, ask it while painting, and lay out
     and repaint on `changed`.
 
-    `reduced_motion` asks everything that would slide to stand.
+    `reduced_motion` asks everything that would slide to stand. With `fixed` colours, no wish of the desktop counts:
+    for pictures, which look the same everywhere.
     """
 
     changed = Signal()
 
-    def __init__(self, choice: Choice = "auto", parent: QObject | None = None) -> None:
+    def __init__(self, choice: Choice = "auto", parent: QObject | None = None, *, fixed: Palette | None = None) -> None:
         super().__init__(parent)
+        self._fixed = fixed
         self._choice: Choice = choice
         self._contrast = False
         self.reduced_motion = False
@@ -206,6 +222,8 @@ class Theme(QObject):
         return colour
 
     def _resolved(self) -> Palette:
+        if self._fixed is not None:
+            return self._fixed
         scheme: Scheme = "dark"
         if self._choice != "auto":
             scheme = self._choice

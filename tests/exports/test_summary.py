@@ -30,7 +30,7 @@ from desk.facts.tiers import Price, Promise, Tariff, Tier
 from desk.ledger.ledger import Ledger
 
 T0 = 4096.0
-RUN = {"id", "seconds", "mode"}
+RUN = {"id", "seconds", "mode", "warmup_seconds"}
 TOTAL = {
     "tokens_in",
     "tokens_out",
@@ -112,8 +112,8 @@ def printed(ledger, width=80):
 
 def test_the_object_has_the_agreed_keys_and_values():
     told = summary(folded(run()), "live")
-    assert list(told) == ["run", "device", "provider", "meter", "total", "tiers"]
-    assert told["run"] == {"id": "20260801-1200-ab", "seconds": 4.0, "mode": "live"}
+    assert list(told) == ["run", "device", "provider", "meter", "total", "tiers", "alarms"]
+    assert told["run"] == {"id": "20260801-1200-ab", "seconds": 4.0, "mode": "live", "warmup_seconds": 0.0}
     assert (told["device"], told["provider"]) == ("Example GPU", "cuda")
     assert told["meter"] == {"source": "nvml-counter", "quality": "measured"}
     assert set(told["run"]) == RUN
@@ -174,7 +174,7 @@ def test_what_is_not_available_is_null():
         *("tokens_per_second", "joules", "standby_joules", "other_joules", "tokens_per_joule", "energy_cost_usd"),
     }
     empty = summary(Ledger(), "live")
-    assert empty["run"] == {"id": None, "seconds": None, "mode": "live"}
+    assert empty["run"] == {"id": None, "seconds": None, "mode": "live", "warmup_seconds": None}
     assert (empty["device"], empty["provider"], empty["tiers"]) == (None, None, [])
     json.dumps(empty, allow_nan=False)
 

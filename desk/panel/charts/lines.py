@@ -15,6 +15,9 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 Array = NDArray[np.float64]
 
+FINEST = 2.5
+"""No screen has more pixels per logical pixel."""
+
 
 def runs(y: Array) -> list[slice]:
     """The stretches of `y` without a gap (NaN), oldest first."""
@@ -61,6 +64,9 @@ def dashed(x: Array, y: Array, phase: float = 0.0, on: int = 6, off: int = 4) ->
 
 def stroke(painter: QPainter, lines: list[QPolygonF], colour: QColor, width: float, scale: float) -> None:
     """Draw antialiased lines `width` logical pixels wide on a device of `scale` pixels per logical pixel."""
+    if scale > FINEST:
+        _stroke_truly(painter, lines, colour, width)
+        return
     pen = QPen(colour, 1)
     pen.setCosmetic(True)
     pen.setJoinStyle(Qt.PenJoinStyle.BevelJoin)
@@ -72,6 +78,18 @@ def stroke(painter: QPainter, lines: list[QPolygonF], colour: QColor, width: flo
         for line in lines:
             painter.drawPolyline(line)
         painter.translate(-dx / scale, -dy / scale)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def _stroke_truly(painter: QPainter, lines: list[QPolygonF], colour: QColor, width: float) -> None:
+    """With a pen of that width, slowly: for paper and large pictures, where nothing has to move."""
+    pen = QPen(colour, width)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for line in lines:
+        painter.drawPolyline(line)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
