@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from desk.facts.trouble import Trouble
 
@@ -12,8 +13,8 @@ def main() -> int:
 
 
 def window() -> int:
-    """Open the panel: the bare `desk`, and `token-desk` on a double-click."""
-    return _tell(_open)
+    """Open the panel: `token-desk` on a double-click on the program, or on a recording that it is given."""
+    return _tell(lambda: _open(*sys.argv[1:2]))
 
 
 def _tell(do: Callable[[], int]) -> int:
@@ -30,6 +31,8 @@ def _dispatch() -> int:
     match sys.argv[1:]:
         case []:
             return _open()
+        case [name] if name.endswith((".jsonl", ".jsonl.gz")):
+            return _open(name)
         case ["engine"]:
             from desk.engine.process import main as engine
 
@@ -64,13 +67,13 @@ def _dispatch() -> int:
             return verbs()
 
 
-def _open() -> int:
+def _open(recording: str = "") -> int:
     from desk.verbs.display import require_display
 
     require_display()
     from desk.panel.app import open_window
 
-    return open_window()
+    return open_window(Path(recording) if recording else None)
 
 
 if __name__ == "__main__":

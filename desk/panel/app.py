@@ -7,17 +7,20 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QLocale, QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from desk.facts.trouble import Trouble
+from desk.panel import instance
+from desk.panel.icons import application_icon
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, prepare
 from desk.panel.window import Window
-from desk.plant.settings import keep, load
+from desk.plant.settings import Settings, keep, load
 
 LATE = "desk.panel.heartbeat"
 """The module that brings in numpy, the charts, the ledger, the board and the plant: imported after the first paint."""
@@ -29,40 +32,168 @@ NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
 def open_window(replay: Path | None = None) -> int:
     """Open the panel on this machine's factory, or on a recording; gives the exit code when it is closed.
 
-    There must be a screen: Qt aborts the process where there is none.
+    Where the program is open already, its window comes to the front, and this gives 0 at once. There must be a screen:
+    Qt aborts the process where there is none. What keeps it from opening is raised, and told in a dialog where nobody
+    reads what is written on a terminal.
     """
-    # Modules and widgets on the way in are no garbage, and looking for some among them takes a tenth of the time.
-    gc.disable()
-    application = dressed_application()
-    settings, trouble = load()
+    try:
+        asked = "" if replay is None else str(_recording(replay))
+        if (first := instance.first(asked)) is None:
+            return 0
+        panel = _Panel(first)  # held until all is closed: the application goes with it
+        try:
+            return panel.run(asked)
+        finally:
+            first.close()
+    except Exception as error:
+        tell(error)
+        raise
+
+
+def _recording(path: Path) -> Path:
+    """The whole path of a recording: who is asked to open it may stand in another folder."""
+    if not path.is_file():
+        raise Trouble(f"There is no recording {path}.", "Name a file that ends in .jsonl or .jsonl.gz.")
+    return path.resolve()
+
+
+class _Panel(QObject):
+    """The windows of this program: that of the factory, and one for each recording that is looked at.
+
+    All share the look, the numbers and what takes time to import; the first one opened leaves its place behind.
+    """
+
+    def __init__(self, first: instance.Instance) -> None:
+        super().__init__()
+        # Modules and widgets on the way in are no garbage, and looking for some among them takes a tenth of the time.
+        gc.disable()
+        self._application = dressed_application()
+        settings, _ = load()
+        self._theme = dressed_theme(settings)
+        self._numbers = Numbers(QLocale.system(), fahrenheit=settings.fahrenheit, binary=settings.binary_bytes)
+        self._windows: dict[str, Window] = {}
+        self._unfurnished: set[str] = set()
+        self._module: Any = None
+        self._late = _LateImport(LATE)
+        self._late.done.connect(self._loaded, Qt.ConnectionType.QueuedConnection)
+        self._late.failed.connect(self._die, Qt.ConnectionType.QueuedConnection)
+        self._fault: BaseException | None = None
+        first.asked.connect(self.show)
+        first.answer()
+
+    def run(self, asked: str) -> int:
+        """Show the window that was asked for, and work until the last one is closed."""
+        self.show(asked)
+        _close_on_signals(self._close)
+        code = self._application.exec()
+        self._late.join()
+        if self._fault is not None:
+            self._close()
+            raise self._fault
+        window = self._windows[asked]
+        with contextlib.suppress(Trouble):  # there is nobody left to tell
+            keep(place=window.place, maximized=window.isMaximized())
+        return code
+
+    def show(self, asked: str) -> None:
+        """Bring the window of the factory, or of the recording that is named, to the front; open it where it is not."""
+        window = self._windows.get(asked)
+        if window is None or not window.isVisible():
+            self._open(asked)
+            return
+        window.setWindowState((window.windowState() & ~Qt.WindowState.WindowMinimized) | Qt.WindowState.WindowActive)
+        window.raise_()
+        window.activateWindow()
+
+    def _open(self, asked: str) -> None:
+        settings, _ = load()
+        window = Window("replay" if asked else "live", self._theme, numbers=self._numbers)
+        if not self._windows:
+            window.stand(settings.place, settings.maximized)
+        if asked:
+            window.setWindowTitle(f"{Path(asked).name} – Token Desk")
+        window.footer.choose_span(settings.window_s)
+        window.footer.choose_smoothing(settings.smooth_s)
+        if (closed := self._windows.get(asked)) is not None:
+            closed.deleteLater()
+        self._windows[asked] = window
+        self._unfurnished.add(asked)
+        window.painted.connect(lambda: self._furnish(asked))
+        window.show()
+
+    def _furnish(self, asked: str) -> None:
+        """Bring a painted window to life, as soon as all is there that it takes."""
+        if self._module is None:
+            self._late.start()
+            return
+        if asked not in self._unfurnished:
+            return
+        self._unfurnished.remove(asked)
+        window, replay = self._windows[asked], Path(asked) if asked else None
+        try:
+            window.ordered(lambda: self._module.furnish(window, replay, *load()))
+        except Exception as error:
+            self._die(error)
+
+    def _loaded(self, module: Any) -> None:
+        self._late.let_go()
+        self._module = module
+        for asked in tuple(self._windows):
+            self._furnish(asked)
+        gc.freeze()
+        gc.enable()
+
+    def _die(self, error: BaseException) -> None:
+        """A part of the program cannot be loaded: end with it, and do not leave an empty window."""
+        self._fault = error
+        self._application.exit(1)
+
+    def _close(self) -> None:
+        for window in self._windows.values():
+            window.close()
+
+
+def tell(error: Exception) -> None:
+    """Say in a dialog why the program does not open, where there is a screen to look at and no terminal to read."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        return
+    application = dressed_application_or_plain()
+    if application.platformName() in ("offscreen", "minimal"):
+        return
+    dialog = QMessageBox()
+    dialog.setWindowTitle("Token Desk does not open")
+    dialog.setWindowIcon(application_icon())
+    dialog.setIcon(QMessageBox.Icon.Critical)
+    if isinstance(error, Trouble):
+        dialog.setText(error.cause)
+        dialog.setInformativeText(error.remedy)
+    else:
+        dialog.setText("Token Desk does not open: a part of it is broken.")
+        dialog.setInformativeText("Install it again; if that does not help, report the details.")
+        dialog.setDetailedText("".join(traceback.format_exception(error)))
+    dialog.exec()
+
+
+def dressed_application_or_plain() -> QApplication:
+    """The application, undressed where it is the dressing that fails."""
+    try:
+        return dressed_application()
+    except Trouble:
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        return application
+
+
+def dressed_theme(settings: Settings) -> Theme:
+    """The look that is remembered; what is chosen of it from now on is remembered, too."""
     theme = Theme(settings.theme)
     theme.choose(
         high_contrast=settings.high_contrast,
         text_size=settings.text_size,
         reduced_motion=settings.reduced_motion,
     )
-    window = Window("live" if replay is None else "replay", theme, numbers=Numbers(QLocale.system()))
-    window.stand(settings.place, settings.maximized)
-    window.footer.choose_span(settings.window_s)
     theme.changed.connect(lambda: _remember_look(theme))
-    _close_on_signals(window)
-    late = _LateImport(LATE)
-
-    def furnish(module: Any) -> None:
-        late.let_go()
-        window.ordered(lambda: module.furnish(window, replay, settings, trouble))
-        gc.freeze()
-        gc.enable()
-
-    late.done.connect(furnish, Qt.ConnectionType.QueuedConnection)
-    late.failed.connect(lambda error: _die(application, error), Qt.ConnectionType.QueuedConnection)
-    window.painted.connect(late.start)
-    window.show()
-    code = application.exec()
-    late.join()
-    with contextlib.suppress(Trouble):  # there is nobody left to tell
-        keep(place=window.place, maximized=window.isMaximized())
-    return code
+    return theme
 
 
 def _remember_look(theme: Theme) -> None:
@@ -85,9 +216,9 @@ def dressed_application() -> QApplication:
     if isinstance(existing, QApplication) and existing.applicationName() == "Token Desk":
         return existing
     application = existing if isinstance(existing, QApplication) else QApplication(["token-desk"])
+    prepare(application)
     application.setApplicationName("Token Desk")
     application.setDesktopFileName("token-desk")
-    prepare(application)
     return application
 
 
@@ -101,11 +232,15 @@ class _LateImport(QObject):
         super().__init__()
         self._name = name
         self._before: str | None = None
-        self._thread = threading.Thread(target=self._run, name=f"import {name}", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """Begin; another call changes nothing."""
+        if self._thread is not None:
+            return
         self._before = os.environ.get(NUMPY_THREADS)
         os.environ[NUMPY_THREADS] = "1"
+        self._thread = threading.Thread(target=self._run, name=f"import {self._name}", daemon=True)
         self._thread.start()
 
     def let_go(self) -> None:
@@ -116,7 +251,7 @@ class _LateImport(QObject):
             os.environ[NUMPY_THREADS] = self._before
 
     def join(self) -> None:
-        if self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
@@ -128,18 +263,12 @@ class _LateImport(QObject):
             self.done.emit(module)
 
 
-def _die(application: QApplication, error: BaseException) -> None:
-    """A part of the program cannot be loaded: that is a bug, so show where, and do not leave an empty window."""
-    sys.excepthook(type(error), error, error.__traceback__)
-    application.exit(1)
+def _close_on_signals(close: Any) -> None:
+    """Let Ctrl+C in the terminal and a polite kill close the windows, and with them the run and its recording."""
 
-
-def _close_on_signals(window: Window) -> None:
-    """Let Ctrl+C in the terminal and a polite kill close the window, and with it the run and its recording."""
-
-    def close(_signal: int, _frame: object) -> None:
-        QTimer.singleShot(0, window.close)
+    def wish(_signal: int, _frame: object) -> None:
+        QTimer.singleShot(0, close)
 
     for name in ("SIGINT", "SIGTERM"):
         if number := getattr(signal, name, None):
-            signal.signal(number, close)
+            signal.signal(number, wish)
