@@ -154,7 +154,7 @@ class TestDesktopEntry:
         return tmp_path / "share"
 
     def test_it_is_accepted_and_starts_this_program(self):
-        entry, icon = desktop_entry.install()
+        entry, icon, _ = desktop_entry.install()
         validator = shutil.which("desktop-file-validate")
         if validator:
             checked = subprocess.run([validator, entry], capture_output=True, text=True)
@@ -163,7 +163,7 @@ class TestDesktopEntry:
         parsed.optionxform = str
         parsed.read(entry)
         section = parsed["Desktop Entry"]
-        assert section["Exec"].split() == command()
+        assert section["Exec"].split() == [*command(), "%f"]
         assert Path(section["TryExec"]).is_file()
         assert section["Icon"] == icon.stem
         assert section["StartupWMClass"] == "token-desk"
@@ -172,7 +172,9 @@ class TestDesktopEntry:
     def test_uninstall_removes_what_install_wrote_and_twice_is_no_trouble(self, data_home):
         written = desktop_entry.install()
         assert desktop_entry.uninstall() == written
-        assert not [path for path in data_home.rglob("*") if path.is_file()]
+        # What is left is the desktop's own: lists of all types and entries there are.
+        ours = [path for path in data_home.rglob("*") if path.is_file() and "token-desk" in path.read_text("latin1")]
+        assert not ours
         assert desktop_entry.uninstall() == []
 
     @pytest.mark.parametrize(
@@ -186,9 +188,9 @@ class TestDesktopEntry:
     )
     def test_unusual_paths_are_quoted_as_the_specification_wants(self, monkeypatch, program, quoted):
         monkeypatch.setattr(desktop_entry, "command", lambda: [program, "-m"])
-        entry, _ = desktop_entry.install()
+        entry, *_ = desktop_entry.install()
         line = next(line for line in entry.read_text().splitlines() if line.startswith("Exec="))
-        assert line == f"Exec={quoted} -m"
+        assert line == f"Exec={quoted} -m %f"
 
     def test_a_folder_that_cannot_be_written_is_trouble(self, data_home):
         data_home.write_text("a file stands where the folder should be")

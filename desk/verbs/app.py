@@ -14,6 +14,7 @@ import typer
 from desk import __version__
 from desk.facts.trouble import Trouble
 from desk.verbs.models import models
+from desk.verbs.runs import compare_runs, runs
 
 app = typer.Typer(
     name="desk",
@@ -24,6 +25,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(models, name="models")
+app.add_typer(runs, name="runs")
+app.command("compare")(compare_runs)
 
 
 class Provider(StrEnum):
@@ -178,6 +181,9 @@ def shot(
 def doctor(
     gpu: Annotated[bool, typer.Option("--gpu", help="Fail where no GPU is usable.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Print each check as a line of JSON when it is done, and all at the end.")
+    ] = False,
 ) -> None:
     """Check whether this machine can run the factory, and name exactly what is missing.
 
@@ -187,7 +193,9 @@ def doctor(
     """
     from desk.verbs.doctor import main as examine
 
-    raise typer.Exit(examine(gpu=gpu, json_out=json))
+    if lines:
+        signal.signal(signal.SIGTERM, _interrupt)
+    raise typer.Exit(examine(gpu=gpu, json_out=json, lines=lines))
 
 
 @app.command()
@@ -295,7 +303,9 @@ def generate(
 
 @app.command("install-desktop-entry")
 def install_desktop_entry() -> None:
-    """Make Token Desk open by double-click (Linux): an entry and an icon in the user's XDG folders.
+    """Make Token Desk and its recordings open by double-click: files in the user's own XDG folders.
+
+    On Windows a shortcut in the start menu, on macOS an application; neither has been tried by anyone.
 
     Example: desk install-desktop-entry
     """

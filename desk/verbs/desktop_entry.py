@@ -1,15 +1,21 @@
-"""The desktop entry that makes Token Desk open by double-click, under the XDG folders of the user."""
+"""What makes Token Desk open by double-click, itself and its recordings, under the XDG folders of the user.
+
+On Windows and macOS the same verb writes what these systems have instead (`shortcuts`).
+"""
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 from desk.facts import places
 from desk.facts.trouble import Trouble
 from desk.plant.children import command
+from desk.verbs import shortcuts
 
 NAME = "token-desk"
+MIME = "application/x-token-desk-run"
 
 _ENTRY = """\
 [Desktop Entry]
@@ -18,45 +24,83 @@ Version=1.4
 Name=Token Desk
 GenericName=Token factory
 Comment=Watch what your own machine makes of watts: tokens, and what they are worth
-Exec={exec}
+Exec={exec} %f
 TryExec={program}
 Icon={name}
 Terminal=false
 Categories=System;Monitor;
 Keywords=LLM;tokens;inference;GPU;power;
+MimeType={mime};
 StartupWMClass={name}
 """
 
+# A recording is known by the name that a run gives it, date, time and four hexadecimal digits: what a gzip file holds
+# cannot be asked for, and not every .jsonl.gz is one. Plain ones are known by their first line, too.
+_TYPE = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<mime-info xmlns="http://www.freedesktop.org/standards/shared-mime-info">
+  <mime-type type="{mime}">
+    <comment>Token Desk recording</comment>
+    <icon name="{name}"/>
+    <magic priority="60">
+      <match type="string" offset="0" value='{{"fact":"run_started"'/>
+    </magic>
+    <glob pattern="[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9][0-9]-????.jsonl.gz" weight="60"/>
+    <glob pattern="[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9][0-9]-????.jsonl" weight="60"/>
+  </mime-type>
+</mime-info>
+"""
+
+_CACHES = (("update-mime-database", "mime"), ("update-desktop-database", "applications"))
+"""Programs that have desktops notice at once, and the folders they are told of; without them it takes a new login."""
+
 
 def install() -> list[Path]:
-    """Write entry and icon; gives the files. Raises `Trouble` where that cannot be."""
-    entry, icon = _files()
+    """Write entry, icon and file type; gives the files. Raises `Trouble` where that cannot be."""
+    if sys.platform in ("win32", "darwin"):
+        return shortcuts.install()
+    entry, icon, kind = files = _files()
     line = command()
-    text = _ENTRY.format(exec=" ".join(map(_quoted, line)), program=line[0], name=NAME)
+    text = _ENTRY.format(exec=" ".join(map(_quoted, line)), program=line[0], name=NAME, mime=MIME)
     try:
-        for path in (entry, icon):
+        for path in files:
             path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(places.shipped("assets", "icons", "token-desk.svg"), icon)
+        kind.write_text(_TYPE.format(mime=MIME, name=NAME), encoding="utf-8")
         entry.write_text(text, encoding="utf-8")
     except OSError as error:
         cause = f"The desktop entry could not be written to {entry.parent}: {error.strerror or error}."
         raise Trouble(cause, "Make the folder writable, or set XDG_DATA_HOME to one that is.") from error
-    return [entry, icon]
+    _tell_desktops()
+    return list(files)
 
 
 def uninstall() -> list[Path]:
-    """Remove entry and icon; gives the files that were there."""
+    """Remove what `install` wrote; gives the files that were there."""
+    if sys.platform in ("win32", "darwin"):
+        return shortcuts.uninstall()
     found = [path for path in _files() if path.exists()]
     for path in found:
         path.unlink()
+    if found:
+        _tell_desktops()
     return found
 
 
-def _files() -> tuple[Path, Path]:
-    if sys.platform in ("win32", "darwin"):
-        raise Trouble("Desktop entries belong to Linux desktops.", "Make a shortcut to the program token-desk instead.")
-    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return home / "applications" / f"{NAME}.desktop", home / "icons" / "hicolor" / "scalable" / "apps" / f"{NAME}.svg"
+def _files() -> tuple[Path, Path, Path]:
+    home = _home()
+    icon = home / "icons" / "hicolor" / "scalable" / "apps" / f"{NAME}.svg"
+    return home / "applications" / f"{NAME}.desktop", icon, home / "mime" / "packages" / f"{NAME}.xml"
+
+
+def _home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+
+
+def _tell_desktops() -> None:
+    for program, folder in _CACHES:
+        if (found := shutil.which(program)) is not None:
+            subprocess.run([found, str(_home() / folder)], capture_output=True, timeout=60, check=False)
 
 
 def _quoted(argument: str) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -20,18 +21,27 @@ VERDICTS = {
 }
 
 
-def main(*, gpu: bool, json_out: bool) -> int:
-    """Examine this machine and show the diagnosis on stdout; gives the exit code."""
+def main(*, gpu: bool, json_out: bool, lines: bool = False) -> int:
+    """Examine this machine and show the diagnosis on stdout; gives the exit code.
+
+    With `lines` each check is a line of JSON as soon as it is done, and the diagnosis is the last one.
+    """
+    if lines:
+        found = examine(gpu=gpu, told=_write)
+        _write(found)
+        return found.exit
     progress = Console(stderr=True)
     with progress.status("Looking at this machine …") as status:
         found = examine(gpu=gpu, told=lambda check: status.update(f"{NAMES[check.id]}: {check.status}"))
     if json_out:
-        import msgspec
-
-        print(msgspec.json.encode(found).decode())
+        _write(found)
     else:
         show(found, Console())
     return found.exit
+
+
+def _write(line: Check | Diagnosis) -> None:
+    print(msgspec.json.encode(line).decode(), flush=True)
 
 
 def show(found: Diagnosis, console: Console) -> None:
