@@ -214,6 +214,10 @@ class Plant:
         """Have the text of one request of a tier written, or of none."""
         self._wish(partial(self._watch_request, Watch(tier=tier, request=request)))
 
+    def drill(self) -> None:
+        """Kill the engine as a fault would, to show what comes of it. Where none is running, nothing happens."""
+        self._wish(self._drill)
+
     def retry_meter(self) -> None:
         """Start the meter again after it was given up."""
         self._wish(lambda: self._meter.start(self._meter_line, now()))
@@ -453,6 +457,10 @@ class Plant:
         for tier in tiers:
             if not self._running or tier.name in self._pen.tiers:
                 self._change(tier)
+
+    def _drill(self) -> None:
+        if self._engine.child is not None:
+            self._engine.child.kill()
 
     def _watch_request(self, watch: Watch) -> None:
         self._watched = watch
