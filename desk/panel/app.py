@@ -161,6 +161,7 @@ def tell(error: Exception) -> None:
     if application.platformName() in ("offscreen", "minimal"):
         return
     dialog = QMessageBox()
+    Theme().dress(dialog)
     dialog.setWindowTitle("Token Desk does not open")
     dialog.setWindowIcon(application_icon())
     dialog.setIcon(QMessageBox.Icon.Critical)

@@ -30,23 +30,28 @@ Icon={name}
 Terminal=false
 Categories=System;Monitor;
 Keywords=LLM;tokens;inference;GPU;power;
-MimeType={mime};
+MimeType={mime};{mime}-compressed;
 StartupWMClass={name}
 """
 
-# A recording is known by the name that a run gives it, date, time and four hexadecimal digits: what a gzip file holds
-# cannot be asked for, and not every .jsonl.gz is one. Plain ones are known by their first line, too.
+# A compressed recording is known by the end of its name alone: no desktop looks into a gzip file, and a pattern for the
+# names that runs give would yield to the plain *.gz. One that is not compressed is known by its first line.
 _TYPE = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <mime-info xmlns="http://www.freedesktop.org/standards/shared-mime-info">
   <mime-type type="{mime}">
     <comment>Token Desk recording</comment>
     <icon name="{name}"/>
+    <sub-class-of type="text/plain"/>
     <magic priority="60">
       <match type="string" offset="0" value='{{"fact":"run_started"'/>
     </magic>
-    <glob pattern="[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9][0-9]-????.jsonl.gz" weight="60"/>
-    <glob pattern="[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9][0-9]-????.jsonl" weight="60"/>
+  </mime-type>
+  <mime-type type="{mime}-compressed">
+    <comment>Token Desk recording, compressed</comment>
+    <icon name="{name}"/>
+    <sub-class-of type="application/gzip"/>
+    <glob pattern="*.jsonl.gz"/>
   </mime-type>
 </mime-info>
 """
