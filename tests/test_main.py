@@ -28,6 +28,8 @@ VERBS = [
     ["install-desktop-entry"],
     ["uninstall-desktop-entry"],
     ["models", "build"],
+    ["runs", "show"],
+    ["compare"],
 ]
 
 

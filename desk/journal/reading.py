@@ -55,7 +55,7 @@ class _Tape:
             return
         path = self._files[number]
         try:
-            self._file = FileIO(path)
+            self._file = FileIO(path if offset else existing(path))  # it may have been compressed meanwhile
             if self._file.read(2) == b"\x1f\x8b":
                 self._unpacker = zlib.decompressobj(wbits=31)
             self._file.seek(offset)

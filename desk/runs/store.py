@@ -22,7 +22,7 @@ from desk.facts import places
 from desk.facts.happened import FORMAT
 from desk.facts.trouble import Trouble
 from desk.ledger import RULES
-from desk.runs.summary import Summary, Summing
+from desk.runs.summary import Summary, summary_of
 
 INDEX = "index.json"
 MARKS = ".marks.json"
@@ -108,12 +108,12 @@ class Runs:
         return sorted(found, key=lambda run: run.summary.started if run.summary else _born(run), reverse=True)
 
     def find(self, words: str) -> Run:
-        """The run of that name or title, or the only one whose name begins so; raises `Trouble` where there is none."""
+        """The run of that name or title, or the only one where either begins so; raises `Trouble` for none."""
         runs = self.all()
         if words == "latest" and runs:
             return runs[0]
         exact = [run for run in runs if words in (run.name, run.marks.title)]
-        close = exact or [run for run in runs if words and run.name.startswith(words)]
+        close = exact or [run for run in runs if words and words in (run.name[: len(words)], run.title[: len(words)])]
         if not close:
             raise Trouble(f"There is no run {words}.", "desk runs list shows them all.")
         if len(close) > 1:
@@ -357,10 +357,7 @@ def _writing(folder: Path) -> Generator[None]:
 def _summed(run: Run) -> _Entry:
     files = _stamps(journal.parts(run.path))
     try:
-        reading = journal.read(run.path)
-        summing = Summing()
-        summing.fold(reading)
-        return _Entry(files, summing.summary(reading.unknown, reading.broken))
+        return _Entry(files, summary_of(run.path))
     except Trouble as unread:
         return _Entry(files, trouble=unread.cause)
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from hashlib import sha256
 from itertools import pairwise
+from pathlib import Path
 from statistics import quantiles
 from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
+from desk import journal
 from desk.facts.happened import (
     AnyFact,
     Calibrated,
@@ -128,6 +130,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             ("damaged", self.broken > 0),
         )
         return tuple(word for word, holds in said if holds)
+
+
+def summary_of(path: Path) -> Summary:
+    """The summary of a recording; raises `Trouble` where it cannot be read."""
+    reading, summing = journal.read(path), Summing()
+    summing.fold(reading)
+    return summing.summary(reading.unknown, reading.broken)
 
 
 class Summing:
