@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from desk.facts.plans import Plan
 from desk.facts.tiers import Budget, Tariff, Tier
 
 FORMAT = 1
@@ -476,6 +477,43 @@ class SoloLearned(Fact):
     slots: int
 
 
+# ---- a sweep: one lane through the points of a plan, recorded by the plant
+
+
+class SweepStarted(Fact):
+    """This run measures the points of a plan. `sweep` is the run in which the sweep began, this one or an earlier."""
+
+    sweep: str
+    plan: Plan
+
+
+class PointStarted(Fact):
+    """The sweep goes to its next point: `tier` is the setting wanted, `number` of `count` counts from 1, repeats
+    included. What comes before `PointMeasuring` is loading, warming up and settling."""
+
+    number: int
+    count: int
+    tier: Tier
+    repeat: int = 0
+
+
+class PointMeasuring(Fact):
+    """The window of the point begins: what is counted from here on is its figure."""
+
+
+class PointMeasured(Fact):
+    """The window ends; `whole` is false where the sweep was stopped inside it."""
+
+    whole: bool = True
+
+
+class PointMissed(Fact):
+    """The point cannot be measured, and the sweep goes on."""
+
+    cause: str
+    remedy: str = ""
+
+
 AnyFact = (
     RunStarted
     | RunStopped
@@ -516,4 +554,9 @@ AnyFact = (
     | Read
     | FloorLearned
     | SoloLearned
+    | SweepStarted
+    | PointStarted
+    | PointMeasuring
+    | PointMeasured
+    | PointMissed
 )

@@ -240,6 +240,7 @@ class Ledger:
             return
         tier.finished += 1
         tier.finished_tokens += fact.emitted
+        tier.finished_s += fact.t - fact.submitted
         setting = self.standing.tiers.get(fact.tier)
         if kept(fact, _NO_PROMISE if setting is None else setting.promise):
             price = self._price(fact.tier)

@@ -11,6 +11,8 @@ PER_TOKEN = 1e-6
 """Prices are quoted per million tokens."""
 
 JOULES_PER_KWH = 3.6e6
+SECONDS_PER_HOUR = 3600.0
+WATTS_PER_MW = 1e6
 
 
 def output_value(price: Price, emitted: int) -> float:
@@ -38,3 +40,23 @@ def kept(fact: Finished, promise: Promise) -> bool:
         return False
     speed = promise.tokens_per_second_per_user
     return speed is None or fact.emitted - 1 >= speed * (fact.t - fact.first) or fact.emitted < 2
+
+
+def energy_dollars_per_mtok(joules_per_token: float, dollars_per_kwh: float) -> float:
+    """What the energy of a million output tokens costs: J/token x $/kWh / 3.6."""
+    return joules_per_token * dollars_per_kwh / JOULES_PER_KWH / PER_TOKEN
+
+
+def hourly_dollars_per_mtok(dollars_per_hour: float, tokens_per_second: float) -> float:
+    """What a million output tokens cost where an hour of the machine costs so much, all in (NVIDIA's form)."""
+    return dollars_per_hour / (tokens_per_second * SECONDS_PER_HOUR) / PER_TOKEN
+
+
+def tokens_per_second_per_mw(tokens_per_joule: float) -> float:
+    """Tokens per second of a megawatt at that efficiency."""
+    return tokens_per_joule * WATTS_PER_MW
+
+
+def gross_margin(revenue: float, cost: float) -> float | None:
+    """The part of revenue that is left after cost, `None` without revenue."""
+    return (revenue - cost) / revenue if revenue > 0.0 else None

@@ -32,7 +32,8 @@ class TierPeriod:
     `revenue` is implied: tokens delivered at list price; `on_time_revenue` is booked at the end of requests that kept
     every promise. `joules` are loaded (active energy plus the share of the floor while busy), `active_joules` without
     the floor. `metered` counts the output tokens of the time that `joules` covers, so that their ratio compares like
-    with like across gaps of the meter. `gaps` and `ttfts` are histograms of seconds.
+    with like across gaps of the meter. `gaps` and `ttfts` are histograms of seconds. `finished_s` sums the seconds of
+    finished requests from submission to end.
     """
 
     busy: float = 0.0
@@ -56,6 +57,7 @@ class TierPeriod:
     gaps: dict[int, int] = field(default_factory=dict)
     ttfts: dict[int, int] = field(default_factory=dict)
     metered: int = 0
+    finished_s: float = 0.0
 
     def add(self, period: "TierPeriod") -> None:
         """Count a period in, energy excepted: a run's energy starts at its first token, not at a period's edge."""
@@ -73,6 +75,7 @@ class TierPeriod:
         self.finished_tokens += period.finished_tokens
         self.cancelled += period.cancelled
         self.metered += period.metered
+        self.finished_s += period.finished_s
         self.queue = period.queue
         self.slots_used = period.slots_used
         if period.gaps:
@@ -93,6 +96,16 @@ class TierPeriod:
         """1 / ITL p50: what one reader sees while an answer streams."""
         median = self.itl(0.5)
         return None if median is None else 1.0 / median
+
+    @property
+    def tokens_per_second_end_to_end(self) -> float | None:
+        """Output tokens of finished requests per second of theirs from submission: what NIM calls tokens/s per user."""
+        return self.finished_tokens / self.finished_s if self.finished_s > 0.0 else None
+
+    @property
+    def attainment(self) -> float | None:
+        """The part of the finished requests that kept every promise."""
+        return self.on_time_requests / self.finished if self.finished else None
 
     @property
     def tokens_per_joule(self) -> float | None:
