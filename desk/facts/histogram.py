@@ -25,8 +25,9 @@ def seconds_of(bucket: int) -> float:
 
 def count_into(histogram: dict[int, int], counts: Mapping[int, int]) -> None:
     """Add `counts` to `histogram` in place."""
+    known = histogram.get
     for bucket, count in counts.items():
-        histogram[bucket] = histogram.get(bucket, 0) + count
+        histogram[bucket] = known(bucket, 0) + count
 
 
 def percentile(histogram: Mapping[int, int], fraction: float) -> float | None:
@@ -41,5 +42,5 @@ def percentiles(histogram: Mapping[int, int], fractions: Sequence[float]) -> tup
     reached = list(accumulate(map(histogram.__getitem__, buckets)))
     if not reached or reached[-1] == 0:
         return None
-    ranks = (max(1, math.ceil(fraction * reached[-1])) for fraction in fractions)
-    return tuple(seconds_of(buckets[bisect_left(reached, rank)]) for rank in ranks)
+    count = reached[-1]
+    return tuple([seconds_of(buckets[bisect_left(reached, max(1, math.ceil(part * count)))]) for part in fractions])
