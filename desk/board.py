@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, isnan, nan
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,6 +158,14 @@ class _Rolling:
         return self._percentiles
 
 
+class Mark(NamedTuple):
+    """A moment at which a board stood: how many periods it had taken in, and what it showed of them."""
+
+    place: int
+    end: float
+    events: tuple[Event, ...]
+
+
 class Board:
     """The last `hours` of periods, for each tier and for the factory (the tier `None`).
 
@@ -169,13 +177,15 @@ class Board:
         self._capacity = ceil(hours * 3600 / PERIOD_S)
         self._clear()
 
-    def _clear(self) -> None:
-        self.end = 0.0
+    def _clear(self, end: float = 0.0) -> None:
+        self.end = end
         self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._rows: dict[str | None, int] = {None: 0}
         # Row x column x period; the first place holds the sums before the first period.
         self._sums = np.zeros((1, len(_COLUMNS), 256))
-        self._newest = 0
+        self._sums[:, _PLACE["end"], 0] = end
+        self._newest = self._known = 0
+        self._dropped = 0
         self._ttfts = [_Rolling(TTFT_WINDOW_S, (0.5, 0.95))]
         self._itls = [_Rolling(ITL_WINDOW_S, (0.5, 0.99))]
 
@@ -188,12 +198,15 @@ class Board:
         """Take the next period in."""
         if period.index == 0:
             self._clear()
+        self.events.extend(period.events)
+        if self._newest < self._known:
+            self._pass_again(period)
+            return
         for name in period.tiers:
             if name not in self._rows:
                 self._open_row(name)
         self._make_room()
         self.end = period.end
-        self.events.extend(period.events)
         whole = TierPeriod(joules=period.joules, energy_cost=period.energy_cost)
         for tier in period.tiers.values():
             queue, slots = whole.queue + tier.queue, whole.slots_used + tier.slots_used
@@ -210,7 +223,42 @@ class Board:
         grown[0, _PLACE["utilization"] :] += _readings(period)
         grown[:, _PLACE["end"]] = period.end
         self._newest += 1
+        self._known = self._newest
         self._sums[:, :, self._newest] = grown
+
+    def mark(self) -> Mark:
+        """Where it stands, for `back_to`."""
+        return Mark(self._dropped + self._newest, self.end, tuple(self.events))
+
+    def back_to(self, mark: Mark) -> None:
+        """Stand again where it stood, in the same run; the periods that follow must be the same as before.
+
+        Percentiles are right again when the longest of their windows has been told anew, `TTFT_WINDOW_S`. A board that
+        no longer holds that moment, or does not yet, begins with it.
+        """
+        place = mark.place - self._dropped
+        if 0 <= place <= self._known:
+            self._newest, self.end = place, mark.end
+            self.events = deque(mark.events, maxlen=KEPT_EVENTS)
+            self._ttfts = [_Rolling(TTFT_WINDOW_S, (0.5, 0.95)) for _ in self._rows]
+            self._itls = [_Rolling(ITL_WINDOW_S, (0.5, 0.99)) for _ in self._rows]
+            return
+        self._clear(mark.end)
+        self._dropped = mark.place
+        self.events.extend(mark.events)
+
+    def _pass_again(self, period: Period) -> None:
+        """A period whose columns are known: only what the windows of percentiles hold has to be counted again."""
+        self._newest += 1
+        self.end = period.end
+        whole = TierPeriod()
+        for name, tier in period.tiers.items():
+            count_into(whole.ttfts, tier.ttfts)
+            count_into(whole.gaps, tier.gaps)
+            self._ttfts[self._rows[name]].add(tier.ttfts)
+            self._itls[self._rows[name]].add(tier.gaps)
+        self._ttfts[0].add(whole.ttfts)
+        self._itls[0].add(whole.gaps)
 
     def curve(
         self,
@@ -249,10 +297,13 @@ class Board:
         place = self._place_of(back_s, "right")
         if row is None or place <= 0:
             return None
-        newest = np.array([place])
         # What has stopped coming is not shown for as long as the window lasts.
         recent = ceil(min(window_s, SHORTEST_S) / PERIOD_S)
-        value = float(self._ratios(_RATIOS[figure], row, newest, recent, window_s)[0])
+        ratio = _RATIOS[figure]
+        given = self._sums[row, _PLACE[ratio.given]]
+        if given[place] <= given[max(place - recent, 0)]:
+            return None  # found out before arrays are made of it: at rest nearly all figures end here
+        value = float(self._ratios(ratio, row, np.array([place]), recent, window_s)[0])
         return None if isnan(value) else value
 
     def basis(self, figure: str, tier: str | None = None, window_s: float = 10.0) -> Basis | None:
@@ -305,7 +356,12 @@ class Board:
         length = stride if ratio.settled else max(stride, ceil(max(smooth_s, ratio.least_s) / PERIOD_S))
         starts = np.maximum(ends - length, 0)
         given = self._sums[row, _PLACE[ratio.given]]
-        missing = given[ends] <= given[np.maximum(ends - stride, 0)]
+        before = np.maximum(ends - stride, 0)
+        missing = given[ends] <= given[before]
+        if ratio.over == "metered":
+            # Joules of a time in which no engine worked: no tokens per joule, rather than 0.
+            worked = self._sums[row, _PLACE["worked"]]
+            missing |= worked[ends] <= worked[before]
         if ratio.given == "covered":
             edges = self._sums[0, _PLACE["edges"], : self._newest + 1]
             enough = np.searchsorted(edges, edges[ends] - FEWEST_EDGES, side="right") - 1
@@ -348,7 +404,8 @@ class Board:
         else:
             kept = self._capacity
             self._sums[:, :, :kept] = self._sums[:, :, places - kept :]
-            self._newest = kept - 1
+            self._dropped += places - kept
+            self._newest = self._known = kept - 1
 
 
 def _readings(period: Period) -> Floats:

@@ -1,17 +1,66 @@
 """Replay: a recording told again, as a source of facts like the plant."""
 
 import threading
-from collections.abc import Callable, Iterator
-from math import inf
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from math import floor, inf
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from desk import journal
-from desk.facts.happened import AnyFact, now
+from desk.facts.happened import (
+    AlarmCleared,
+    AlarmRaised,
+    AnyFact,
+    Calibrated,
+    Calibrating,
+    ChildGivenUp,
+    LaneFailed,
+    LoadChanged,
+    Noted,
+    Paused,
+    Resumed,
+    RunStopped,
+    TariffChanged,
+    TierChanged,
+    Troubled,
+    Unrecorded,
+    now,
+)
 from desk.facts.trouble import Trouble
+from desk.ledger.period import PERIOD_S
 
 BURST = 5000
 """Facts given at most by one `drain`, so that a jump across hours never holds up the screen for long."""
+
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""How fast a recording is offered to be told; `inf` tells everything at once."""
+
+MARK_S = 5.0
+"""A mark is wanted for every so many seconds told ..."""
+MARKS = 720
+"""... as long as there are no more of them than this: an hour's. Beyond it every other one goes."""
+
+LEAD_S = 30.0
+"""A jump goes to a mark at least so long before where it is to end: percentiles look back so far."""
+
+EVENTS = (
+    *(AlarmCleared, AlarmRaised, Calibrated, Calibrating, ChildGivenUp, LaneFailed, LoadChanged, Noted, Paused),
+    *(Resumed, RunStopped, TariffChanged, TierChanged, Troubled, Unrecorded),
+)
+"""What a step to the next event stops at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A moment in seconds since the run started, the state of whoever folds, the next fact, and the place behind it."""
+
+    at: float
+    state: Any
+    following: AnyFact
+    place: journal.Place
 
 
 class Replay:
@@ -19,6 +68,10 @@ class Replay:
 
     Positions are seconds since the run started. Raises `Trouble` where the file is no recording. A jump backward
     begins again from the first line: `RunStarted` then comes once more, and a ledger starts afresh.
+
+    Whoever folds the facts can spare both the long way: while `mark_due`, having folded all that was given, it hands
+    its state to `keep`. A jump then goes from the mark before its end, and `restored` gives the state that belongs to
+    the facts that come next.
     """
 
     mode: Literal["replay"] = "replay"
@@ -27,13 +80,20 @@ class Replay:
         self.path = path
         self.duration: float | None = None
         """Seconds from the first fact to the last, once the file has been looked through."""
+        self.loop: tuple[float, float] | None = None
+        """Begins again at the first of these moments when it has played up to the second; `inf` is the end."""
+        self.lead_s = LEAD_S
+        """How long before its end a jump starts from a mark: what a view of the past needs to fill."""
         self._clock = clock
         self._speed = speed
         self._playing = False
         self._position = 0.0
         self._since = clock()
         self._told = 0.0
-        self._facts: Iterator[AnyFact] = iter(journal.read(path))
+        self._marks: list[_Mark] = []
+        self._spacing = MARK_S
+        self._restored: _Mark | None = None
+        self._facts = journal.read(path)
         first = next(self._facts, None)
         if first is None:
             raise Trouble(f"The recording {path} is empty.", "Choose another recording.")
@@ -83,42 +143,94 @@ class Replay:
 
     def seek(self, seconds: float) -> None:
         """Jump; the facts up to there come with the next calls of `drain`."""
-        if self._told > seconds:
+        seconds = max(0.0, seconds)
+        place = bisect_right(self._marks, seconds - self.lead_s, key=lambda mark: mark.at)
+        mark = self._marks[place - 1] if place else None
+        if mark is not None and (self._told > seconds or self._told < mark.at):
+            self._return_to(mark)
+        elif self._told > seconds:
             self._rewind()
-        self._settle(max(0.0, seconds))
+        self._settle(seconds)
 
-    def drain(self) -> list[AnyFact]:
-        """The facts whose time has come since the last call, in the order of the file."""
+    def step(self, to: Literal["period", "event"] = "period") -> None:
+        """Stand still at the end of the next half-second, or where the next event happened (else at the end)."""
+        self.hold()
+        if to == "period":
+            self.seek((floor(self.position / PERIOD_S + 1e-9) + 1) * PERIOD_S)
+            return
+        if self._next is None:
+            return
+        ahead, at = journal.read(self.path), self.position
+        ahead.go(self._facts.place())
+        for fact in chain([self._next], ahead):
+            moment = fact.t - self._origin
+            at = max(at, moment)
+            if isinstance(fact, EVENTS) and moment > self.position:
+                at = moment
+                break
+        ahead.close()
+        self.seek(at)
+
+    def drain(self, most: int = BURST) -> list[AnyFact]:
+        """The facts whose time has come since the last call, in the order of the file; at most so many of them."""
+        if self._playing and self.loop is not None and (self.position >= self.loop[1] or self.ended):
+            self.seek(self.loop[0])
         position = self.position
         facts: list[AnyFact] = []
-        while self._next is not None and self._next.t - self._origin <= position and len(facts) < BURST:
+        while self._next is not None and self._next.t - self._origin <= position and len(facts) < most:
             self._told = max(self._told, self._next.t - self._origin)
             facts.append(self._next)
             self._next = next(self._facts, None)
-        if self._next is None and self._playing:
+        if self._next is None and self._playing and self.loop is None:
             self._settle(self._told)
             self._playing = False
         return facts
 
+    # ---- marks
+
+    @property
+    def mark_due(self) -> bool:
+        """Whether the state after the facts given so far is worth keeping."""
+        return self._told >= (self._marks[-1].at if self._marks else 0.0) + self._spacing
+
+    def keep(self, state: Any) -> None:
+        """Keep the state of who has folded all facts given so far, and nothing more."""
+        if self._next is None:
+            return
+        self._marks.append(_Mark(self._told, state, self._next, self._facts.place()))
+        if len(self._marks) > MARKS:
+            self._marks = self._marks[1::2]
+            self._spacing *= 2
+
+    def restored(self) -> Any:
+        """The state to fold on from after a jump, once; `None` where the facts go on, or begin with `RunStarted`."""
+        mark, self._restored = self._restored, None
+        return None if mark is None else mark.state
+
     def close(self) -> None:
         """Let go of the file; nothing more is told."""
-        self._facts, self._next = iter(()), None
+        self._facts.close()
+        self._next = None
 
     def _settle(self, position: float) -> None:
         """Let time count from here."""
         self._position = position
         self._since = self._clock()
 
+    def _return_to(self, mark: _Mark) -> None:
+        self._facts.go(mark.place)
+        self._next, self._told = mark.following, mark.at
+        self._restored = mark
+
     def _rewind(self) -> None:
-        self._facts = iter(journal.read(self.path))
+        self._facts.close()
+        self._facts = journal.read(self.path)
         self._next = next(self._facts, None)
         self._told = 0.0
+        self._restored = None
 
     def _measure(self) -> None:
-        last = self._origin
         try:
-            for fact in journal.read(self.path):
-                last = max(last, fact.t)
-        except (OSError, Trouble):
+            self.duration = journal.read(self.path).last() - self._origin
+        except Trouble:
             return  # the file changed under us; whoever reads on is told
-        self.duration = last - self._origin
