@@ -152,6 +152,8 @@ def test_a_silent_engine_is_a_gap_and_a_silent_factory_is_none():
     assert board.value("tokens_per_second") is None
     assert board.value("watts") == pytest.approx(80.0)
     assert isnan(board.curve("revenue_per_hour", "Ultra", 8.0, 16)[1][-1])
+    assert board.value("tokens_per_joule") is None, "joules without an engine give no tokens: that is not 0"
+    assert isnan(board.curve("tokens_per_joule", "Ultra", 8.0, 16)[1][-1])
 
 
 def test_late_energy_comes_with_its_time():

@@ -41,7 +41,8 @@ def headlines(
     covers = meter_in_words(standing)
     if standing.source == "declared":
         covers = f"{kind_of(FIGURES['watts'], standing)} watts"
-    lacks = _lacks(standing, ages)
+    none_yet = _NO_RATE[state].partition(";")[0]
+    lacks = _lacks(standing, ages, none_yet if rate is None else "needs tokens and watts of one window")
     limit = power_limit(standing)
     return (
         Value(
@@ -50,7 +51,7 @@ def headlines(
             "tok/s",
             rate,
             _known("tokens_per_second", rate, standing),
-            "all tiers, 10 s" if rate is not None else _NO_RATE[state].partition(";")[0],
+            "all tiers, 10 s" if rate is not None else none_yet,
             _spark(board, "tokens_per_second"),
         ),
         Value(
@@ -116,13 +117,11 @@ def _known(key: str, value: float | None, standing: Standing) -> Provenance:
     return "unavailable" if value is None else kind_of(FIGURES[key], standing)
 
 
-def _lacks(standing: Standing, ages: Ages) -> str:
+def _lacks(standing: Standing, ages: Ages, otherwise: str) -> str:
+    """Why there is no figure of energy and tokens: for want of watts, else what is said `otherwise`."""
     if standing.meter and standing.source == "none":
         return "needs a source of watts"
-    missing = missing_devices(standing, ages)
-    return (
-        f"{missing[0][0]} is {missing[0][1].partition(':')[0]}" if missing else "needs tokens and watts of one window"
-    )
+    return _missing(standing, ages) or otherwise
 
 
 def _power_title(standing: Standing) -> str:

@@ -54,9 +54,9 @@ RATE_HZ = 30
 """Ticks a second; each repaints at most one strip, and each strip only when the board has moved on."""
 NUMBERS_MS = 500
 RESTING_MS = 500
-"""A factory that stands still needs no more than this ..."""
+"""A factory that stands still needs no more than this: its numbers at one tick, its charts at the next ..."""
 EAGER_S = 2.0
-"""... until an order has been given, whose answer is looked for at the full rate for so long."""
+"""... until something is asked for, whose answer is looked for at the full rate for so long. So rests a held replay."""
 HIDDEN_MS = 500
 """A window that nobody sees takes facts in, and does no more, at this interval."""
 TURNS = (
@@ -116,8 +116,7 @@ class Heartbeat(QObject):
         """One tick."""
         self._take_in()
         seen = self.window.isVisible() and not self.window.isMinimized()
-        eager = perf_counter() < self._eager_until
-        still = self.source.mode == "live" and self.window.shown.state in ("idle", "stopped") and not eager
+        still = self._still
         interval = HIDDEN_MS if not seen else RESTING_MS if still else self._interval
         if interval != self._timer.interval():
             self._timer.setInterval(interval)
@@ -127,16 +126,25 @@ class Heartbeat(QObject):
         if self._spoken and self.window.floor.stream.isVisible():
             self.window.floor.stream.show_stream(stream_of(self.books))
         self._since_numbers += interval
-        if self._since_numbers >= NUMBERS_MS:
+        if self._since_numbers >= (2 * RESTING_MS if still else NUMBERS_MS):
             self._since_numbers = 0
             self.refresh()
-            # At rest a tick is long enough for both, and the chart of the resting machine moves once a second.
-            if not still or self.beats % 2:
+            # At rest a tick is long enough for both.
+            if still:
                 return
         if self.window.view is not None:
             self.window.view.beat()
         else:
             self.seen_chart.refresh_next()
+
+    @property
+    def _still(self) -> bool:
+        """Whether nothing moves: a factory without a run, or a recording that is held and told to where it stands."""
+        if perf_counter() < self._eager_until:
+            return False
+        if isinstance(self.source, Replay):
+            return not (self.source.playing or self._pending)
+        return self.window.shown.state in ("idle", "stopped")
 
     def refresh(self) -> None:
         """Show the numbers as they are now."""
@@ -176,7 +184,9 @@ class Heartbeat(QObject):
                 # A jump back begins the recording again: what was still to be folded is part of what is told again.
                 self._pending.clear()
         if any(isinstance(fact, TURNS) for fact in fresh):
-            self._since_numbers = NUMBERS_MS
+            self._since_numbers = 2 * RESTING_MS
+        if (fresh or self._pending) and isinstance(self.source, Replay):
+            self._wake()
         self._spoken = any(isinstance(fact, Said) for fact in fresh)
         self._pending.extend(fresh)
         until = perf_counter() + FOLD_S
@@ -262,9 +272,14 @@ class Heartbeat(QObject):
         assert isinstance(source, Plant)
         self._order(lambda: source.note(text))
 
-    def _order(self, order: Callable[[], None]) -> None:
+    def _wake(self) -> None:
+        """Beat at the full rate for a moment."""
         self._eager_until = perf_counter() + EAGER_S
-        self._timer.setInterval(self._interval)
+        if self._timer.interval() > self._interval:
+            self._timer.setInterval(self._interval)
+
+    def _order(self, order: Callable[[], None]) -> None:
+        self._wake()
         self.window.ordered(order)
 
     def _calibrate(self) -> None:
@@ -329,12 +344,14 @@ class Heartbeat(QObject):
         self._fits = False
         for chart in (self.chart, self.resting):
             chart.choose_window(seconds)
+        self._wake()
         self.refresh()
         if isinstance(self.source, Plant):
             self.window.ordered(lambda: stored.keep(window_s=seconds))
 
     def _choose_smoothing(self, seconds: float) -> None:
         self.smooth_s = seconds
+        self._wake()
         self.refresh()
         if isinstance(self.source, Plant):
             self.window.ordered(lambda: stored.keep(smooth_s=seconds))
@@ -343,12 +360,14 @@ class Heartbeat(QObject):
         assert isinstance(self.source, Replay)
         if self.source.ended:
             self.source.seek(0.0)
+        self._wake()
         self.source.play()
 
     def _seek(self, seconds: float) -> None:
         replay = self.source
         assert isinstance(replay, Replay)
         self._follow_now()
+        self._wake()
         self.window.ordered(lambda: replay.seek(seconds))
 
     def _pace(self, speed: float) -> None:

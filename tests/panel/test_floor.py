@@ -3,9 +3,11 @@
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLineEdit, QPushButton
+from scripted import facts
 
+from desk.facts.happened import ChildStarted, MeterOpened, Read
 from desk.panel.floor import ASSUME, DECLARE
-from desk.panel.look import look, setting_of
+from desk.panel.look import Books, look, setting_of
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme
 from desk.panel.tiertable import HEAD, ROW
@@ -105,11 +107,20 @@ def test_replay_carries_the_date_into_the_charts(books):
 
 
 def test_before_any_fact_there_are_dashes(books):
-    from desk.panel.look import Books
-
     seen = look(Books(), Numbers())
     assert seen.state == "idle"
     assert all(value.value is None and value.note for value in seen.values)
+
+
+def test_a_measured_machine_without_a_run_has_watts_and_no_tokens_to_divide_by_them():
+    made = Books()
+    for fact in facts(seconds=20.0, source="nvml-counter", stopped=False):
+        if isinstance(fact, ChildStarted | MeterOpened | Read):
+            made.post(fact)
+    seen = look(made, Numbers())
+    assert value(seen, "watts").provenance == "measured"
+    per_joule = value(seen, "tokens_per_joule")
+    assert (per_joule.value, per_joule.provenance, per_joule.note) == (None, "unavailable", "no run yet")
 
 
 # ---- the widgets

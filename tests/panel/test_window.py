@@ -8,7 +8,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QPushButton
 
 from desk.facts.trouble import Trouble
-from desk.panel.heartbeat import Heartbeat
+from desk.panel.heartbeat import RESTING_MS, Heartbeat
 from desk.panel.shown import Shown
 from desk.panel.statusline import badge_words
 from desk.panel.theme import Theme
@@ -190,6 +190,26 @@ def test_a_replay_jumps_back_to_the_same_figures(replayed):
     window.runbar.seek.emit(12.0)
     to(28.0)
     assert window.shown.values == before
+
+
+def test_a_held_replay_rests_until_it_is_played(replayed):
+    window, heartbeat, to = replayed
+    to(12.0)
+    heartbeat.source.hold()
+    for _ in range(9):
+        heartbeat.beat()
+    assert heartbeat._timer.interval() < RESTING_MS, "what a hand has moved is shown at once"
+    heartbeat._eager_until = 0.0
+    heartbeat.beat()
+    assert heartbeat._timer.interval() == RESTING_MS
+    assert not heartbeat.seen_chart.refresh_next(), "it rests only when all shows where it stands"
+    looks, at_rest = [], window.show_all
+    window.show_all = lambda shown: (looks.append(shown), at_rest(shown))
+    for _ in range(8):
+        heartbeat.beat()
+    assert len(looks) == 4, "once a second"
+    window.runbar.play.emit()
+    assert heartbeat._timer.interval() < RESTING_MS
 
 
 # ---- the parts around the Floor
