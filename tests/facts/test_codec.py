@@ -11,6 +11,7 @@ from desk.facts import happened, orders
 from desk.facts.codec import decode_fact, decode_order, encode
 from desk.facts.happened import AnyFact, DeviceReading, LaneWork, Noted, Read, RunStarted, Slot, Worked, now, tag
 from desk.facts.orders import AnyOrder, Halt, OpenFactory
+from desk.facts.plans import Plan
 from desk.facts.tiers import Price, Promise, Sampling, Tariff, Tier
 from desk.facts.trouble import Trouble
 
@@ -37,6 +38,9 @@ st.register_type_strategy(
         price=st.builds(Price, output=st.floats(0.0, 1000.0)),
         promise=st.builds(Promise, ttft_s=st.none() | st.floats(0.001, 60.0)),
     ),
+)
+st.register_type_strategy(
+    Plan, st.builds(Plan, slots=st.tuples(small), contexts=st.tuples(st.integers(16, 4096)), repeats=st.integers(1, 9))
 )
 st.register_type_strategy(
     LaneWork,
