@@ -1,10 +1,18 @@
 """Facts and orders to lines of JSON and back."""
 
+import tomllib
+
 import msgspec
 
 from desk.facts.happened import AnyFact
 from desk.facts.orders import AnyOrder
 from desk.facts.trouble import Trouble
+
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are no JSON of the wanted kind: nested without end counts, too."""
+
+NOT_TOML = (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError)
+"""The same for text that is no TOML."""
 
 _encoder = msgspec.json.Encoder()
 _facts = msgspec.json.Decoder(AnyFact)
@@ -20,7 +28,7 @@ def decode_fact(line: bytes) -> AnyFact:
     """The fact on a line; raises `Trouble` for a line that is torn, foreign or from a newer format."""
     try:
         return _facts.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise Trouble(f"A line is not a fact this version knows: {error}.") from error
 
 
@@ -28,5 +36,5 @@ def decode_order(line: bytes) -> AnyOrder:
     """The order on a line; raises `Trouble` for anything else."""
     try:
         return _orders.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise Trouble(f"A line is not an order this version knows: {error}.") from error

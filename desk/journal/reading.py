@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from desk.facts.codec import decode_fact
+from desk.facts.codec import NOT_JSON, decode_fact
 from desk.facts.happened import FORMAT, AnyFact, RunContinued, RunStarted
 from desk.facts.trouble import Trouble
 from desk.journal.files import existing, parts
@@ -214,7 +214,7 @@ class Reading:
         first, *others = parts(self.path)
         found = [first]
         for number, path in enumerate(others, 2):
-            with contextlib.suppress(Trouble, msgspec.DecodeError):
+            with contextlib.suppress(Trouble):
                 fact = decode_fact(_first_line(path))
                 if isinstance(fact, RunContinued) and (fact.run, fact.part) == (self.started.run, number):
                     found.append(path)
@@ -286,7 +286,7 @@ _OTHER = "Choose another file."
 def _head(line: bytes) -> _Head | None:
     try:
         return _heads.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return None
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from desk.facts import places
+from desk.facts.codec import NOT_TOML
 from desk.facts.trouble import Trouble
 
 Used = Literal["cuda", "cpu"]
@@ -76,13 +77,20 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 @functools.cache
 def catalogue() -> dict[str, Entry]:
-    """Every entry by its name, in the order of the file."""
-    tables = tomllib.loads(places.shipped("models", "catalogue.toml").read_text(encoding="utf-8"))
-    return {name: _entry(name, table) for name, table in tables.items()}
+    """Every entry by its name, in the order of the file; raises `Trouble` for a file that is not what shipped."""
+    return parsed(places.shipped("models", "catalogue.toml").read_text(encoding="utf-8"))
+
+
+def parsed(text: str) -> dict[str, Entry]:
+    """The entries of a catalogue in TOML; raises `Trouble` with what is wrong in it."""
+    try:
+        return {name: _entry(name, table) for name, table in tomllib.loads(text).items()}
+    except (*NOT_TOML, msgspec.ValidationError) as error:
+        raise Trouble(f"The catalogue of models cannot be read: {error}.", "Install Token Desk again.") from error
 
 
 def _entry(name: str, table: dict[str, Any]) -> Entry:
-    precisions = table.get("precisions") or tuple(table.get("variants", ()))
+    precisions = table.get("precisions") or tuple(table.get("variants", ())) if isinstance(table, dict) else ()
     return msgspec.convert({**table, "name": name, "precisions": precisions}, Entry)
 
 

@@ -14,6 +14,7 @@ import msgspec
 import psutil
 
 from desk.facts import places
+from desk.facts.codec import NOT_JSON
 from desk.facts.trouble import Trouble
 
 
@@ -102,7 +103,7 @@ def _standing() -> Iterator[Claim]:
 def _read(path: Path) -> Claim | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Claim)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *NOT_JSON):
         return None
 
 

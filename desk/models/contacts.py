@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from desk.facts import places
+from desk.facts.codec import NOT_JSON
 
 HUB = "huggingface.co"
 """The hub, where the environment names no other."""
@@ -49,7 +50,7 @@ def contacts() -> list[Contact]:
     for text in lines:
         try:
             line = msgspec.json.decode(text, type=_Line)
-        except msgspec.DecodeError:
+        except NOT_JSON:
             continue
         known = found.get(line.host)
         times, first = (known.times, known.first) if known else (0, line.wall)

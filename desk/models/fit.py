@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from desk.facts import places
+from desk.facts.codec import NOT_JSON
 from desk.facts.happened import LaneReady
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import Entry
@@ -221,7 +222,7 @@ def last_load(manifest: Manifest, provider: str) -> Load | None:
 def _loads() -> list[Load]:
     try:
         return msgspec.json.decode((places.data_dir() / "loads.json").read_bytes(), type=list[Load])
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *NOT_JSON):
         return []
 
 

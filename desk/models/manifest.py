@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from desk.facts.codec import NOT_JSON
 from desk.facts.trouble import Trouble
 
 MANIFEST = "manifest.json"
@@ -111,7 +112,7 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError as error:
         raise Trouble(f"The model folder {folder.name} has no {MANIFEST}.", again) from error
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *NOT_JSON) as error:
         raise Trouble(f"The {MANIFEST} of model {folder.name} cannot be read: {error}.", again) from error
     if manifest.format != MANIFEST_FORMAT:
         raise Trouble(f"Model {folder.name} was built for another version of Token Desk.", again)

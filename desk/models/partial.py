@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from desk.facts.codec import NOT_JSON
+
 _CHUNK = 1 << 20
 _PLAN = "plan.json"
 
@@ -51,7 +53,7 @@ def plan_in(part: Path) -> Plan | None:
     """The plan of a fetch that was begun in the folder `part`; `None` where none can be read."""
     try:
         return msgspec.json.decode((part / _PLAN).read_bytes(), type=Plan)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *NOT_JSON):
         return None
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from desk.facts import places
+from desk.facts.codec import NOT_JSON
 from desk.facts.tiers import Provider
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import Entry, Used, Variant, catalogue, entry
@@ -189,7 +190,7 @@ def stamps(folder: Path) -> dict[str, FileStamp]:
         return source.files
     try:
         return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest).files
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *NOT_JSON):
         return {}
 
 
@@ -197,7 +198,7 @@ def origin(folder: Path) -> Origin | None:
     """Where the folder came from; `None` for one that was built here, or that is not of this program's making."""
     try:
         return msgspec.json.decode((folder / ORIGIN).read_bytes(), type=Origin)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *NOT_JSON):
         return None
 
 
@@ -205,7 +206,7 @@ def mismatch(folder: Path) -> Mismatch | None:
     """The file that was found to be another than it must be, if that was found and not mended since."""
     try:
         return msgspec.json.decode((folder / MISMATCH).read_bytes(), type=Mismatch)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *NOT_JSON):
         return None
 
 

@@ -136,7 +136,7 @@ def _line(key: str, value: Any) -> str:
 def _parsed(text: str) -> tuple[_File, tuple[Tier, ...]]:
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _Slip(str(error)) from error
     try:
         file = msgspec.convert(tables, _File)

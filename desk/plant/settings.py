@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from desk.facts import places
+from desk.facts.codec import NOT_TOML
 from desk.facts.tiers import Budget, Provider, Tariff
 from desk.facts.trouble import Trouble
 
@@ -158,7 +159,7 @@ def _read(path: Path) -> Settings:
         return msgspec.convert(tomllib.loads(text), Settings)
     except FileNotFoundError:
         raise
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (OSError, *NOT_TOML, msgspec.ValidationError) as error:
         why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         if isinstance(error, msgspec.ValidationError) and (line := _line_of(text, why)):
             why = f"line {line}: {why}"

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from desk import journal
+from desk.facts.codec import NOT_JSON
 from desk.facts.happened import EngineOpened, MeterOpened
 from desk.facts.trouble import Trouble
 from desk.runs.store import Run, Runs
@@ -125,7 +126,7 @@ class _Names:
         """A line without names. What a model said is left as it is, and so is what nobody can read."""
         try:
             fact = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NOT_JSON:
             return b""
         if not isinstance(fact, dict) or fact.get("fact") == "said":
             return line

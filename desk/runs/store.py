@@ -19,6 +19,7 @@ import msgspec
 
 from desk import __version__, journal
 from desk.facts import places
+from desk.facts.codec import NOT_JSON
 from desk.facts.happened import FORMAT
 from desk.facts.trouble import Trouble
 from desk.ledger import RULES
@@ -289,7 +290,7 @@ class Runs:
 
     def _known(self) -> _Index:
         """The index as it is on disk; an empty one where it is lost, broken or made by other rules."""
-        with contextlib.suppress(OSError, msgspec.DecodeError):
+        with contextlib.suppress(OSError, *NOT_JSON):
             index = _indexes.decode((self.folder / INDEX).read_bytes())
             if index.made_by == _MADE_BY:
                 return index
@@ -310,7 +311,7 @@ class Runs:
     def _marks_of(self, name: str) -> Marks:
         try:
             return _marks.decode(self._marks_file(name).read_bytes())
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *NOT_JSON):
             return Marks()
 
     def _mark(self, run: Run, marks: Marks) -> Run:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from desk.facts.codec import NOT_TOML
 from desk.facts.places import shipped
 from desk.facts.trouble import Trouble
 
@@ -95,6 +96,6 @@ def scenario(name: str) -> Scenario:
         raise Trouble(f"There is no scenario {name}.", f"Choose {', '.join(names())}, or name a TOML file.")
     try:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Scenario)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (OSError, *NOT_TOML, msgspec.ValidationError) as error:
         cause = f"The scenario {path.name} cannot be read: {error}."
         raise Trouble(cause, "Correct the file, or choose another.") from error

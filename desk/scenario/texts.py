@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
+from desk.facts.codec import NOT_JSON
 from desk.facts.places import shipped
 from desk.facts.trouble import Trouble
 
@@ -36,7 +37,7 @@ def prompts(kind: str) -> tuple[Prompt, ...]:
     except FileNotFoundError as error:
         offered = ", ".join(kinds()) or "none"
         raise Trouble(f"There are no prompts of the kind {kind}.", f"Choose one of: {offered}.") from error
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *NOT_JSON) as error:
         raise Trouble(
             f"The prompts of the kind {kind} cannot be read: {error}.", "Install Token Desk again."
         ) from error
