@@ -1,12 +1,13 @@
 """The window: rail, status, run bar, the view that is visited, notices and the footer; keys; and its picture.
 
-It is painted before anything but PySide6 is imported; `attach` brings it to life later.
+It is painted before anything but PySide6 is imported, what opens over it included; the heartbeat brings it to life.
 """
 
+import importlib
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -32,13 +33,9 @@ from PySide6.QtWidgets import (
 
 from desk.facts.trouble import Trouble
 from desk.panel.actions import ACTIONS, Action, choices
-from desk.panel.capture import file_name, picture_of, texts_of, write_png
-from desk.panel.command import CommandPalette
 from desk.panel.floor import Floor
 from desk.panel.furniture import Footer
 from desk.panel.icons import application_icon
-from desk.panel.kiosk import Kiosk
-from desk.panel.lineage import Asker, LineageSheet, figure_under
 from desk.panel.notices import NoticeStrip
 from desk.panel.numbers import Numbers
 from desk.panel.overlay import KeySheet, Overlay
@@ -48,6 +45,11 @@ from desk.panel.shown import Mode, Notice, Shown
 from desk.panel.statusline import StatusLine
 from desk.panel.theme import GUTTER, MARGIN, Theme, scaled
 from desk.panel.views import VIEWS, Entry, View
+
+if TYPE_CHECKING:
+    from desk.panel.command import CommandPalette
+    from desk.panel.kiosk import Kiosk
+    from desk.panel.lineage import Asker, LineageSheet
 
 SIZE = (1440, 900)
 SMALLEST = (1024, 700)
@@ -77,6 +79,8 @@ class Window(QWidget):
     ) -> None:
         super().__init__()
         self.theme = theme or Theme()
+        # Before all that it holds: a new style sheet gives labels back the colours that they had.
+        self.theme.changed.connect(self._dress)
         self.numbers = numbers or Numbers()
         self.shown = Shown(mode=mode)
         self.frozen = False
@@ -103,7 +107,6 @@ class Window(QWidget):
         self.learn(*ACTIONS)
         self.rail.help.connect(lambda: self.sheet.toggle())
         self.rail.chosen.connect(self.visit)
-        self.theme.changed.connect(self._dress)
         self.theme.changed.connect(self._forget_sheet)
         self._dress()
         self.resize(*size)
@@ -164,7 +167,7 @@ class Window(QWidget):
     @cached_property
     def commands(self) -> CommandPalette:
         """The command palette, made when it is first asked for."""
-        made = CommandPalette(self.theme, self, self._offered)
+        made = _late("command").CommandPalette(self.theme, self, self._offered)
         made.chosen.connect(self.perform)
         return made
 
@@ -183,7 +186,7 @@ class Window(QWidget):
     def lineage(self) -> LineageSheet:
         """The sheet with the lineage of a figure, made when it is first asked for."""
         assert self._ask is not None
-        return LineageSheet(self.theme, self.numbers, self, self._ask, self._tier_names)
+        return _late("lineage").LineageSheet(self.theme, self.numbers, self, self._ask, self._tier_names)
 
     def _tier_names(self) -> list[str]:
         """The tiers from top to bottom."""
@@ -194,20 +197,21 @@ class Window(QWidget):
         if self.lineage.isVisible():
             self.lineage.close_over()
             return
+        figure_under = _late("lineage").figure_under
         pointed = self.childAt(self.mapFromGlobal(QCursor.pos())) if self.underMouse() else None
         found = figure_under(pointed, QCursor.pos()) or figure_under(self.focusWidget(), None)
         self.lineage.show_figure(*(found or (self.shown.values[0].key, None)))
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """A click with the other button asks what a figure is made of."""
-        found = figure_under(self.childAt(event.pos()), event.globalPos())
+        found = _late("lineage").figure_under(self.childAt(event.pos()), event.globalPos())
         if found and self.explains:
             self.lineage.show_figure(*found)
 
     @cached_property
     def kiosk(self) -> Kiosk:
         """The kiosk, made when it is first asked for."""
-        return Kiosk(self)
+        return _late("kiosk").Kiosk(self)
 
     def _offered(self) -> list[Action]:
         return [action for action in (*self.actions_known, *choices(self)) if action.when(self)]
