@@ -3,6 +3,8 @@
 import errno
 import gzip
 import os
+import signal
+import sys
 from pathlib import Path
 
 import msgspec
@@ -11,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.facts.codec import encode
-from desk.facts.happened import FORMAT, Machine, Noted, RunStarted
+from desk.facts.happened import FORMAT, Machine, Noted, RunContinued, RunStarted
 from desk.facts.tiers import Tariff
 from desk.facts.trouble import Trouble
-from desk.journal import Journal, compress, read
+from desk.journal import Claim, Journal, claimed, compress, parts, read
 
 START = RunStarted(
     t=1.0,
@@ -206,3 +208,139 @@ def test_a_file_that_cannot_be_read_is_trouble(tmp_path):
         read(tmp_path / "none.jsonl")
     with pytest.raises(Trouble, match="cannot be read"):
         read(tmp_path)
+
+
+# ---- parts
+
+
+@pytest.fixture
+def parted(tmp_path):
+    """A recording of several parts, closed."""
+    journal = Journal(tmp_path / "r1.jsonl", part_bytes=len(LINES[0]) + 1)
+    for line in LINES:
+        journal.write(line)
+        journal.write(line)
+    return journal.close()
+
+
+def test_a_long_run_goes_on_in_parts_that_read_as_one(parted, tmp_path):
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names[0] == "r1.2.jsonl.gz"
+    assert len(names) > 2
+    assert all(name.endswith(".jsonl.gz") for name in names)
+    assert list(read(parted)) == [fact for fact in FACTS for _ in range(2)]
+    assert b"".join(read(parted).raw()) == b"".join(line * 2 for line in LINES)
+    # Joined by whoever knows no better, they are the same recording still.
+    joined = written(tmp_path / "joined.jsonl.gz", *(path.read_bytes() for path in parts(parted)))
+    assert list(read(joined)) == list(read(parted))
+
+
+def test_a_part_alone_is_named_as_what_it_is(parted, tmp_path):
+    with pytest.raises(Trouble, match=r"r1\.2\.jsonl\.gz is a further part"):
+        read(tmp_path / "r1.2.jsonl.gz")
+
+
+def test_a_file_that_has_such_a_name_by_chance_is_no_part(tmp_path):
+    path = written(tmp_path / "run.jsonl", *LINES)
+    other = encode(RunContinued(t=2.0, run="another", part=2))
+    written(tmp_path / "run.2.jsonl", other, LINES[1])
+    assert list(read(path)) == FACTS
+
+
+def test_no_room_for_another_part_is_said_and_the_next_line_tries_again(tmp_path):
+    journal = Journal(tmp_path / "r1.jsonl", part_bytes=1)
+    journal.write(LINES[0])
+    (tmp_path / "r1.2.jsonl").mkdir()
+    with pytest.raises(Trouble, match="cannot be written"):
+        journal.write(LINES[1])
+    (tmp_path / "r1.2.jsonl").rmdir()
+    journal.resume()
+    journal.write(LINES[2])
+    assert list(read(journal.close())) == [FACTS[0], FACTS[2]]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as a full disk would")
+def test_half_a_line_is_taken_back_when_the_disk_is_full(path):
+    import resource
+
+    journal = Journal(path)
+    journal.write(LINES[0])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(LINES[0]) + 7, before[1]))
+        with pytest.raises(Trouble):
+            journal.write(LINES[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == LINES[0]
+    journal.write(LINES[2])  # not asked for again yet
+    journal.resume()
+    journal.write(LINES[3])
+    reading = read(journal.close())
+    assert list(reading) == [FACTS[0], FACTS[3]]
+    assert not reading.broken
+
+
+# ---- who writes it
+
+
+def test_a_recording_is_claimed_as_long_as_its_writer_lives(path):
+    journal = Journal(path)
+    assert claimed(path)
+    with pytest.raises(OSError, match=r"."):
+        Claim(path)
+    journal.close()
+    assert not claimed(path)
+    assert [each.name for each in path.parent.iterdir()] == ["run.jsonl.gz"]
+
+
+def test_a_lock_that_its_holder_left_behind_holds_nothing(path):
+    path.with_name("run.lock").touch()
+    assert not claimed(path)
+    Claim(path).release()
+    assert not path.with_name("run.lock").exists()
+
+
+# ---- from the middle
+
+
+@given(st.integers(0, 2 * len(LINES) - 1), st.integers(1, 400), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_reading_goes_on_from_any_place_it_has_been_at(tmp_path_factory, told, block, packed):
+    folder = tmp_path_factory.mktemp("places")
+    whole = b"".join(LINES * 2)
+    path = written(folder / "run.jsonl.gz", gzip.compress(whole)) if packed else written(folder / "run.jsonl", whole)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("desk.journal.reading.BLOCK", block)
+        reading = read(path)
+        for _ in range(told):
+            next(reading)
+        place = reading.place()
+        rest = list(reading)
+        for other in (reading, read(path)):
+            other.go(place)
+            assert list(other) == rest
+
+
+def test_the_last_stamp_is_found_without_reading_all(path):
+    assert read(written(path, *LINES)).last() == FACTS[-1].t
+    assert read(compress(path)).last() == FACTS[-1].t
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=60)
+def test_a_flipped_bit_costs_a_line_or_the_rest_and_never_more(tmp_path_factory, data):
+    packed = data.draw(st.booleans())
+    content = bytearray(gzip.compress(b"".join(LINES), mtime=0) if packed else b"".join(LINES))
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path = written(tmp_path_factory.mktemp("flipped") / "run.jsonl", bytes(content))
+    try:
+        reading = read(path)
+        facts = list(reading)
+    except Trouble:
+        return  # it hit the first line
+    if not packed:
+        assert len(facts) >= len(FACTS) - 2  # an end of line that is gone joins two of them
+        assert len(facts) + reading.broken + reading.unknown + reading.torn >= len(FACTS) - 1
