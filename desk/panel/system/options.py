@@ -1,0 +1,220 @@
+"""The settings as they are offered: where each lies in the file, how it is read and written, and who is told of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import msgspec
+
+from desk.facts.trouble import Trouble
+from desk.panel.furniture import SMOOTHINGS_S, WINDOWS_MIN
+from desk.panel.views import Desk
+from desk.plant.plant import Plant
+from desk.plant.settings import Settings, changed, declared, keep
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting. `scale` is how much of what the file holds one `unit` is; `blank` is the word for an absent value.
+
+    `note` says what it does, and when it comes into force where that is not at once.
+    """
+
+    path: str
+    label: str
+    note: str
+    kind: Literal["choice", "switch", "number", "watts"] = "number"
+    choices: tuple[tuple[Any, str], ...] = ()
+    unit: str = ""
+    scale: float = 1.0
+    blank: str = ""
+
+    def of(self, settings: Settings) -> Any:
+        value: Any = settings
+        for name in self.path.split("."):
+            value = getattr(value, name)
+        return value
+
+    def write(self, settings: Settings) -> str:
+        """The text that `read` takes for the value; empty for an absent one."""
+        value = self.of(settings)
+        if value is None:
+            return ""
+        return f"{value.idle:g}, {value.busy:g}" if self.kind == "watts" else f"{value / self.scale:.10g}"
+
+    def read(self, text: str) -> Any:
+        """The value that a text names; raises `ValueError` in words."""
+        text = text.strip()
+        if not text and self.blank:
+            return None
+        try:
+            if self.kind == "watts":
+                return declared(text)
+            # Of a comma only this is known: in money and watts per hour nobody writes thousands.
+            value: float = float(text.replace(",", ".")) * self.scale
+        except (ValueError, Trouble) as error:
+            wanted = "two numbers of watts, idle and busy" if self.kind == "watts" else "a number"
+            raise ValueError(f"“{text}” is not {wanted}") from error
+        return int(value) if value == int(value) else value
+
+    def into(self, settings: Settings, value: Any) -> Settings:
+        """The settings with this value; raises `ValueError` in words where it cannot be."""
+        try:
+            return changed(settings, self.path, value)
+        except ValueError as error:
+            # What is wrong is said in the units of the file.
+            bounds = str(error).partition(", but ")[2]
+            raise ValueError(f"it {bounds}" if bounds and self.scale == 1.0 else "it is out of range") from error
+
+    def says(self, words: list[str]) -> bool:
+        """Whether all words occur in what is said of it."""
+        said = " ".join((self.path, self.label, self.note, self.unit, *(each for _, each in self.choices))).lower()
+        return all(word in said for word in words)
+
+
+_NEXT = "From the next run on."
+
+GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
+    (
+        "Look",
+        (
+            Option(
+                "theme",
+                "Theme",
+                "Follow the desktop, or keep to one.",
+                "choice",
+                (("auto", "System"), ("dark", "Dark"), ("light", "Light")),
+            ),
+            Option(
+                "high_contrast", "High contrast", "Stronger lines and words; the desktop may ask for it, too.", "switch"
+            ),
+            Option("text_size", "Text size", "90 to 200 %: everything grows with it.", unit="%"),
+            Option("reduced_motion", "Reduced motion", "What would slide stands.", "switch"),
+        ),
+    ),
+    (
+        "Charts and units",
+        (
+            Option(
+                "window_s",
+                "Window of the charts",
+                "What a window begins with.",
+                "choice",
+                tuple((60.0 * minutes, f"{minutes} min") for minutes in WINDOWS_MIN),
+            ),
+            Option(
+                "smooth_s",
+                "Smoothing",
+                "Each point is a mean over so long, never over less than 2 s.",
+                "choice",
+                tuple((float(each), f"{each} s" if each else "off") for each in SMOOTHINGS_S),
+            ),
+            Option(
+                "fahrenheit",
+                "Temperature",
+                "Of devices. What alarms have said stays in °C.",
+                "choice",
+                ((False, "°C"), (True, "°F")),
+            ),
+            Option(
+                "binary_bytes",
+                "Sizes",
+                "1 GB is 1000 MB, 1 GiB is 1024 MiB.",
+                "choice",
+                ((False, "GB, by 1000"), (True, "GiB, by 1024")),
+            ),
+        ),
+    ),
+    (
+        "Energy and money",
+        (
+            Option("tariff.dollars_per_kwh", "Price of energy", "One price at all hours.", unit="$/kWh"),
+            Option("tariff.wall_factor", "Wall factor", "Power from the wall over what is measured."),
+            Option("tariff.pue", "PUE", "Power of the site over that of its machines; 1 for a machine in a room."),
+            Option(
+                "tariff.dollars_per_hour", "Hourly rate", "The machine all in, idle or busy.", unit="$/h", blank="none"
+            ),
+            Option(
+                "watts",
+                "Declared watts",
+                "Idle, busy: where nothing measures them. What is cleared holds until the next start.",
+                "watts",
+                unit="W",
+                blank="none",
+            ),
+        ),
+    ),
+    (
+        "Runs",
+        (
+            Option(
+                "provider",
+                "Where tokens are made",
+                f"The last two are strict. {_NEXT}",
+                "choice",
+                (("auto", "GPU, else CPU"), ("cuda", "GPU only"), ("cpu", "CPU only")),
+            ),
+            Option(
+                "cuda_graphs",
+                "CUDA graphs",
+                f"Record decode steps and play them back; the check-up says whether that pays. {_NEXT}",
+                "switch",
+            ),
+            Option("warmup_s", "Warm-up", f"Seconds after the first token that do not count. {_NEXT}", unit="s"),
+            Option(
+                "budget.joules", "Energy budget", "Stops a run that has used it.", unit="Wh", scale=3600, blank="none"
+            ),
+            Option("budget.dollars", "Cost budget", "Of energy; stops the run.", unit="$", blank="none"),
+            Option("budget.seconds", "Time budget", "Stops the run.", unit="min", scale=60, blank="none"),
+        ),
+    ),
+)
+"""All that can be set for good, at most thirty; tiers, scenario and seed have their places in other views."""
+
+KEPT = ("preset", "scenario", "place", "maximized")
+"""What going back to the defaults leaves alone, because it is not set here."""
+
+
+def defaults(settings: Settings) -> Settings:
+    """The settings as they would be if nothing had been chosen here."""
+    return msgspec.structs.replace(Settings(), **{name: getattr(settings, name) for name in KEPT})
+
+
+def bring_into_force(desk: Desk, before: Settings, after: Settings) -> None:
+    """Keep what differs, and tell whoever goes by it; raises `Trouble` where it cannot be kept."""
+    fields = [name for name in after.__struct_fields__ if getattr(after, name) != getattr(before, name)]
+    keep(**{name: getattr(after, name) for name in fields})
+    window = desk.window
+    tell: dict[str, Callable[[], object]] = {
+        "theme": lambda: window.theme.choose(after.theme),
+        "high_contrast": lambda: window.theme.choose(high_contrast=after.high_contrast),
+        "text_size": lambda: window.theme.choose(text_size=after.text_size),
+        "reduced_motion": lambda: window.theme.choose(reduced_motion=after.reduced_motion),
+        "window_s": lambda: window.footer.choose_span(after.window_s),
+        "smooth_s": lambda: window.footer.choose_smoothing(after.smooth_s),
+        "fahrenheit": lambda: setattr(window.numbers, "fahrenheit", after.fahrenheit),
+        "binary_bytes": lambda: setattr(window.numbers, "binary", after.binary_bytes),
+    }
+    if isinstance(desk.source, Plant):
+        tell |= _of_the_factory(desk, desk.source, after)
+    for name in fields:
+        if name in tell:
+            tell[name]()
+
+
+def _of_the_factory(desk: Desk, plant: Plant, after: Settings) -> dict[str, Callable[[], object]]:
+    """Whom to tell of what a recording, which is over, does not go by."""
+    runbar, watts = desk.window.runbar, after.watts
+
+    def warm_up() -> None:
+        plant.warmup_s = after.warmup_s
+        runbar.limits = replace(runbar.limits, warmup_s=after.warmup_s)
+
+    return {
+        "tariff": lambda: plant.retariff(after.tariff),
+        "watts": lambda: watts and plant.declare_watts(watts.idle, watts.busy, watts.assumed),
+        "provider": lambda: setattr(plant, "provider", after.provider),
+        "cuda_graphs": lambda: setattr(plant, "cuda_graphs", after.cuda_graphs),
+        "warmup_s": warm_up,
+        "budget": lambda: plant.limit(after.budget),
+    }
