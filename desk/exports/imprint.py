@@ -17,11 +17,12 @@ UNKNOWN = "not recorded"
 class Imprint:
     """Each field a phrase that can stand alone; what the facts do not tell is `not recorded`.
 
-    `provider` is the one that sessions really use. `boundary` says what the joules do not cover, `doubt` what stands
+    `device` names what makes the tokens, `hardware` says more of it. `provider` is the one that sessions really use. `boundary` says what the joules do not cover, `doubt` what stands
     against their division among tiers. `since` and `until` are Unix times of the stretch that the books hold.
     """
 
     run: str
+    device: str
     since: float | None
     until: float | None
     hardware: str
@@ -63,22 +64,23 @@ class Imprint:
             "prices": self.prices,
             "program": f"Token Desk {__version__}",
         }
-        return named | ({"doubt": self.doubt} if self.doubt else {})
+        return {name: said for name, said in named.items() if said} | ({"doubt": self.doubt} if self.doubt else {})
 
 
 def imprint(ledger: Ledger, end: float | None = None) -> Imprint:
-    """The imprint of what a ledger holds, up to `end` seconds since the run started (the stop, where it has stopped)."""
+    """The imprint of what a ledger holds up to `end` seconds since the run started, or to its stop."""
     standing, veil = ledger.standing, Veil(ledger.standing)
     run = standing.run
     if end is None and run is not None and standing.stopped is not None:
         end = standing.stopped.t - run.t
-    engine, meter = standing.engine, standing.meter
+    engine = standing.engine
     return Imprint(
         run=run.run if run else UNKNOWN,
+        device=veil(_hardware(standing).partition(",")[0]),
         since=run.wall if run else None,
         until=run.wall + end if run and end is not None else None,
         hardware=veil(_hardware(standing)),
-        driver=f"driver {meter.driver}" if meter and meter.driver else f"driver {UNKNOWN}",
+        driver=_driver(standing),
         runtime=engine.runtime if engine and engine.runtime else f"runtime {UNKNOWN}",
         provider=_provider(standing),
         models=veil(_models(standing)),
@@ -122,6 +124,14 @@ def _device(standing: Standing) -> Device | None:
     gpus = [device for device in devices if device.kind == "gpu"]
     counted = [device for device in gpus if device.id in standing.counted]
     return next(iter(counted or gpus), None)
+
+
+def _driver(standing: Standing) -> str:
+    """Empty where no GPU makes the tokens."""
+    engine, meter = standing.engine, standing.meter
+    if engine is not None and engine.provider == "cpu":
+        return ""
+    return f"driver {meter.driver}" if meter and meter.driver else f"driver {UNKNOWN}"
 
 
 def _provider(standing: Standing) -> str:
@@ -184,7 +194,7 @@ def _boundary(standing: Standing) -> str:
     """What the joules leave out."""
     return {
         "none": "no joules",
-        "declared": "an estimate of the whole machine by its busy time",
+        "declared": "of the whole machine",
         "rapl": "without memory, power supply, cooling and the rest of the machine",
         "battery": "with everything that runs on the battery",
     }.get(standing.source, "without processor, power supply, cooling and the rest of the machine")

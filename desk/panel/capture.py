@@ -1,7 +1,6 @@
 """Pictures: a widget rendered off the screen at any size, and a PNG file that says what it shows."""
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,11 +11,15 @@ from PySide6.QtGui import QImage, QImageWriter
 from PySide6.QtWidgets import QWidget
 
 from desk import __version__
-from desk.facts.trouble import Trouble
+from desk.exports.files import put
+from desk.exports.privacy import Veil
+from desk.ledger.standing import Standing
 from desk.panel.shown import Shown
 
 DOTS_PER_METER = 3780
 """96 dpi at scale 1, so that a picture comes into a slide at its logical size."""
+_VEIL = Veil(Standing())
+"""A window knows no facts, so folders are found by their looks."""
 
 
 def picture_of(widget: QWidget, scale: float = 1.0) -> QImage:
@@ -44,43 +47,33 @@ def write_png(image: QImage, path: Path, texts: Mapping[str, str]) -> None:
     """
     for key, text in texts.items():
         image.setText(key, text)
+    put(path, png_of(image), "picture")
+
+
+def png_of(image: QImage) -> bytes:
+    """The image as the bytes of a PNG file, with the texts it has."""
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     if not QImageWriter(buffer, QByteArray(b"png")).write(image):
         raise RuntimeError("Qt could not encode a PNG")
-    try:
-        _replace(path, bytes(data.data()))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise Trouble(f"The picture {path} cannot be written: {reason}.", "Choose another folder or name.") from error
+    return bytes(data.data())
 
 
-def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def file_name(*, wall: float | None, view: str, device: str, model: str, run: str, mode: str) -> str:
+def file_name(
+    *, wall: float | None, view: str, device: str, model: str, run: str, mode: str, ending: str = ".png"
+) -> str:
     """A name that sorts by time and tells what is inside, the mode at the end.
 
     `wall` is Unix time of what is shown; names are ASCII and safe on every system.
     """
     stamp = datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H%MZ") if wall is not None else ""
-    words = (stamp, view, _plain(device), _plain(model), run, mode)
-    return "_".join(word for word in words if word) + ".png"
+    words = (stamp, view, _plain(device), _plain(_VEIL(model)), run, mode)
+    return "_".join(word for word in words if word) + ending
 
 
-def texts_of(shown: Shown) -> dict[str, str]:
-    """What a picture says about itself, for a reader of its metadata: run, mode and the figures as numbers."""
+def about(shown: Shown) -> dict[str, object]:
+    """What a picture shows, for programs: run, mode and the figures as numbers."""
     figures = {
         value.key: {"value": value.value, "unit": value.unit, "provenance": value.provenance, "note": value.note}
         for value in shown.values
@@ -94,7 +87,7 @@ def texts_of(shown: Shown) -> dict[str, str]:
         }
         for line in shown.tiers
     }
-    about = {
+    return {
         "run": shown.run,
         "mode": shown.mode,
         "started": shown.wall,
@@ -106,10 +99,14 @@ def texts_of(shown: Shown) -> dict[str, str]:
         "figures": figures,
         "tiers": tiers,
     }
+
+
+def texts_of(shown: Shown) -> dict[str, str]:
+    """What a picture of a window says about itself, for a reader of its metadata."""
     return {
         "Title": f"Token Desk {shown.mode.upper()} {shown.run}".strip(),
         "Software": f"Token Desk {__version__}",
-        "Description": json.dumps(about, sort_keys=True),
+        "Description": _VEIL(json.dumps(about(shown), sort_keys=True)),
     }
 
 

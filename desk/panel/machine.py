@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from desk.board import Board
+from desk.exports.privacy import bare
 from desk.facts.figures import INSTRUMENTS
 from desk.facts.happened import Device, DeviceReading, Tried
 from desk.ledger.period import Totals
@@ -52,8 +53,8 @@ LIMITERS = {
 
 def model_in_words(standing: Standing) -> str:
     opened = [lane.opened for lane in standing.lanes.values() if lane.opened]
-    names = {f"{lane.model} {lane.precision}".strip() for lane in opened}
-    names = names or {tier.model for tier in standing.tiers.values()}
+    names = {f"{bare(lane.model)} {lane.precision}".strip() for lane in opened}
+    names = names or {bare(tier.model) for tier in standing.tiers.values()}
     return names.pop() if len(names) == 1 else f"{len(names)} models" if names else ""
 
 

@@ -70,7 +70,7 @@ def natural() -> Generator[None]:
 
 @contextmanager
 def plain_glyphs() -> Generator[None]:
-    """Make fonts without alternate glyphs in here: those cannot be read back from a PDF. Digits then differ in width."""
+    """Make fonts without alternate glyphs in here: those cannot be read back from a PDF. Digits differ in width then."""
     _size.plain += 1
     try:
         yield
@@ -121,8 +121,9 @@ def _font(pixels: int, weight: int, tabular: bool, mono: bool, tight: bool, plai
     if plain:
         for feature in ("calt", "tnum"):
             made.setFeature(QFont.Tag(feature), 0)
-    elif tabular and not mono:
-        made.setFeature(QFont.Tag("tnum"), 1)
+    elif not mono:
+        # Said either way: what a font leaves open, a painter takes from the font of the application.
+        made.setFeature(QFont.Tag("tnum"), int(tabular))
     if tight:
         made.setLetterSpacing(QFont.SpacingType.PercentageSpacing, 97.8)
     return made

@@ -132,6 +132,19 @@ class Strip(pg.GraphicsObject):
         bold = next((trace.label for trace in self._curves.traces if trace.bold), "")
         return self._curves.rows(self.spec.title if bold == NOW else bold)
 
+    def reach(self, left: float, right: float) -> tuple[float, float]:
+        """The highest and the lowest pixel of the curves and levels from `left` to `right`; where there is none, the
+        bottom and the top of the plot."""
+        curves, plot = self._curves, self.plot
+        x = plot.right() + curves.x / curves.stretch.span * plot.width()
+        within = (x >= left - 2) & (x <= right + 2)
+        drawn = [self._y(line.value) for line in self._references()]
+        for trace, _, level, _ in curves:
+            rows = plot.bottom() - level[within] / self._top(trace) * plot.height()
+            if np.isfinite(rows).any():
+                drawn += [float(np.nanmin(rows)), float(np.nanmax(rows))]
+        return min(drawn, default=plot.bottom()), plot.bottom() if self.spec.stacked else max(drawn, default=plot.top())
+
     def paint_ground(self, painter: QPainter) -> None:
         """Heading, grid and tick labels."""
         theme, spec, plot = self._theme, self.spec, self.plot
