@@ -99,6 +99,7 @@ def _write(out: Path, lines: Iterable[bytes]) -> Path:
 
 _SERIAL = re.compile(r"\b(?:GPU|MIG)-[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b")
 _HOME = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\Users\\)[^/\\\s\"':,;]+")
+_WHOLE = re.compile(r"(?:~|[A-Za-z]:)?[/\\][^\n]+\Z")
 _PATH = re.compile(r"(?<![\w.~)/\\])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s\"':,;()]+[/\\])+([^/\\\s\"':,;()]*)")
 
 
@@ -150,12 +151,12 @@ class _Names:
         for uuid, name in self._instead.items():
             text = text.replace(uuid, name)
         text = _SERIAL.sub(self._number, text)
-        if len(text) > 1 and Path(text).is_absolute():
-            return Path(_HOME.sub("~", text)).name or "~"
-        text = _HOME.sub("~", text.replace(str(Path.home()), "~") if str(Path.home()) != "/" else text)
-        text = _PATH.sub(r"\1", text)
-        node = platform.node()
-        return re.sub(rf"\b{re.escape(node)}\b", "this-machine", text) if len(node) > 3 else text
+        for name in self._words:
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "~", text)
+        text = _HOME.sub("~", text)
+        if _WHOLE.match(text):  # a setting: such a name may hold spaces
+            return re.split(r"[/\\]", text)[-1] or "~"
+        return _PATH.sub(r"\1", text)
 
     def _number(self, found: re.Match[str]) -> str:
         return self._instead.setdefault(found[0], next(self._free))

@@ -19,7 +19,8 @@ VICTIMS = ("panel", "engine", "meter")
 PATIENCE_S = 30.0
 
 PARENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts it in the background lets it ignore this
 sys.path.insert(0, {here!r})
 from scripted_plant import LIMITS, script
 from desk import headless
