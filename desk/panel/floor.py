@@ -126,10 +126,12 @@ class Floor(QWidget):
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        # Its own viewport would fill itself; and to ask for that costs 10 ms before the first paint, as Qt for Python
+        # then looks through all kinds of widgets for the one it is.
+        self._scroll.setViewport(QWidget())
         self._scroll.setWidget(page)
         self._scroll.verticalScrollBar().rangeChanged.connect(self._keep_clear)
-        for ground in (self._scroll.viewport(), page):
-            ground.setAutoFillBackground(False)
+        page.setAutoFillBackground(False)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._scroll)

@@ -165,13 +165,13 @@ class Window(QWidget):
         return KeySheet(self.theme, self, tuple(self.actions_known))
 
     @cached_property
-    def commands(self) -> CommandPalette:
+    def commands(self) -> "CommandPalette":
         """The command palette, made when it is first asked for."""
         made = _late("command").CommandPalette(self.theme, self, self._offered)
         made.chosen.connect(self.perform)
         return made
 
-    def explain_with(self, ask: Asker) -> None:
+    def explain_with(self, ask: "Asker") -> None:
         """Who knows the lineage of figures; until then none can be asked for."""
         self._ask = ask
         for card in self.floor.cards:
@@ -183,7 +183,7 @@ class Window(QWidget):
         return self._ask is not None
 
     @cached_property
-    def lineage(self) -> LineageSheet:
+    def lineage(self) -> "LineageSheet":
         """The sheet with the lineage of a figure, made when it is first asked for."""
         assert self._ask is not None
         return _late("lineage").LineageSheet(self.theme, self.numbers, self, self._ask, self._tier_names)
@@ -209,7 +209,7 @@ class Window(QWidget):
             self.lineage.show_figure(*found)
 
     @cached_property
-    def kiosk(self) -> Kiosk:
+    def kiosk(self) -> "Kiosk":
         """The kiosk, made when it is first asked for."""
         return _late("kiosk").Kiosk(self)
 
@@ -288,8 +288,9 @@ class Window(QWidget):
     def save_picture(self) -> None:
         """Ask where to, and write a PNG of what was shown when the key was pressed."""
         shown = self.shown
-        image = picture_of(self, PICTURE_SCALE)
-        name = file_name(
+        capture = _late("capture")
+        image = capture.picture_of(self, PICTURE_SCALE)
+        name = capture.file_name(
             wall=shown.wall,
             view=self.visited,
             device=shown.device,
@@ -298,7 +299,7 @@ class Window(QWidget):
             mode=shown.mode,
         )
         if path := self.ask_path(name):
-            self.ordered(lambda: write_png(image, path, texts_of(shown)))
+            self.ordered(lambda: capture.write_png(image, path, capture.texts_of(shown)))
 
     def ask_path(self, name: str) -> Path | None:
         """The user's choice of a file, `None` where there was none."""
@@ -370,3 +371,8 @@ class Window(QWidget):
         others = [each for each in QApplication.topLevelWidgets() if isinstance(each, Window) and each is not self]
         if application is not None and not any(other.isVisible() for other in others):
             application.quit()
+
+
+def _late(name: str) -> Any:
+    """A module of the panel that nothing at first sight needs, imported when it is asked for."""
+    return importlib.import_module(f"desk.panel.{name}")
