@@ -5,8 +5,10 @@ that lie wholly inside its windows; each repeat is a window, and the spread of a
 Definitions: NVIDIA's keynote and InferenceX for the axes; tokens/s/MW = 1,000,000 x tokens per joule.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from math import inf
 from pathlib import Path
 from typing import Literal
@@ -23,7 +25,9 @@ from desk.facts.happened import (
     Source,
     SweepStarted,
 )
+from desk.facts.plans import Plan
 from desk.facts.tiers import Tariff, Tier
+from desk.facts.trouble import Trouble
 from desk.ledger import money
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import Period, TierPeriod
@@ -37,6 +41,9 @@ Scope = Literal["board", "host", "all-in"]
 
 SHORTEST_S = 2.0
 """A window that was cut shorter than this says nothing: no figure of this program is formed over less."""
+
+HEAD = 200
+"""Among so many facts of a run, that it belongs to a sweep has been told."""
 
 _NEITHER = ("share", "price", "promise", "sampling", "name")
 """Settings of a tier that do not change the work of a lane that has the device for itself."""
@@ -257,10 +264,14 @@ class Survey:
 
     def __init__(self) -> None:
         self.sweep = ""
+        self.plan: Plan | None = None
         self.missed: list[Missed] = []
+        self.done: set[tuple[tuple, int]] = set()
+        """The setting and the repeat of each window that is whole: what a sweep that goes on need not do again."""
         self._points: dict[tuple, Point] = {}
         self._run: RunStarted | None = None
         self._tier: Tier | None = None
+        self._repeat = 0
         self._open: Window | None = None
         self._unsettled: list[tuple[str, Window]] = []
         """Windows into which periods may still be counted, with the name of their tier."""
@@ -271,17 +282,15 @@ class Survey:
             case RunStarted():
                 self._run, self._tier, self._open = fact, None, None
             case SweepStarted():
-                self.sweep = fact.sweep
+                self.sweep, self.plan = fact.sweep, fact.plan
             case PointStarted():
-                self._tier, self._open = fact.tier, None
+                self._tier, self._repeat, self._open = fact.tier, fact.repeat, None
             case PointMissed():
-                if self._tier is not None:
-                    self.missed.append(Missed(self._tier, fact.cause))
+                self._miss(fact)
             case PointMeasuring():
                 self._begin(self._since(fact.t), ledger)
             case PointMeasured() if self._open is not None:
-                self._open.end, self._open.whole = self._since(fact.t), fact.whole
-                self._open = None
+                self._finish(self._since(fact.t), fact.whole)
         for period in closed:
             self._unsettled = [each for each in self._unsettled if period.start < each[1].end]
             for name, window in self._unsettled:
@@ -313,6 +322,20 @@ class Survey:
             ran.provider if ran is not None else tier.provider,
         )
 
+    def _finish(self, end: float, whole: bool) -> None:
+        if self._open is not None and self._tier is not None:
+            self._open.end, self._open.whole, self._open = end, whole, None
+            if whole:
+                self.done.add((setting(self._tier), self._repeat))
+
+    def _miss(self, fact: PointMissed) -> None:
+        """What went wrong inside a window takes the window with it."""
+        if self._tier is None:
+            return
+        self.missed.append(Missed(self._tier, fact.cause))
+        if self._open is not None:
+            self._open.end, self._open = self._open.start, None
+
     def _since(self, t: float) -> float:
         return t - (self._run.t if self._run is not None else 0.0)
 
@@ -320,6 +343,28 @@ class Survey:
 def setting(tier: Tier) -> tuple:
     """What makes two points the same one: all that changes the work of a lane alone on its device."""
     return tuple(getattr(tier, name) for name in Tier.__struct_fields__ if name not in _NEITHER)
+
+
+def recordings(path: Path) -> list[Path]:
+    """The recordings in the folder of one that belong to the same sweep, oldest first, that one included.
+
+    Raises `Trouble` where it is no recording or not of a sweep.
+    """
+    sweep = _sweep_of(path)
+    if sweep is None:
+        raise Trouble(f"{path.name} is not the recording of a sweep.", "Choose one that desk sweep made.")
+    found = {path}
+    for other in sorted({*path.parent.glob(f"*{journal.SUFFIX}"), *path.parent.glob(f"*{journal.COMPRESSED}")}):
+        with contextlib.suppress(Trouble):
+            if _sweep_of(other) == sweep:
+                found.add(other)
+    return sorted(found, key=journal.stem)
+
+
+def _sweep_of(path: Path) -> str | None:
+    """The sweep that a recording belongs to, as told at its beginning."""
+    facts = islice(journal.read(path), HEAD)
+    return next((fact.sweep for fact in facts if isinstance(fact, SweepStarted)), None)
 
 
 def survey(paths: Sequence[Path]) -> Survey:

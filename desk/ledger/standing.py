@@ -34,6 +34,8 @@ from desk.facts.happened import (
     MeterOpened,
     Noted,
     Paused,
+    PointMissed,
+    PointStarted,
     Progressed,
     Quality,
     Read,
@@ -269,6 +271,12 @@ class Standing:
     def _noted(self, fact: Noted) -> tuple[EventKind, str, str]:
         return "note", fact.text, ""
 
+    def _point_started(self, fact: PointStarted) -> tuple[EventKind, str, str]:
+        return "note", f"Point {fact.number} of {fact.count}: {fact.tier.slots} slots", ""
+
+    def _point_missed(self, fact: PointMissed) -> tuple[EventKind, str, str]:
+        return "trouble", fact.cause, ""
+
     def _troubled(self, fact: Troubled) -> tuple[EventKind, str, str]:
         self.troubles.append(fact)
         return "trouble", fact.cause, ""
@@ -407,6 +415,8 @@ _SEEN: dict[type, Callable[[Standing, Any], tuple[EventKind, str, str] | None]] 
     TariffChanged: Standing._tariff_changed,
     WattsDeclared: Standing._declared,
     Noted: Standing._noted,
+    PointStarted: Standing._point_started,
+    PointMissed: Standing._point_missed,
     Troubled: Standing._troubled,
     AlarmRaised: Standing._alarm_raised,
     AlarmCleared: Standing._alarm_cleared,

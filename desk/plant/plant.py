@@ -27,8 +27,13 @@ from desk.facts.happened import (
     JobEnded,
     LoadChanged,
     Noted,
+    PointMeasured,
+    PointMeasuring,
+    PointMissed,
+    PointStarted,
     RunStarted,
     RunStopped,
+    SweepStarted,
     TariffChanged,
     TierChanged,
     TierRemoved,
@@ -205,6 +210,10 @@ class Plant:
         """Set a mark on the event lane."""
         self._wish(lambda: self._pen.write(Noted(t=now(), text=text)))
 
+    def mark(self, fact: SweepStarted | PointStarted | PointMeasuring | PointMeasured | PointMissed) -> None:
+        """Write down where a sweep stands."""
+        self._wish(partial(self._pen.write, fact))
+
     def shelve(self, alarm: str, subject: str = "", seconds: float | None = None) -> None:
         """Do not show an alarm for so long, `None`: until the run ends."""
         until = None if seconds is None else now() + seconds
@@ -217,6 +226,10 @@ class Plant:
     def drill(self) -> None:
         """Kill the engine as a fault would, to show what comes of it. Where none is running, nothing happens."""
         self._wish(self._drill)
+
+    def tell(self, fact: AnyFact) -> None:
+        """Write down what a job on models says that somebody else has started: it takes part of this machine."""
+        self._wish(lambda: self._pen.write(fact))
 
     def retry_meter(self) -> None:
         """Start the meter again after it was given up."""
