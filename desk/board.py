@@ -196,7 +196,7 @@ class Board:
 
     def add(self, period: Period) -> None:
         """Take the next period in."""
-        if period.index == 0:
+        if period.index == 0 and (self._newest or not self._known):  # else it was sent back to the beginning
             self._clear()
         self.events.extend(period.events)
         if self._newest < self._known:

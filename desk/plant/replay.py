@@ -69,9 +69,9 @@ class Replay:
     Positions are seconds since the run started. Raises `Trouble` where the file is no recording. A jump backward
     begins again from the first line: `RunStarted` then comes once more, and a ledger starts afresh.
 
-    Whoever folds the facts can spare both the long way: while `mark_due`, having folded all that was given, it hands
-    its state to `keep`. A jump then goes from the mark before its end, and `restored` gives the state that belongs to
-    the facts that come next.
+    Whoever folds the facts can spare both the long way: when `mark_due`, having folded all that was given, it hands its
+    state to `keep`. A jump then goes from the mark before its end, and `restored` gives the state that belongs to the
+    facts that come next.
     """
 
     mode: Literal["replay"] = "replay"
@@ -93,6 +93,7 @@ class Replay:
         self._marks: list[_Mark] = []
         self._spacing = MARK_S
         self._restored: _Mark | None = None
+        self._begun = False
         self._facts = journal.read(path)
         first = next(self._facts, None)
         if first is None:
@@ -144,7 +145,7 @@ class Replay:
     def seek(self, seconds: float) -> None:
         """Jump; the facts up to there come with the next calls of `drain`."""
         seconds = max(0.0, seconds)
-        place = bisect_right(self._marks, seconds - self.lead_s, key=lambda mark: mark.at)
+        place = bisect_right(self._marks, max(0.0, seconds - self.lead_s), key=lambda mark: mark.at)
         mark = self._marks[place - 1] if place else None
         if mark is not None and (self._told > seconds or self._told < mark.at):
             self._return_to(mark)
@@ -180,6 +181,7 @@ class Replay:
         while self._next is not None and self._next.t - self._origin <= position and len(facts) < most:
             self._told = max(self._told, self._next.t - self._origin)
             facts.append(self._next)
+            self._begun = True
             self._next = next(self._facts, None)
         if self._next is None and self._playing and self.loop is None:
             self._settle(self._told)
@@ -190,7 +192,9 @@ class Replay:
 
     @property
     def mark_due(self) -> bool:
-        """Whether the state after the facts given so far is worth keeping."""
+        """Whether the state after the facts given so far is worth keeping; that before the first of them is."""
+        if not self._marks and not self._begun:
+            return True
         return self._told >= (self._marks[-1].at if self._marks else 0.0) + self._spacing
 
     def keep(self, state: Any) -> None:
@@ -199,7 +203,7 @@ class Replay:
             return
         self._marks.append(_Mark(self._told, state, self._next, self._facts.place()))
         if len(self._marks) > MARKS:
-            self._marks = self._marks[1::2]
+            self._marks = self._marks[::2]
             self._spacing *= 2
 
     def restored(self) -> Any:

@@ -5,11 +5,14 @@ from math import inf
 
 import pytest
 
+from desk.board import Board
+from desk.facts import places
 from desk.facts.codec import encode
 from desk.facts.happened import Machine, Noted, RunStarted, RunStopped
 from desk.facts.tiers import Tariff
 from desk.facts.trouble import Trouble
-from desk.plant.replay import BURST, Replay
+from desk.panel.look import Books
+from desk.plant.replay import BURST, MARK_S, Replay
 
 MACHINE = Machine(system="Linux", processor="", cores=2, memory_bytes=1)
 
@@ -145,3 +148,106 @@ def test_what_is_no_recording_is_refused_at_once(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(Trouble):
         Replay(path)
+
+
+def test_a_loop_begins_again(replay, facts, clock):
+    replay.loop = (2.0, 4.0)
+    replay.play()
+    clock.now += 4.5
+    told = replay.drain()
+    assert told[0] == facts[0]  # told again from the beginning, up to where the loop starts
+    assert (replay.position, replay.playing) == (2.0, True)
+    clock.now += 1.0
+    replay.drain()
+    assert replay.position == 3.0
+    replay.loop = (0.0, inf)
+    clock.now += 100.0
+    replay.drain()
+    assert replay.ended
+    replay.drain()
+    assert (replay.position, replay.playing) == (0.0, True)
+
+
+def test_steps_go_to_the_next_half_second_and_to_the_next_event(replay, facts):
+    replay.step()
+    assert (replay.position, replay.playing) == (0.5, False)
+    replay.step()
+    assert replay.position == 1.0
+    assert replay.drain() == facts[:2]
+    replay.step("event")
+    assert replay.position == 2.0
+    replay.drain()
+    replay.step("event")
+    assert replay.position == 4.0  # the third second's note stands behind it
+    for _ in range(9):
+        replay.drain()
+        replay.step("event")
+    replay.drain()
+    assert replay.position == 10.0
+    assert replay.ended
+    replay.step("event")
+
+
+# ---- jumps from marks
+
+
+class Fold:
+    """Folds a replay as a window does, a few facts at a time, and hands it marks."""
+
+    def __init__(self, path, marks=True):
+        self.replay = Replay(path)
+        self.books = Books()
+        self.marks = marks
+        self.folded = 0
+
+    def go(self, seconds):
+        self.replay.seek(seconds)
+        while True:
+            if (state := self.replay.restored()) is not None:
+                self.books.back_to(state)
+            if self.marks and self.replay.mark_due:
+                self.replay.keep(self.books.mark())
+            facts = self.replay.drain(40)
+            if not facts:
+                return self
+            self.folded += len(facts)
+            for fact in facts:
+                self.books.post(fact)
+
+    def seen(self):
+        """What a view could ask of the books."""
+        board, ledger = self.books.board, self.books.ledger
+        curves = [
+            board.curve(figure, tier, 60.0, 200)
+            for figure in ("tokens_per_second", "watts", "itl_p99", "ttft_p95")
+            for tier in (None, "Ultra")
+        ]
+        values = [board.value(figure) for figure in ("revenue_per_hour", "tokens_per_joule", "busy_share", "ttft_p50")]
+        arrays = [[axis.tobytes() for axis in curve] for curve in curves]
+        standing = (ledger.standing.readings, ledger.standing.lanes, self.books.moment)
+        return arrays, values, ledger.totals(), board.end, list(board.events), standing
+
+
+@pytest.mark.parametrize("hours", [1.0, 0.004])
+def test_a_jump_from_a_mark_shows_what_a_straight_way_shows(monkeypatch, hours):
+    recording = places.shipped("assets", "recordings", "five-tiers-cpu.jsonl.gz")
+    monkeypatch.setattr("desk.plant.replay.MARKS", 9)  # so that they are thinned out, too
+    fold = Fold(recording)
+    fold.books.board = Board(hours)
+    fold.go(70.0)
+    assert fold.replay._spacing > MARK_S
+    for seconds in (66.0, 40.25, 69.9, 55.5, 3.0, 60.0):
+        straight = Fold(recording, marks=False)
+        straight.books.board = Board(hours)
+        straight.go(seconds)
+        before = fold.folded
+        fold.go(seconds)
+        if hours == 1.0:
+            assert fold.seen() == straight.seen()
+        assert fold.books.ledger.totals() == straight.books.ledger.totals()
+        assert fold.books.board.end == straight.books.board.end
+        assert fold.books.board.value("tokens_per_second") == straight.books.board.value("tokens_per_second")
+        if seconds > 50.0:
+            assert fold.folded - before < straight.folded
+        straight.replay.close()
+    fold.replay.close()
