@@ -1,7 +1,7 @@
 """Files that leave the program: whole or not at all, and never in the place of somebody else's work."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from desk.facts.trouble import Trouble
@@ -10,11 +10,11 @@ READ = 2**16
 """Where an export tells that it is one, it does so within its first bytes; a PDF within its last."""
 
 
-def put(path: Path, data: bytes, what: str, marks: Iterable[bytes] = ()) -> None:
+def put(path: Path, data: bytes, what: str, marks: Collection[bytes] = ()) -> None:
     """Write a file under a temporary name, and rename it when it is whole.
 
-    With `marks`, a file that is there already is replaced only where it holds one of them, as earlier exports do. Raises
-    `Trouble` where it is somebody else's, or cannot be written: then nothing has changed.
+    With `marks`, a file that is there already is replaced only where it holds one of them, as earlier exports do.
+    Raises `Trouble` where it is somebody else's, or cannot be written: then nothing has changed.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -11,14 +11,17 @@ from desk.ledger.ledger import Ledger
 from desk.ledger.standing import Standing
 
 UNKNOWN = "not recorded"
+COMMIT = 40
+"""A revision of so many characters is a hash, and told by its first twelve."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imprint:
     """Each field a phrase that can stand alone; what the facts do not tell is `not recorded`.
 
-    `device` names what makes the tokens, `hardware` says more of it. `provider` is the one that sessions really use. `boundary` says what the joules do not cover, `doubt` what stands
-    against their division among tiers. `since` and `until` are Unix times of the stretch that the books hold.
+    `device` names what makes the tokens, `hardware` says more of it. `provider` is the one that sessions really use.
+    `boundary` says what the joules do not cover, `doubt` what stands against their division among tiers. `since` and
+    `until` are Unix times of the stretch that the books hold.
     """
 
     run: str
@@ -112,7 +115,11 @@ def _hardware(standing: Standing) -> str:
     name = engine.device if engine else machine.processor if machine else ""
     parts = [name or f"processor {UNKNOWN}"]
     if machine is not None:
-        parts += [f"{machine.cores} cores", f"{gigabytes(machine.memory_bytes)} memory", machine.system]
+        parts += [
+            f"{machine.cores} cores",
+            f"{gigabytes(machine.memory_bytes)} memory",
+            machine.system.partition(" ")[0],
+        ]
     return ", ".join(parts)
 
 
@@ -150,7 +157,10 @@ def _models(standing: Standing) -> str:
     for lane in standing.lanes.values():
         if lane.opened is not None:
             name = f"{lane.opened.model} {lane.opened.precision}".strip()
-            name += f" @{lane.opened.revision[:12]}" if lane.opened.revision else f", revision {UNKNOWN}"
+            revision = lane.opened.revision
+            name += (
+                f" @{revision[:12] if len(revision) >= COMMIT else revision}" if revision else f", revision {UNKNOWN}"
+            )
             lanes.setdefault(name, []).append((lane.opened.slots, lane.opened.context))
     if not lanes:
         return f"model {UNKNOWN}"
@@ -158,11 +168,10 @@ def _models(standing: Standing) -> str:
 
 
 def _rooms(rooms: list[tuple[int, int]]) -> str:
-    """Slots by context length, the contexts in the order of the tiers."""
-    by_context: dict[int, int] = {}
-    for slots, context in rooms:
-        by_context[context] = by_context.get(context, 0) + slots
-    return ", ".join(f"{slots} slots of {context} tokens" for context, slots in by_context.items())
+    """`19 slots of 1024 tokens`, `12 slots of 512 to 2048 tokens`."""
+    slots, contexts = sum(slots for slots, _ in rooms), sorted({context for _, context in rooms})
+    span = f"{contexts[0]}" if len(contexts) == 1 else f"{contexts[0]} to {contexts[-1]}"
+    return f"{slots} slot{'s' if slots > 1 else ''} of {span} tokens"
 
 
 def _load(standing: Standing) -> str:

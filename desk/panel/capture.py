@@ -18,6 +18,8 @@ from desk.panel.shown import Shown
 
 DOTS_PER_METER = 3780
 """96 dpi at scale 1, so that a picture comes into a slide at its logical size."""
+MARKS = (b"Token Desk",)
+"""What every picture of ours holds; a file without it is somebody else's."""
 _VEIL = Veil(Standing())
 """A window knows no facts, so folders are found by their looks."""
 

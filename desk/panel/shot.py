@@ -1,32 +1,47 @@
 """Pictures of a recording without a display: the same fold, the same painters, the same pixels each time."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desk import journal
+from desk.exports.files import put
+from desk.exports.receipt import Digest
 from desk.facts.happened import RunStarted
+from desk.facts.palette import PALETTES
 from desk.facts.trouble import Trouble
 from desk.panel.app import dressed_application
-from desk.panel.capture import picture_of, texts_of, write_png
+from desk.panel.capture import MARKS, picture_of, png_of, texts_of
 from desk.panel.furniture import WINDOWS_MIN
 from desk.panel.look import Books, look, setting_of
 from desk.panel.numbers import Numbers
+from desk.panel.pictures.comparing import Side
+from desk.panel.pictures.composing import Wish
+from desk.panel.pictures.making import Picture
+from desk.panel.pictures.presets import palette_of, preset_of
+from desk.panel.pictures.scene import whole_span
 from desk.panel.shown import Shown
-from desk.panel.slide import Slide
-from desk.panel.strips import SHORTEST_SPAN_S, StripChart
+from desk.panel.strips import StripChart
 from desk.panel.theme import Theme
+from desk.panel.tiers.edits import Edits
+from desk.panel.views import VIEWS as KNOWN
+from desk.panel.views import Desk, opened
 from desk.panel.window import Window
+from desk.plant.replay import Replay
+from desk.runs.comparison import compare
+from desk.runs.summary import summary_of
 
-Scheme = Literal["dark", "light"]
 SIZES = {"1440x900": (1440, 900), "1920x1080": (1920, 1080), "slide": (960, 540)}
-VIEWS = ("floor",)
-SCHEMES = ("dark", "light")
+VIEWS = ("floor", "tiers")
+"""The views that show a recording; the others are about this machine."""
+SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+FORMATS = (".png", ".pdf")
 
 
 def shoot(
@@ -38,32 +53,68 @@ def shoot(
     theme: str = "dark",
     at: float | None = None,
 ) -> Path:
-    """Draw a moment of a recording into a PNG and return its path.
+    """Draw a moment of a recording, as a window shows it, into a PNG; gives its path.
 
-    `at` is seconds since the run started (default: its end), `scale` device pixels per logical pixel; a slide is
-    composed at 960x540 logical pixels. Neither the clock, the locale nor the screen has a say: two calls give
-    identical bytes. Raises `Trouble` for a recording that cannot be read or a picture that cannot be written.
+    `at` is seconds since the run started (default: its end), `scale` device pixels per logical pixel; a slide is a
+    composed picture of the Floor at 960x540 logical pixels. Neither the clock, the locale nor the screen has a say: two
+    calls give identical bytes. Raises `Trouble` for what cannot be read or written.
     """
     _check(view, size, scale, theme)
-    if QApplication.instance() is None:
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    application = dressed_application()
-    books = _books_until(recording, at)
+    if size == "slide":
+        return compose([recording], out, Wish("floor", "slide", theme), at, scale)
+    application = _application()
+    books, _ = _books_until(recording, at)
     window_s = _span(books.board.end)
     numbers = Numbers()
     shown = look(books, numbers, mode="replay", window_s=window_s, recording_bytes=recording.stat().st_size)
-    scheme: Scheme = "light" if theme == "light" else "dark"
-    if size == "slide":
-        picture: QWidget = Slide(Theme(scheme), numbers, books, shown, _shown_span(books, window_s))
-    else:
-        picture = _floor(books, shown, window_s, SIZES[size], scheme)
+    window = _window(recording, books, shown, window_s, SIZES[size], theme, view)
     try:
-        image = _drawn(application, picture, scale)
+        image = _drawn(application, window, scale)
     finally:
-        picture.close()
-        picture.deleteLater()
-    write_png(image, out, texts_of(shown))
+        window.close()
+        window.deleteLater()
+    for key, text in texts_of(shown).items():
+        image.setText(key, text)
+    put(out, png_of(image), "picture", MARKS)
     return out
+
+
+def compose(
+    recordings: Sequence[Path], out: Path, wish: Wish, at: float | None = None, scale: float | None = None
+) -> Path:
+    """Compose a picture of a recording, or of several where they are compared, into a PNG or a PDF; gives its path.
+
+    `at` is seconds since the run started (default: its end), `scale` replaces that of the preset. Two calls give
+    identical bytes. Raises `Trouble` as `shoot` does.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise Trouble(
+            f"A picture cannot be written as {out.suffix or 'a file without an ending'}.", "Name a .png or .pdf."
+        )
+    preset_of(wish.kind, wish.preset)
+    palette_of(wish.style)
+    _application()
+    picture = _picture(recordings, wish, at)
+    if scale is not None:
+        picture = replace(picture, preset=replace(picture.preset, scale=scale))
+    put(out, picture.pdf() if out.suffix.lower() == ".pdf" else png_of(picture.image()), "picture", MARKS)
+    return out
+
+
+def _picture(recordings: Sequence[Path], wish: Wish, at: float | None) -> Picture:
+    if wish.kind == "compare":
+        found = compare([summary_of(recording) for recording in recordings])
+        return wish.beside(Side(found, tuple(_books_until(recording, None)[0].board for recording in recordings)))
+    if len(recordings) != 1:
+        raise Trouble(f"{len(recordings)} runs are too many for one picture.", "Name one, or compare them.")
+    books, digest = _books_until(recordings[0], at)
+    return wish.of(books, digest=digest)
+
+
+def _application() -> QApplication:
+    if QApplication.instance() is None:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    return dressed_application()
 
 
 def _check(view: str, size: str, scale: float, theme: str) -> None:
@@ -74,8 +125,9 @@ def _check(view: str, size: str, scale: float, theme: str) -> None:
         raise Trouble(f"A scale of {scale:g} is out of range.", "Choose a scale between 0.5 and 4.")
 
 
-def _books_until(recording: Path, at: float | None) -> Books:
-    books = Books()
+def _books_until(recording: Path, at: float | None) -> tuple[Books, str]:
+    """The books of a recording up to a moment, and the digest of the facts in them."""
+    books, digest = Books(), Digest()
     origin: float | None = None
     for fact in journal.read(recording):
         if origin is None or isinstance(fact, RunStarted):
@@ -83,9 +135,10 @@ def _books_until(recording: Path, at: float | None) -> Books:
         if at is not None and fact.t - origin > at:
             break
         books.post(fact)
+        digest.add(fact)
     if origin is None:
         raise Trouble(f"The recording {recording} is empty.", "Choose another recording.")
-    return books
+    return books, digest.hexadecimal()
 
 
 def _span(seconds: float) -> float:
@@ -93,29 +146,40 @@ def _span(seconds: float) -> float:
     return next((60.0 * minutes for minutes in WINDOWS_MIN if 60 * minutes >= seconds), 60.0 * WINDOWS_MIN[-1])
 
 
-def _shown_span(books: Books, window_s: float) -> float:
-    """A picture stands still, so a run that is shorter than the window fills it from edge to edge."""
-    return min(window_s, max(SHORTEST_SPAN_S, books.board.end))
-
-
 @dataclass(frozen=True)
 class _Still:
     """A replay that stands where the picture was taken."""
 
+    path: Path
     position: float
     duration: float
     playing: bool = False
+    mode: Literal["replay"] = "replay"
 
 
-def _floor(books: Books, shown: Shown, window_s: float, size: tuple[int, int], scheme: Scheme) -> Window:
-    window = Window("replay", Theme(scheme), size)
+def _window(
+    recording: Path, books: Books, shown: Shown, window_s: float, size: tuple[int, int], theme: str, view: str
+) -> Window:
+    scheme: Literal["dark", "light"] = "light" if theme == "light" else "dark"
+    window = Window("replay", Theme(scheme, fixed=PALETTES[scheme]), size)
     window.footer.choose_span(window_s)
     chart = StripChart(window.theme, window.numbers)
     window.floor.furnish(chart)
-    window.runbar.show_player(_Still(books.board.end, books.board.end))
+    still = _Still(recording, books.board.end, books.board.end)
+    window.runbar.show_player(still)
     window.show_all(replace(shown, watts_wanted=False))
     chart.follow(books.board)
-    chart.show_setting(setting_of(books, shown, _shown_span(books, window_s), window.footer.smooth_s))
+    span = min(window_s, whole_span(books.board.end))
+    chart.show_setting(setting_of(books, shown, span, window.footer.smooth_s))
+    if view != KNOWN[0].name:
+        # What a view asks of a replay is where it stands, which this one tells; it begins no thread to tell it.
+        source = cast(Replay, still)
+        edits = Edits(source)
+        standing = books.ledger.standing
+        edits.see(standing.tiers, running=standing.running, preset=standing.run.preset if standing.run else "")
+        desk = Desk(window, books, source, lambda _order: None, edits)
+        window.open_views_with(lambda entry: opened(entry, desk))
+        window.visit(view)
     return window
 
 

@@ -70,7 +70,7 @@ def natural() -> Generator[None]:
 
 @contextmanager
 def plain_glyphs() -> Generator[None]:
-    """Make fonts without alternate glyphs in here: those cannot be read back from a PDF. Digits differ in width then."""
+    """Make fonts without alternate glyphs in here: they cannot be read back from a PDF. Digits differ in width then."""
     _size.plain += 1
     try:
         yield

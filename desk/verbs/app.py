@@ -13,8 +13,11 @@ import typer
 
 from desk import __version__
 from desk.facts.trouble import Trouble
+from desk.verbs.export import export
 from desk.verbs.models import models
 from desk.verbs.runs import compare_runs, runs
+from desk.verbs.shot import shot
+from desk.verbs.sweep import mix, sweep
 
 app = typer.Typer(
     name="desk",
@@ -27,23 +30,16 @@ app = typer.Typer(
 app.add_typer(models, name="models")
 app.add_typer(runs, name="runs")
 app.command("compare")(compare_runs)
+app.command("sweep")(sweep)
+app.command("mix")(mix)
+app.command("shot")(shot)
+app.command("export")(export)
 
 
 class Provider(StrEnum):
     auto = "auto"
     cuda = "cuda"
     cpu = "cpu"
-
-
-class Theme(StrEnum):
-    dark = "dark"
-    light = "light"
-
-
-class Size(StrEnum):
-    small = "1440x900"
-    large = "1920x1080"
-    slide = "slide"
 
 
 def main() -> int:
@@ -156,25 +152,6 @@ def replay(
     from desk.panel.app import open_window
 
     raise typer.Exit(open_window(replay=recording))
-
-
-@app.command()
-def shot(
-    recording: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .jsonl or .jsonl.gz file.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT.png", help="Where the picture goes.")],
-    view: Annotated[str, typer.Option(help="Which view.")] = "floor",
-    size: Annotated[Size, typer.Option(help="Its size in points.")] = Size.small,
-    scale: Annotated[int, typer.Option(min=1, max=2, help="Pixels per point.")] = 1,
-    theme: Annotated[Theme, typer.Option(help="Its colours.")] = Theme.dark,
-    at: Annotated[float | None, typer.Option(min=0, help="Seconds into the run; the end if left out.")] = None,
-) -> None:
-    """Take a picture of a recording; needs no display, and gives the same bytes every time.
-
-    Example: desk shot run.jsonl.gz -o floor.png --size slide --scale 2
-    """
-    from desk.panel.shot import shoot
-
-    shoot(recording, out, view=view, size=size.value, scale=scale, theme=theme.value, at=at)
 
 
 @app.command()

@@ -138,7 +138,7 @@ def _paint_table(paper: Paper, box: QRectF, side: Side) -> None:
     high = box.height() / (len(rows[0]) + 1)
     first = 92.0 if box.width() > 400 else 76.0
     step = (box.width() - first) / len(runs)
-    for place, run in enumerate(runs):
+    for place in range(len(runs)):
         right = box.left() + first + step * (place + 1)
         paper.say(right, box.top() + high - 9, LETTERS[place], font(13, 600), right=True)
     paper.rule(box.left(), box.top() + high - 1, box.width())

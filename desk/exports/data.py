@@ -1,0 +1,42 @@
+"""A recording as text for other programs and for people: one call for each form there is."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from desk import journal
+from desk.exports.periods import COLUMNS, as_csv, as_jsonl, rows
+from desk.exports.receipt import Digest, markdown, receipt
+from desk.exports.report import report
+from desk.ledger.ledger import Ledger
+
+Form = Literal["csv", "jsonl", "markdown", "receipt", "receipt-json"]
+ENDINGS: dict[Form, str] = {
+    "csv": ".csv",
+    "jsonl": ".jsonl",
+    "markdown": ".md",
+    "receipt": ".md",
+    "receipt-json": ".json",
+}
+MARKS = (",".join(COLUMNS).encode(), b'"account": ', b"Token Desk")
+"""What every file of ours holds."""
+
+
+def data_of(recording: Path, form: Form, start: float = 0.0, stop: float = float("inf")) -> str:
+    """The text of that form; rows from `start` to `stop` seconds since the run started, pages of the whole run.
+
+    Raises `Trouble` for a recording that cannot be read.
+    """
+    facts = journal.read(recording)
+    if form == "csv":
+        return as_csv(rows(facts, start, stop))
+    if form == "jsonl":
+        return as_jsonl(rows(facts, start, stop))
+    ledger, digest = Ledger(), Digest()
+    for fact in facts:
+        ledger.post(fact)
+        digest.add(fact)
+    if form == "markdown":
+        return report(ledger)
+    told = receipt(ledger, digest.hexadecimal())
+    return markdown(told) if form == "receipt" else json.dumps(told, indent=2) + "\n"

@@ -1,0 +1,99 @@
+"""`desk shot`: a picture of a recording."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_Runs = Annotated[
+    list[str], typer.Argument(metavar="RUN...", help="A recording, or a run as in desk runs list; two to four compare.")
+]
+
+
+class Theme(StrEnum):
+    dark = "dark"
+    light = "light"
+
+
+class Size(StrEnum):
+    small = "1440x900"
+    large = "1920x1080"
+    slide = "slide"
+
+
+class Kind(StrEnum):
+    value = "value"
+    chart = "chart"
+    chart_table = "chart-table"
+    floor = "floor"
+    compare = "compare"
+    receipt = "receipt"
+
+
+class Style(StrEnum):
+    dark = "dark"
+    light = "light"
+    paper = "print"
+
+
+class Preset(StrEnum):
+    slide = "slide"
+    slide_hd = "slide-hd"
+    half = "half"
+    docs = "docs"
+    link = "link"
+    github = "github"
+    square = "square"
+    a4 = "a4"
+    letter = "letter"
+
+
+class View(StrEnum):
+    floor = "floor"
+    tiers = "tiers"
+
+
+def shot(
+    runs: _Runs,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Where it goes: a .png, or a .pdf (--kind).")],
+    kind: Annotated[
+        Kind | None, typer.Option(help="Compose a picture of this; without it, a view as a window.")
+    ] = None,
+    preset: Annotated[Preset | None, typer.Option(help="The size of a composed picture; slide if left out.")] = None,
+    style: Annotated[Style, typer.Option(help="The colours of a composed picture.")] = Style.dark,
+    figure: Annotated[str, typer.Option(help="What a card or a chart shows, such as watts.")] = "",
+    at: Annotated[float | None, typer.Option(min=0, help="Seconds into the run; the end if left out.")] = None,
+    view: Annotated[View, typer.Option(help="Which view.")] = View.floor,
+    size: Annotated[Size, typer.Option(help="The size of a view in points.")] = Size.small,
+    scale: Annotated[int, typer.Option(min=1, max=2, help="Pixels of a view per point.")] = 1,
+    theme: Annotated[Theme, typer.Option(help="The colours of a view.")] = Theme.dark,
+) -> None:
+    """Take a picture of a recording; needs no display, and gives the same bytes every time.
+
+    With --kind it is composed for slides, pages and cards; without, it is a view as the window shows it. Another
+    program's file is never overwritten.
+
+    Example: desk shot latest --kind floor --preset slide --style light -o floor.pdf
+    """
+    from desk.panel.shot import Wish, compose, shoot
+
+    recordings = [recording_of(words) for words in runs]
+    if kind is not None or len(recordings) > 1:
+        wished = kind or Kind.compare
+        compose(recordings, out, Wish(wished.value, preset and preset.value, style.value, figure), at)
+    else:
+        shoot(recordings[0], out, view=view.value, size=size.value, scale=scale, theme=theme.value, at=at)
+
+
+def recording_of(words: str) -> Path:
+    """The file of a recording, or that of the run of this name or title; raises `Trouble` where there is neither."""
+    from desk.facts.trouble import Trouble
+    from desk.runs.store import Runs
+
+    path = Path(words).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix or len(path.parts) > 1:
+        raise Trouble(f"There is no recording {words}.", "Name a .jsonl or .jsonl.gz file, or a run of desk runs list.")
+    return Runs().find(words).path
