@@ -190,6 +190,11 @@ class Board:
         self._itls = [_Rolling(ITL_WINDOW_S, (0.5, 0.99))]
 
     @property
+    def kept_s(self) -> float:
+        """So many seconds are kept at least."""
+        return self._capacity * PERIOD_S
+
+    @property
     def begin(self) -> float:
         """The oldest moment that is kept, in seconds since the run started."""
         return float(self._sums[0, _PLACE["end"], 0])
