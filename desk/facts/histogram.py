@@ -44,3 +44,9 @@ def percentiles(histogram: Mapping[int, int], fractions: Sequence[float]) -> tup
         return None
     count = reached[-1]
     return tuple([seconds_of(buckets[bisect_left(reached, max(1, math.ceil(part * count)))]) for part in fractions])
+
+
+def mean(histogram: Mapping[int, int]) -> float | None:
+    """The mean in seconds, each duration taken for the middle of its bucket; `None` for an empty histogram."""
+    count = sum(histogram.values())
+    return sum(seconds_of(bucket) * each for bucket, each in histogram.items()) / count if count else None

@@ -33,9 +33,10 @@ LEAST_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A measured point as a candidate for a tier: `speed` in tokens/s/user, `ttft_s` where it is promised, `rate` in
-    tokens/s with the standard deviation of its mean (`None`: measured once), all with the device for itself.
+    """A measured point as a candidate for a tier, with the device for itself.
 
+    `speed` in tokens/s/user is 1 / mean ITL, as promises are judged, `ttft_s` the 95th percentile. `rate` is in
+    tokens/s, `deviation` the standard deviation of its mean (`None`: measured once).
     `dollars_per_token` is what one output token of it brings at the tier's prices, its part of the prompt included.
     """
 
@@ -129,7 +130,7 @@ def _strangeness(point: Point, tier: Tier) -> tuple[bool, int, int]:
 
 def option(tier: Tier, point: Point, denominator: Denominator = BOARD) -> Option | None:
     """A point as a candidate for a tier; `None` where it has no speed."""
-    speed, rate = point.speed(), point.height("tokens_per_second")
+    speed, rate = point.pace(), point.height("tokens_per_second")
     if speed is None or rate is None:
         return None
     account, ttft, watts = point.total.tier, point.ttft(0.95), point.watts(denominator)

@@ -25,6 +25,7 @@ from desk.facts.happened import (
     Source,
     SweepStarted,
 )
+from desk.facts.histogram import mean
 from desk.facts.plans import Plan
 from desk.facts.tiers import Tariff, Tier
 from desk.facts.trouble import Trouble
@@ -190,6 +191,10 @@ class Point:
             return self.measure(lambda window: window.tier.tokens_per_second_per_user)
         return self.measure(lambda window: window.tier.tokens_per_second_end_to_end)
 
+    def pace(self) -> Measure | None:
+        """1 / mean ITL: what promises are judged by, where the median passes over the gaps that prefills leave."""
+        return self.measure(lambda window: _inverse(mean(window.tier.gaps)))
+
     def height(self, axis: Axis, denominator: Denominator = BOARD, tariff: Tariff | None = None) -> Measure | None:
         """A figure of the vertical axis; `None` where it cannot be formed (no watts, no tariff).
 
@@ -222,6 +227,10 @@ class Point:
         if len(each) < 2:
             return Measure(value)
         return Measure(value, min(*each, value), max(*each, value), len(each))
+
+
+def _inverse(value: float | None) -> float | None:
+    return 1.0 / value if value else None
 
 
 def _per_megawatt(per_joule: float | None) -> float | None:
