@@ -119,6 +119,7 @@ class _Panel(QObject):
         self._windows[asked] = window
         self._unfurnished.add(asked)
         window.painted.connect(lambda: self._furnish(asked))
+        window.recording_asked.connect(self.show)
         window.show()
 
     def _furnish(self, asked: str) -> None:

@@ -6,8 +6,10 @@ This module brings in numpy, pyqtgraph, ledger, board and plant, so it is import
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from pathlib import Path
 from time import perf_counter
+from typing import Literal
 
 import msgspec
 from PySide6.QtCore import QObject, QTimer
@@ -37,6 +39,8 @@ from desk.panel.actions import Action
 from desk.panel.charts.actions import actions as chart_actions
 from desk.panel.limits import Limits
 from desk.panel.look import EXTEND_BUDGET, RETRY_METER, Books, explained, look, setting_of, stream_of
+from desk.panel.player import actions as player_actions
+from desk.panel.runs.recovery import Recovery
 from desk.panel.shown import Notice
 from desk.panel.strips import FLOOR, StripChart, fitting_span
 from desk.panel.tiers.edits import Edits
@@ -46,7 +50,7 @@ from desk.plant import presets
 from desk.plant import settings as stored
 from desk.plant.plant import Plant
 from desk.plant.presets import Preset
-from desk.plant.replay import Replay
+from desk.plant.replay import LEAD_S, Replay
 from desk.plant.settings import Settings, Watts
 from desk.scenario import names, scenario
 
@@ -65,7 +69,11 @@ TURNS = (
 )
 """What an order comes back as is shown at the next tick: a button that lags behind would be pressed twice."""
 FOLD_S = 0.012
-"""A tick folds facts for at most so long, so that a jump in a recording never holds up the window."""
+"""A tick folds facts for at most so long, so that many of them never hold up the window ..."""
+REPLAY_S = 0.006
+"""... nor does a jump in a recording, whose facts have to be decoded, too; it takes so many ..."""
+REPLAYED_AT_ONCE = 32
+"""... between two looks at the clock."""
 
 
 class Heartbeat(QObject):
@@ -87,6 +95,8 @@ class Heartbeat(QObject):
         self._interval = round(1000 / rate_hz)
         self._since_numbers = 0
         self._eager_until = 0.0
+        self.recovery: Recovery | None = None
+        """Closes what a crash has left, where this is the factory's own window."""
         self.resting = StripChart(window.theme, window.numbers, tuple(spec for spec in FLOOR if spec.figure == "watts"))
         window.floor.furnish(self.chart, self.resting)
         for chart in (self.chart, self.resting):
@@ -108,6 +118,8 @@ class Heartbeat(QObject):
     def stop(self) -> None:
         """Beat no more, and end the source."""
         self._timer.stop()
+        if self.recovery is not None:
+            self.recovery.close()
         self.source.close()
 
     # ---- facts downward
@@ -176,22 +188,41 @@ class Heartbeat(QObject):
         return explained(self.books, key, tier, self.window_s, moment)
 
     def _take_in(self) -> None:
+        self._spoken = False
+        if isinstance(self.source, Replay):
+            self._take_in_replay(self.source)
+            return
         fresh = self.source.drain()
-        if any(isinstance(fact, RunStarted) for fact in fresh):
-            # What was held belongs to the run before.
-            self._follow_now()
-            if isinstance(self.source, Replay):
-                # A jump back begins the recording again: what was still to be folded is part of what is told again.
-                self._pending.clear()
-        if any(isinstance(fact, TURNS) for fact in fresh):
-            self._since_numbers = 2 * RESTING_MS
-        if (fresh or self._pending) and isinstance(self.source, Replay):
-            self._wake()
-        self._spoken = any(isinstance(fact, Said) for fact in fresh)
+        self._notice(fresh)
         self._pending.extend(fresh)
         until = perf_counter() + FOLD_S
         while self._pending and perf_counter() < until:
             self.books.post(self._pending.popleft())
+
+    def _take_in_replay(self, replay: Replay) -> None:
+        """Decode and fold in turns, and leave marks from which a jump need not begin at the beginning."""
+        until = perf_counter() + REPLAY_S
+        while perf_counter() < until:
+            if (mark := replay.restored()) is not None:
+                self.books.back_to(mark)
+                self._since_numbers = 2 * RESTING_MS
+            if replay.mark_due:
+                replay.keep(self.books.mark())
+            fresh = replay.drain(REPLAYED_AT_ONCE)
+            if not fresh:
+                return
+            self._wake()
+            self._notice(fresh)
+            for fact in fresh:
+                self.books.post(fact)
+
+    def _notice(self, fresh: list[AnyFact]) -> None:
+        """See what facts change about how they are shown."""
+        if any(isinstance(fact, RunStarted) for fact in fresh):
+            self._follow_now()  # what was held belongs to the run before
+        if any(isinstance(fact, TURNS) for fact in fresh):
+            self._since_numbers = 2 * RESTING_MS
+        self._spoken = self._spoken or any(isinstance(fact, Said) for fact in fresh)
 
     def _recording_bytes(self) -> int | None:
         path = self.source.path if isinstance(self.source, Replay) else self.source.recording
@@ -218,8 +249,12 @@ class Heartbeat(QObject):
         if isinstance(source, Replay):
             window.runbar.play.connect(self._play)
             window.runbar.hold.connect(source.hold)
-            window.runbar.seek.connect(self._seek)
-            window.runbar.pace.connect(self._pace)
+            window.runbar.player.seek.connect(self._seek)
+            window.runbar.player.pace.connect(self._pace)
+            window.runbar.player.step.connect(self._step)
+            window.runbar.player.loop.connect(self._loop)
+            window.runbar.player.back.connect(lambda: window.recording_asked.emit(""))
+            window.learn(*player_actions(window.runbar.player))
             return
         window.floor.editor.set_models(list(catalogue()))
         window.runbar.show_scenarios({name: scenario(name) for name in names()}, source.scenario)
@@ -366,6 +401,8 @@ class Heartbeat(QObject):
     def _seek(self, seconds: float) -> None:
         replay = self.source
         assert isinstance(replay, Replay)
+        # Where the board does not hold the whole run, the window of the charts has to be told anew.
+        replay.lead_s = LEAD_S + (self.window_s if (replay.duration or 0.0) > self.books.board.kept_s else 0.0)
         self._follow_now()
         self._wake()
         self.window.ordered(lambda: replay.seek(seconds))
@@ -373,6 +410,17 @@ class Heartbeat(QObject):
     def _pace(self, speed: float) -> None:
         assert isinstance(self.source, Replay)
         self.source.speed = speed
+
+    def _step(self, to: Literal["period", "event"]) -> None:
+        replay = self.source
+        assert isinstance(replay, Replay)
+        self._follow_now()
+        self._wake()
+        self.window.ordered(lambda: replay.step(to))
+
+    def _loop(self, wanted: bool) -> None:
+        assert isinstance(self.source, Replay)
+        self.source.loop = (0.0, inf) if wanted else None
 
 
 def furnish(window: Window, replay: Path | None, settings: Settings, trouble: Trouble | None) -> Heartbeat:
@@ -389,6 +437,7 @@ def furnish(window: Window, replay: Path | None, settings: Settings, trouble: Tr
     # The charts stand before a child takes its part of the processor.
     if isinstance(source, Plant):
         source.open()
+        heartbeat.recovery = Recovery(window)
     else:
         source.play()
     if trouble is not None:

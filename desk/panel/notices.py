@@ -125,8 +125,9 @@ class _Line(QWidget):
         self._act.setText(notice.action)
         self._act.setAccessibleName(f"{notice.action}: {notice.cause}")
         self._act.setVisible(bool(notice.action))
-        self._shelve.setAccessibleName(f"Shelve: {notice.cause}")
-        self._shelve.setVisible(notice.alarm is not None)
+        self._shelve.setText(notice.put_away or "Shelve")
+        self._shelve.setAccessibleName(f"{self._shelve.text()}: {notice.cause}")
+        self._shelve.setVisible(notice.alarm is not None or bool(notice.put_away))
         self._place()
 
     def _put_away(self, seconds: float | None) -> None:
@@ -134,6 +135,9 @@ class _Line(QWidget):
             self.shelved.emit(self._notice, seconds)
 
     def _open_menu(self) -> None:
+        if self._notice is not None and self._notice.put_away:
+            self._put_away(None)
+            return
         above = self._shelve.mapToGlobal(QPoint(0, -self._menu.sizeHint().height()))
         self._menu.popup(above)
 

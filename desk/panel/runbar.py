@@ -6,29 +6,19 @@ from typing import Protocol
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from desk.panel.furniture import Label
 from desk.panel.icons import icon
-from desk.panel.limits import BudgetBar, Limits, LimitsForm, LoadKnob, slider_rules
+from desk.panel.limits import BudgetBar, Limits, LimitsForm, LoadKnob
+from desk.panel.numbers import Numbers
+from desk.panel.player import Player, Told
 from desk.panel.shown import Job, Shown
 from desk.panel.theme import Theme, font, scaled
 
 HEIGHT = 48
 NARROW = 1100
 """Below this width the bar does without the words that its boxes explain."""
-SPEEDS = (1, 2, 5, 10, 60)
-
-
-class Player(Protocol):
-    """What a replay tells; positions are seconds since the run started, the length `None` until it is known."""
-
-    @property
-    def playing(self) -> bool: ...
-    @property
-    def position(self) -> float: ...
-    @property
-    def duration(self) -> float | None: ...
 
 
 class Choice(Protocol):
@@ -51,12 +41,10 @@ class RunBar(QWidget):
     scenario = Signal(str)
     play = Signal()
     hold = Signal()
-    seek = Signal(float)
-    pace = Signal(float)
     load = Signal(float)
     limited = Signal(object)
 
-    def __init__(self, theme: Theme, mode: str, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, mode: str, numbers: Numbers | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._live = mode == "live"
@@ -92,12 +80,14 @@ class RunBar(QWidget):
         self.calibration.setAccessibleName("Calibrate")
         self.calibration.clicked.connect(self.calibrate)
         self.calibration.hide()
+        if not self._live:
+            self.player = Player(theme, numbers or Numbers())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 8, 0, 8)
         row.setSpacing(16)
         row.addWidget(self.go)
         if not self._live:
-            self._add_player(row)
+            row.addWidget(self.player, 2)
         else:
             self._add_scenarios(row)
         row.addWidget(self._scenario_of)
@@ -135,21 +125,6 @@ class RunBar(QWidget):
         pair.addWidget(self.scenarios)
         self._scenario.hide()
         row.addWidget(self._scenario)
-
-    def _add_player(self, row: QHBoxLayout) -> None:
-        self._slider = QSlider(Qt.Orientation.Horizontal)
-        self._slider.setFixedWidth(280)
-        self._slider.setAccessibleName("Position in the recording, tenths of a second")
-        self._slider.sliderMoved.connect(lambda tenths: self.seek.emit(tenths / 10))
-        self._slider.actionTriggered.connect(lambda _action: self.seek.emit(self._slider.sliderPosition() / 10))
-        self._speed = QComboBox()
-        self._speed.setAccessibleName("Speed of the replay")
-        self._speed.addItems([f"{speed} ×" for speed in SPEEDS])
-        self._speed.activated.connect(lambda index: self.pace.emit(float(SPEEDS[index])))
-        self._theme.changed.connect(self._dress_slider)
-        self._dress_slider()
-        row.addWidget(self._slider)
-        row.addWidget(self._speed)
 
     def resizeEvent(self, _event: QResizeEvent) -> None:
         self._narrow = self.width() < scaled(NARROW)
@@ -204,17 +179,11 @@ class RunBar(QWidget):
             "Without it, tiers that work together share their joules by time."
         )
 
-    def show_player(self, player: Player) -> None:
+    def show_player(self, told: Told) -> None:
         """Follow the replay."""
-        self._playing = player.playing
-        self._slider.setEnabled(player.duration is not None)
-        self._slider.setMaximum(round((player.duration or 0.0) * 10))
-        if not self._slider.isSliderDown():
-            self._slider.setValue(round(player.position * 10))
+        self._playing = told.playing
+        self.player.show_player(told)
         self._dress()
-
-    def _dress_slider(self) -> None:
-        self._slider.setStyleSheet(slider_rules(self._theme))
 
     def _dress(self) -> None:
         state = self._shown.state

@@ -187,7 +187,8 @@ class Notice:
     """One line that asks for attention, with what to do; `action` is the word of a button that does it.
 
     `alarm` names an alarm and its subject, which can be put away; other notices stay until their reason has gone.
-    `short` stands for the cause where there is no room for it.
+    `short` stands for the cause where there is no room for it. `put_away` is the word of a button that ends a notice
+    which is no alarm; `recording` is what its action opens.
     """
 
     cause: str
@@ -197,6 +198,8 @@ class Notice:
     action: str = ""
     alarm: tuple[str, str] | None = None
     short: str = ""
+    put_away: str = ""
+    recording: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ class Window(QWidget):
     """Once, after the first paint."""
     halted = Signal()
     """Emergency stop was asked for."""
+    recording_asked = Signal(str)
+    """A recording is to be opened in a window of its own, by its path; an empty one asks for the factory."""
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Window(QWidget):
         self._painted = False
         self.actions_known: list[Action] = []
         self._own: list[Notice] = []
+        self._offers: list[Notice] = []
         self._ask: Asker | None = None
         self._on_close: Callable[[], None] | None = None
         self._open_view: Callable[[Entry], View] | None = None
@@ -97,7 +100,7 @@ class Window(QWidget):
         self.setMinimumSize(*SMALLEST)
         self.rail = Rail(self.theme, VIEWS)
         self.status = StatusLine(self.theme)
-        self.runbar = RunBar(self.theme, mode)
+        self.runbar = RunBar(self.theme, mode, self.numbers)
         self.floor = Floor(self.theme, self.numbers)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.floor)
@@ -107,6 +110,8 @@ class Window(QWidget):
         self.learn(*ACTIONS)
         self.rail.help.connect(lambda: self.sheet.toggle())
         self.rail.chosen.connect(self.visit)
+        self.notices.acted.connect(self._take_offer)
+        self.notices.shelved.connect(lambda notice, _seconds: self._put_away(notice))
         self.theme.changed.connect(self._forget_sheet)
         self._dress()
         self.resize(*size)
@@ -265,7 +270,7 @@ class Window(QWidget):
         self.status.show_status(shown, self.frozen)
         self.runbar.show_run(shown)
         self.floor.show_floor(shown)
-        self.notices.show_notices((*self._own, *shown.notices))
+        self._show_notices()
         self.footer.show_totals(shown)
         if self.view is not None:
             self.view.refresh(shown)
@@ -273,7 +278,30 @@ class Window(QWidget):
     def show_trouble(self, trouble: Trouble) -> None:
         """Say what went wrong with an order, until the next one."""
         self._own = [Notice(trouble.cause, trouble.remedy, severity="critical")]
-        self.notices.show_notices((*self._own, *self.shown.notices))
+        self._show_notices()
+
+    def tell(self, cause: str, remedy: str = "") -> None:
+        """Say what came of an order, until the next one."""
+        self._own = [Notice(cause, remedy, severity="notice")]
+        self._show_notices()
+
+    def offer(self, notice: Notice) -> None:
+        """Show a notice until it is put away, or what it offers is done."""
+        self._offers.append(notice)
+        self._show_notices()
+
+    def _put_away(self, notice: Notice) -> None:
+        if notice in self._offers:
+            self._offers.remove(notice)
+            self._show_notices()
+
+    def _take_offer(self, notice: Notice) -> None:
+        if notice.recording:
+            self._put_away(notice)
+            self.recording_asked.emit(notice.recording)
+
+    def _show_notices(self) -> None:
+        self.notices.show_notices((*self._own, *self._offers, *self.shown.notices))
 
     def ordered(self, order: Callable[[], Any]) -> None:
         """Give an order, and show the trouble it meets in place of the last one."""

@@ -476,7 +476,7 @@ def test_scrubbing_a_recording_goes_where_it_is_asked_though_charts_were_held(ap
     beaten()
     assert chart.stretch.end == end
     heartbeat.source.hold()
-    window.runbar.seek.emit(12.0)
+    window.runbar.player.seek.emit(12.0)
     beaten()
     assert chart.following
     assert chart.stretch.end == pytest.approx(12.0, abs=1.5)

@@ -187,7 +187,7 @@ def test_a_replay_jumps_back_to_the_same_figures(replayed):
     to(28.0)
     assert window.shown.values != before
     heartbeat.source.hold()
-    window.runbar.seek.emit(12.0)
+    window.runbar.player.seek.emit(12.0)
     to(28.0)
     assert window.shown.values == before
 

@@ -1,0 +1,405 @@
+"""One run below the list: what it was, what people wrote about it, its course, its tiers and what happened."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFocusEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QButtonGroup,
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QListWidget,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desk.facts.tiers import TIER_NAMES
+from desk.panel.furniture import Label
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.runs.course import Course, Line
+from desk.panel.runs.rows import badges, started_words
+from desk.panel.runs.story import Story
+from desk.panel.theme import MARGIN, Theme, font, scaled
+from desk.runs.comparison import FIGURES
+from desk.runs.store import Run
+from desk.runs.summary import Summary, TierLine
+
+_Part = TypeVar("_Part", QTableWidget, QListWidget)
+
+ABOUT = 316
+BESIDE = 1080
+"""From this width on, tiers and events stand beside the course."""
+
+NAMES = {"tokens_per_second": "Tokens out", "watts": "Power", "tokens_per_joule": "Tokens per watt"}
+
+TIER_COLUMNS: tuple[tuple[str, Callable[[TierLine, Numbers], str]], ...] = (
+    ("Tier", lambda tier, _: tier.name),
+    ("Tokens", lambda tier, numbers: numbers.count(tier.tokens_out)),
+    ("tok/s", lambda tier, numbers: numbers.figure(tier.tokens_per_second)),
+    ("TTFT p95 s", lambda tier, numbers: numbers.figure(tier.ttft_p95_s)),
+    ("tok/s/user", lambda tier, numbers: numbers.figure(1 / tier.itl_p50_s if tier.itl_p50_s else None)),
+    ("tok/J", lambda tier, numbers: numbers.figure(tier.tokens_per_joule)),
+    ("Implied $", lambda tier, numbers: numbers.fixed(tier.revenue_usd, 4 if tier.revenue_usd < 1 else 2)),
+    ("On time", lambda tier, numbers: percent(tier.on_time_share, numbers)),
+)
+"""The table of tiers: its heads, and what a tier has in each column."""
+
+
+def percent(share: float | None, numbers: Numbers) -> str:
+    return DASH if share is None else f"{numbers.figure(share, '%')} %"
+
+
+class FigureBox(QComboBox):
+    """Which figure is drawn over time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("quiet", True)
+        self.setAccessibleName("Figure that is drawn over time")
+        for name, unit, *_ in FIGURES:
+            self.addItem(f"{NAMES[name]}, {unit}", (name, unit))
+
+    @property
+    def figure(self) -> tuple[str, str]:
+        """Name and unit."""
+        return self.currentData()
+
+
+class Detail(QWidget):
+    """Shows a run. `tagged` carries the tags that were typed, `noted` the note; the run stays as it is until told."""
+
+    tagged = Signal(object, object)
+    noted = Signal(object, str)
+
+    def __init__(self, theme: Theme, numbers: Numbers) -> None:
+        super().__init__()
+        self._theme, self._numbers = theme, numbers
+        self.run: Run | None = None
+        self._story: Story | None = None
+        self.course = Course(theme, numbers)
+        self.figures = FigureBox()
+        self.figures.currentIndexChanged.connect(self._draw)
+        self._about = _About(theme, numbers)
+        self._about.tags.editingFinished.connect(self._tag)
+        self._about.note.left.connect(self._note)
+        self._tiers = _plain(QTableWidget(0, len(TIER_COLUMNS)), "Tiers of the run")
+        self._events = _plain(QListWidget(), "What happened in the run")
+        self._pages = QStackedWidget()
+        for page in (self._tiers, self._events):
+            self._pages.addWidget(page)
+        self._switch = QButtonGroup(self)
+        heads = QHBoxLayout()
+        heads.setSpacing(4)
+        for place, word in enumerate(("Course", "Tiers", "Events")):
+            button = QPushButton(word)
+            button.setProperty("quiet", True)
+            button.setCheckable(True)
+            self._switch.addButton(button, place)
+            heads.addWidget(button)
+        self._switch.idClicked.connect(self._turn)
+        self._switch.button(1).setChecked(True)
+        heads.addStretch(1)
+        side = QVBoxLayout()
+        side.setSpacing(6)
+        side.addLayout(heads)
+        side.addWidget(self._pages, 1)
+        self._side = QWidget()
+        self._side.setLayout(side)
+        side.setContentsMargins(0, 0, 0, 0)
+        over = QVBoxLayout()
+        over.setContentsMargins(0, 0, 0, 0)
+        over.setSpacing(2)
+        over.addWidget(self.figures, 0, Qt.AlignmentFlag.AlignLeft)
+        over.addWidget(self.course, 1)
+        self._over = QWidget()
+        self._over.setLayout(over)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(MARGIN, 10, MARGIN, 10)
+        row.setSpacing(MARGIN)
+        row.addWidget(self._about)
+        row.addWidget(self._over, 6)
+        row.addWidget(self._side, 5)
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def _dress(self) -> None:
+        tokens = self._theme.palette
+        rules = (
+            f"QTableWidget, QListWidget {{ background: transparent; border: none; color: {tokens.text};"
+            f" font-size: {scaled(12)}px; }}"
+            f"QTableWidget::item:selected, QListWidget::item:selected {{ background: {tokens.raised}; }}"
+            f"QHeaderView {{ background: transparent; }}"
+            f"QHeaderView::section {{ background: transparent; color: {tokens.mut}; border: none;"
+            f" border-bottom: 1px solid {tokens.line}; font-size: {scaled(11)}px; padding: 0 {scaled(4)}px; }}"
+        )
+        for part in (self._tiers, self._events):
+            part.setStyleSheet(rules)
+        self._tiers.verticalHeader().setDefaultSectionSize(scaled(24))
+        self._tiers.horizontalHeader().setFixedHeight(scaled(24))
+        self._fit()
+
+    # ---- which part stands where
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Beside each other where there is room, else one after the other."""
+        wide = self.width() >= scaled(BESIDE)
+        self._switch.button(0).setVisible(not wide)
+        if wide and self._switch.checkedId() == 0:
+            self._switch.button(1).setChecked(True)
+        self._turn(self._switch.checkedId())
+
+    def _turn(self, place: int) -> None:
+        wide = self.width() >= scaled(BESIDE)
+        self._over.setVisible(wide or place == 0)
+        self._pages.setVisible(place > 0)
+        self._pages.setCurrentIndex(max(0, place - 1))
+        size = self._side.sizePolicy()
+        size.setVerticalPolicy(size.Policy.Preferred if place > 0 else size.Policy.Maximum)
+        self._side.setSizePolicy(size)
+
+    # ---- showing
+
+    def show_run(self, run: Run) -> None:
+        """Show a run; what is being typed about the same one is left alone."""
+        if run == self.run:
+            return
+        if self.run is None or self.run.name != run.name:
+            self._story = None
+        self.run = run
+        self._about.show_run(run)
+        self._fill_tiers(run.summary.tiers if run.summary else ())
+        self._fill_events()
+        self._draw()
+
+    def show_story(self, story: Story) -> None:
+        """Show the course and the events of the run that is shown."""
+        if self.run is not None and story.name == self.run.name:
+            self._story = story
+            self._fill_events()
+            self._draw()
+
+    def _draw(self) -> None:
+        if self.run is None:
+            return
+        name, unit = self.figures.figure
+        story, summary = self._story, self.run.summary
+        if story is None:
+            waiting = self.run.trouble or ("" if self.run.state == "running" else "Reading the recording …")
+            self.course.show_lines(NAMES[name], unit, (), waiting=waiting or "The run is being recorded: see the Floor")
+            return
+        x, y = story.courses[name]
+        moments = [event.at for event in story.events if event.kind in ("load", "note", "alarm", "trouble")]
+        lines = [Line(self.run.title, x, y)]
+        self.course.show_lines(NAMES[name], unit, lines, summary.phases if summary else (), moments)
+
+    def _fill_tiers(self, tiers: Sequence[TierLine]) -> None:
+        table = self._tiers
+        ranked = sorted(tiers, key=lambda tier: TIER_NAMES.index(tier.name) if tier.name in TIER_NAMES else 99)
+        table.setRowCount(len(ranked))
+        table.setHorizontalHeaderLabels([head for head, _ in TIER_COLUMNS])
+        for row, tier in enumerate(reversed(ranked)):
+            for place, (head, text) in enumerate(TIER_COLUMNS):
+                item = QTableWidgetItem(text(tier, self._numbers))
+                side = Qt.AlignmentFlag.AlignRight if place else Qt.AlignmentFlag.AlignLeft
+                item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+                item.setToolTip(tier.model if place == 0 else f"{tier.name}, {head}")
+                table.setItem(row, place, item)
+        head = table.horizontalHeader()
+        head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        head.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if (first := table.horizontalHeaderItem(0)) is not None:
+            first.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+    def _fill_events(self) -> None:
+        self._events.clear()
+        if self.run is None:
+            return
+        numbers, summary = self._numbers, self.run.summary
+        told: list[tuple[float, str]] = []
+        for phase in summary.phases if summary else ():
+            told.append((phase.start, f"{phase.stage}, {numbers.clock(phase.end - phase.start)}"))
+        if self._story is not None:
+            for event in self._story.events:
+                sign = {"alarm": "▲ ", "trouble": "■ ", "note": "● "}.get(event.kind, "")
+                told.append((event.at, f"{sign}{event.text}"))
+        for at, words in sorted(told, key=lambda each: each[0]):
+            self._events.addItem(f"{numbers.clock(at)}   {words}")
+        if self._story is not None and self._story.left_out:
+            self._events.addItem(f"and {numbers.count(self._story.left_out)} more: open the run to see them")
+
+    # ---- asking
+
+    def _tag(self) -> None:
+        tags = tuple(dict.fromkeys(filter(None, (tag.strip() for tag in self._about.tags.text().split(",")))))
+        if self.run is not None and tags != self.run.marks.tags:
+            self.tagged.emit(self.run, tags)
+
+    def _note(self) -> None:
+        text = self._about.note.toPlainText().strip()
+        if self.run is not None and text != self.run.marks.note:
+            self.noted.emit(self.run, text)
+
+
+class _About(QScrollArea):
+    """The run in words, with the fields for tags and note."""
+
+    def __init__(self, theme: Theme, numbers: Numbers) -> None:
+        super().__init__()
+        self._theme, self._numbers = theme, numbers
+        self._name = ""
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setStyleSheet("QScrollArea, QScrollArea > QWidget > QWidget#about { background: transparent; }")
+        self._title = Label(theme, "", 15, 600)
+        self._when = Label(theme, "", 12, token="mut")
+        self._marks = Label(theme, "", 12, 600)
+        self._made = Label(theme, "", 12, token="soft")
+        for label in (self._title, self._when, self._marks, self._made):
+            label.setWordWrap(True)
+        self.tags = QLineEdit()
+        self.tags.setAccessibleName("Tags of the run, with commas between them")
+        self.tags.setPlaceholderText("Tags, with commas between them")
+        self.note = _NoteField()
+        inner = QWidget()
+        inner.setObjectName("about")
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 8, 0)
+        column.setSpacing(4)
+        column.addWidget(self._title)
+        column.addWidget(self._when)
+        column.addWidget(self._marks)
+        column.addSpacing(2)
+        self._sums = QGridLayout()
+        self._sums.setHorizontalSpacing(8)
+        self._sums.setVerticalSpacing(1)
+        self._values: dict[str, Label] = {}
+        for place, head in enumerate(("Tokens out", "Energy", "Implied revenue", "of it on time", "Energy cost")):
+            self._values[head] = Label(theme, "", 13, 600)
+            self._values[head].setAlignment(Qt.AlignmentFlag.AlignRight)
+            self._sums.addWidget(Label(theme, head, 12, token="soft"), place, 0)
+            self._sums.addWidget(self._values[head], place, 1)
+        column.addLayout(self._sums)
+        column.addSpacing(4)
+        column.addWidget(self.tags)
+        column.addWidget(self.note)
+        column.addWidget(self._made)
+        column.addStretch(1)
+        self.setWidget(inner)
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        tokens = self._theme.palette
+        self.setFixedWidth(scaled(ABOUT))
+        self.note.setFont(font(13))
+        self.note.setFixedHeight(scaled(52))
+        self.note.setStyleSheet(
+            f"QPlainTextEdit {{ background: {tokens.panel}; color: {tokens.text}; border: 1px solid {tokens.band};"
+            f" border-radius: 6px; padding: 2px {scaled(8)}px; }}"
+            f"QPlainTextEdit:focus {{ border: 2px solid {tokens.soft}; }}"
+        )
+
+    def show_run(self, run: Run) -> None:
+        numbers, summary = self._numbers, run.summary
+        other, self._name = run.name != self._name, run.name
+        self._title.setText(run.title)
+        self._marks.setText("".join(f"● {badge}   " for badge in badges(run)).strip() or "")
+        self._marks.setVisible(bool(badges(run)))
+        self._when.setText(_when(run, numbers))
+        sums = _sums(summary, numbers) if summary else {}
+        for head, label in self._values.items():
+            label.setText(sums.get(head, DASH))
+        self._made.setText(_made(run, numbers))
+        if other or not self.tags.hasFocus():
+            self.tags.setText(", ".join(run.marks.tags))
+        if other or not self.note.hasFocus():
+            self.note.setPlainText(run.marks.note)
+
+
+class _NoteField(QPlainTextEdit):
+    """The field for a note: it is given when the field is left."""
+
+    left = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTabChangesFocus(True)
+        self.setPlaceholderText("A note about this run")
+        self.setAccessibleName("Note about the run")
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.left.emit()
+
+
+def _plain(part: _Part, name: str) -> _Part:
+    part.setFrameShape(QFrame.Shape.NoFrame)
+    part.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    part.setAccessibleName(name)
+    if isinstance(part, QTableWidget):
+        part.verticalHeader().hide()
+        part.setShowGrid(False)
+        part.setTabKeyNavigation(False)
+        part.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        part.horizontalHeader().setSectionsClickable(False)
+        part.horizontalHeader().setHighlightSections(False)
+    return part
+
+
+def _when(run: Run, numbers: Numbers) -> str:
+    """`2026-11-23 14:03, 00:12:10 of it 00:11:42 counted. Stopped by hand.`"""
+    summary = run.summary
+    if summary is None:
+        return run.trouble or ("It is being recorded." if run.state == "running" else "It is being summed up.")
+    counted = "" if summary.measured_s is None else f", {numbers.clock(summary.measured_s)} counted"
+    ended = f"ended: {summary.ended}" if summary.ended else "its end is missing"
+    return f"{started_words(run)}, {numbers.clock(summary.seconds)} long{counted}; {ended}"
+
+
+def _sums(summary: Summary, numbers: Numbers) -> dict[str, str]:
+    def dollars(value: float | None) -> str:
+        return DASH if value is None else f"{numbers.fixed(value, 4 if value < 1 else 2)} $"
+
+    hours = None if summary.joules is None else summary.joules / 3600
+    return {
+        "Tokens out": numbers.count(summary.tokens_out),
+        "Energy": numbers.with_unit(hours, "Wh"),
+        "Implied revenue": dollars(summary.revenue_usd),
+        "of it on time": dollars(summary.on_time_revenue_usd),
+        "Energy cost": dollars(summary.energy_cost_usd),
+    }
+
+
+def _made(run: Run, numbers: Numbers) -> str:
+    """On what it was measured, with what, and how large it is."""
+    parts = []
+    if (summary := run.summary) is not None:
+        lines = (
+            (summary.device or summary.processor, summary.provider),
+            (summary.runtime, f"driver {summary.driver}" if summary.driver else ""),
+            (*summary.models,),
+            (f"scenario {summary.scenario}", f"seed {summary.seed}", summary.preset),
+            (f"watts: {summary.quality}" + (f" by {summary.source}" if summary.source != "none" else ""),),
+            (f"Token Desk {summary.desk}",),
+        )
+        parts = [", ".join(filter(None, line)) for line in lines]
+    return "\n".join(filter(None, [*parts, f"{run.path.name}, {numbers.bytes(run.bytes)}"]))

@@ -1,0 +1,130 @@
+"""The lines of the list: what a run says of itself in each column, how runs are ordered, and which are found."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from desk.panel.numbers import DASH, Numbers
+from desk.runs.store import Run
+from desk.runs.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its head, its unit, how wide it wants to be, and what a run has in it as text.
+
+    Where there is no room for all, the columns with the highest `spare` go first; those with 0 stay.
+    """
+
+    name: str
+    head: str
+    unit: str
+    wide: int
+    text: Callable[[Run, Numbers], str]
+    right: bool = False
+    spare: int = 0
+
+
+def _of(text: Callable[[Summary], str]) -> Callable[[Run, Numbers], str]:
+    return lambda run, _numbers: text(run.summary) if run.summary else ""
+
+
+def _figure(name: str, unit: str) -> Callable[[Run, Numbers], str]:
+    def text(run: Run, numbers: Numbers) -> str:
+        return numbers.figure(getattr(run.summary, name).value, unit) if run.summary else DASH
+
+    return text
+
+
+def _money(run: Run, numbers: Numbers) -> str:
+    if run.summary is None:
+        return DASH
+    return numbers.fixed(run.summary.revenue_usd, 4 if run.summary.revenue_usd < 1 else 2)
+
+
+def _length(run: Run, numbers: Numbers) -> str:
+    return numbers.clock(run.summary.seconds) if run.summary else DASH
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("name", "Name", "", 224, lambda run, _numbers: run.title),
+    Column("started", "Started", "", 132, lambda run, _numbers: started_words(run), spare=3),
+    Column("device", "Device", "", 152, _of(lambda summary: summary.device or summary.processor), spare=4),
+    Column("provider", "On", "", 56, _of(lambda summary: summary.provider), spare=6),
+    Column("model", "Model", "", 160, _of(lambda summary: ", ".join(summary.models)), spare=2),
+    Column("scenario", "Scenario", "", 92, _of(lambda summary: summary.scenario), spare=5),
+    Column("length", "Length", "", 76, _length, right=True),
+    Column("speed", "tok/s", "tok/s", 72, _figure("tokens_per_second", "tok/s"), right=True),
+    Column("watts", "W", "W", 60, _figure("watts", "W"), right=True),
+    Column("efficiency", "tok/J", "tok/J", 64, _figure("tokens_per_joule", "tok/J"), right=True),
+    Column("value", "Implied $", "$", 84, _money, right=True),
+    Column("badges", "Marks", "", 128, lambda run, _numbers: ", ".join(badges(run)), spare=1),
+)
+
+
+def _by_figure(name: str) -> Callable[[Run], float]:
+    """The key that puts the highest first, and last what has no such figure."""
+
+    def key(run: Run) -> float:
+        value = getattr(run.summary, name).value if run.summary else None
+        return float("inf") if value is None else -value
+
+    return key
+
+
+def _by_sum(name: str) -> Callable[[Run], float]:
+    return lambda run: -getattr(run.summary, name) if run.summary else float("inf")
+
+
+ORDERS: dict[str, tuple[str, Callable[[Run], Any] | None]] = {
+    "started": ("Newest first", None),
+    "name": ("Name", lambda run: run.title.casefold()),
+    "length": ("Longest first", _by_sum("seconds")),
+    "speed": ("Fastest first", _by_figure("tokens_per_second")),
+    "watts": ("Most watts first", _by_figure("watts")),
+    "efficiency": ("Most tok/J first", _by_figure("tokens_per_joule")),
+    "value": ("Most value first", _by_sum("revenue_usd")),
+}
+"""The orders of the list by the column that stands for each: in words, and the key. Runs come the newest first."""
+
+
+def ordered(runs: Iterable[Run], order: str) -> list[Run]:
+    """The runs in that order; equal ones stay the newest first."""
+    key = ORDERS[order][1]
+    return list(runs) if key is None else sorted(runs, key=key)
+
+
+def found(runs: Iterable[Run], words: str, tag: str = "") -> list[Run]:
+    """The runs in which all of these words occur, and that have this tag."""
+    wanted = words.casefold().split()
+    return [run for run in runs if (not tag or tag in run.marks.tags) and all(word in searched(run) for word in wanted)]
+
+
+def searched(run: Run) -> str:
+    """All the words of a run that a search looks at."""
+    told = [run.name, run.title, *run.marks.tags, run.marks.note, started_words(run), *badges(run)]
+    if (summary := run.summary) is not None:
+        told += [summary.device, summary.processor, summary.provider, summary.scenario, summary.preset, *summary.models]
+    return " ".join(told).casefold()
+
+
+def tags(runs: Iterable[Run]) -> list[str]:
+    """Every tag that some run has, in the order of the alphabet."""
+    return sorted({tag for run in runs for tag in run.marks.tags}, key=str.casefold)
+
+
+def badges(run: Run) -> tuple[str, ...]:
+    """What must be known of a run before its figures are believed."""
+    if run.state == "running":
+        return ("recording",)
+    if run.trouble:
+        return ("cannot be read",)
+    return run.summary.badges if run.summary else ("being summed up",)
+
+
+def started_words(run: Run) -> str:
+    """`2026-11-23 14:03` by the clock of this computer."""
+    if run.summary is None:
+        return ""
+    return f"{datetime.fromtimestamp(run.summary.started):%Y-%m-%d %H:%M}"  # the reader's own clock on purpose

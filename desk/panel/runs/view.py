@@ -1,0 +1,412 @@
+"""The Runs view: the list of what was recorded above the run that is looked at, or those that are compared."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+)
+
+from desk import journal
+from desk.facts.trouble import Trouble
+from desk.panel.cards import Card
+from desk.panel.furniture import Label
+from desk.panel.runs import rows, story
+from desk.panel.runs.beside import Beside
+from desk.panel.runs.detail import Detail
+from desk.panel.runs.story import Story
+from desk.panel.runs.table import Table
+from desk.panel.runs.work import Job, Worker
+from desk.panel.shown import Shown
+from desk.panel.theme import GUTTER, MARGIN
+from desk.panel.views import Desk, View
+from desk.runs import carry
+from desk.runs.comparison import MOST
+from desk.runs.store import Run, Runs
+
+EVERY_TAG = "All tags"
+STORIES = 12
+"""So many courses are kept of those that were read: three comparisons."""
+
+RECORDINGS = (journal.SUFFIX, journal.COMPRESSED)
+EMPTY = "No runs yet. Start the factory: each run is recorded here. A recording can be dropped here, too."
+
+
+class Page(View):
+    """Lists, shows and compares the runs of the folder; what takes time is done beside the window."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        theme, numbers = desk.theme, desk.numbers
+        self.store = Runs()
+        self.worker = Worker(self)
+        self.worker.troubled.connect(self._tell)
+        self._runs: list[Run] = []
+        self._stories: dict[str, Story] = {}
+        self._seen: object = None
+        self.table = Table(theme, numbers)
+        self.table.empty = "Looking for runs …"
+        self.detail = Detail(theme, numbers)
+        self.beside = Beside(theme, numbers)
+        self._words = Label(theme, "", 13, token="mut")
+        self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._words.setWordWrap(True)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search  Ctrl+F")
+        self.search.setAccessibleName("Search the runs")
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._list)
+        self.tag = _box("Tag that the runs must have")
+        self.tag.activated.connect(self._list)
+        self.order = _box("Order of the runs")
+        for name, (words, _) in rows.ORDERS.items():
+            self.order.addItem(words, name)
+        self.order.activated.connect(self._list)
+        self.open = _button("Open", "Play the recording in a window of its own  Enter", self._open)
+        self.open.setProperty("strong", True)
+        self.rename = _button("Rename", "Give the run another title  F2", self.table.rename)
+        self.remove = _button("Remove", "Put the marked runs into the trash  Delete", self._remove)
+        self.export = _button("Export…", "Write the run into a file without serial numbers and names", self.export_run)
+        self.bring = _button("Import…", "Take in recordings from elsewhere; they can be dropped here, too", self.ask)
+        self.undo = _button("Undo", "Bring back the run that was removed last  Ctrl+Z", self._bring_back)
+        self.empty = _button("Empty trash", "Remove for good what lies in the trash", self._empty)
+        self.back = _button("Back to the factory", "Bring the window of the factory to the front", self._back)
+        self.back.setVisible(desk.source.mode == "replay")
+        self._disk = Label(theme, "", 12, token="mut")
+        self._arrange()
+        self.table.chosen.connect(self._follow)
+        self.table.opened.connect(self._open)
+        self.table.removed.connect(self._remove)
+        self.table.undone.connect(self._bring_back)
+        self.table.order_asked.connect(self._put_in_order)
+        self.table.lines.renamed.connect(self._rename)
+        self.detail.tagged.connect(self._tag)
+        self.detail.noted.connect(self._note)
+        QShortcut(QKeySequence.StandardKey.Find, self, self.search.setFocus)
+        self.setAcceptDrops(True)
+        self.setFocusProxy(self.table)
+
+    def _arrange(self) -> None:
+        theme = self.desk.theme
+        head = QHBoxLayout()
+        head.setContentsMargins(MARGIN, 0, MARGIN, 0)
+        head.setSpacing(8)
+        head.addWidget(Label(theme, "Runs", 16, 600))
+        head.addSpacing(8)
+        head.addWidget(self.search, 1)
+        head.addWidget(self.tag)
+        head.addWidget(self.order)
+        head.addStretch(1)
+        head.addWidget(self.back)
+        head.addWidget(self.bring)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(MARGIN, 0, MARGIN, 0)
+        foot.setSpacing(8)
+        foot.addWidget(self._disk)
+        for button in (self.empty, self.undo):
+            button.setProperty("quiet", True)
+            foot.addWidget(button)
+        foot.addStretch(1)
+        for button in (self.remove, self.rename, self.export, self.open):
+            button.setProperty("slim", True)
+            foot.addWidget(button)
+        above = Card(theme)
+        column = QVBoxLayout(above)
+        column.setContentsMargins(1, 10, 1, 8)
+        column.setSpacing(6)
+        column.addLayout(head)
+        column.addWidget(self.table, 1)
+        column.addLayout(foot)
+        self._below = QStackedWidget()
+        for page in (self._words, self.detail, self.beside):
+            self._below.addWidget(page)
+        below = Card(theme)
+        inner = QVBoxLayout(below)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addWidget(self._below)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(GUTTER)
+        whole.addWidget(above, 6)
+        whole.addWidget(below, 5)
+
+    # ---- the folder
+
+    def refresh(self, shown: Shown) -> None:
+        """Look into the folder again where something in it has changed."""
+        try:
+            seen = (self.store.folder.stat().st_mtime_ns, shown.run, shown.state)
+        except OSError:
+            seen = None
+        if seen != self._seen:
+            self._seen = seen
+            self.look()
+
+    def look(self) -> None:
+        """List the folder anew, and sum up the runs that nobody has summed up yet."""
+        store = self.store
+
+        def listed() -> Iterator[Any]:
+            runs = store.all()
+            yield runs, store.disk_use()
+            for run in store.summed_all(run for run in runs if run.state != "running"):
+                if run.summary is not None or run.trouble:
+                    yield run
+
+        self.worker.ask("list", listed, self._take)
+
+    def _take(self, given: Any) -> None:
+        """The whole list with the use of the disk, or one run of it that has been summed up."""
+        if isinstance(given, Run):
+            before = next((run for run in self._runs if run.name == given.name), None)
+            if before is None or before == given:
+                return
+            self._runs = [given if run.name == given.name else run for run in self._runs]
+        else:
+            self._runs, disk = given
+            trash = f", {self.desk.numbers.bytes(disk.trash)} in the trash" if disk.trash else ""
+            free = f", {self.desk.numbers.bytes(disk.free)} free" if disk.free is not None else ""
+            self._disk.setText(f"{self.desk.numbers.bytes(disk.runs)} of recordings{trash}{free}")
+            self.empty.setVisible(bool(disk.trash))
+            self.undo.setVisible(bool(disk.trash))
+            self.table.undoable = bool(disk.trash)
+            self._offer_tags()
+        self._list()
+
+    def _offer_tags(self) -> None:
+        tags, chosen = rows.tags(self._runs), self.tag.currentData()
+        if [self.tag.itemData(place) for place in range(1, self.tag.count())] != tags or not self.tag.count():
+            self.tag.clear()
+            self.tag.addItem(EVERY_TAG, "")
+            for tag in tags:
+                self.tag.addItem(tag, tag)
+            self.tag.setCurrentIndex(max(0, self.tag.findData(chosen)))
+        self.tag.setVisible(bool(tags))
+
+    def _list(self) -> None:
+        words, tag = self.search.text(), self.tag.currentData() or ""
+        shown = rows.ordered(rows.found(self._runs, words, tag), self.order.currentData())
+        self.table.empty = "No run has all of these words." if self._runs else EMPTY
+        self.table.show_runs(shown)
+        self._follow()
+
+    def _put_in_order(self, name: str) -> None:
+        self.order.setCurrentIndex(self.order.findData(name))
+        self._list()
+
+    def turn_to(self, subject: str) -> None:
+        """Stand on a run by the name of its files."""
+        self.table.go_to(subject)
+
+    # ---- below the list
+
+    def _follow(self) -> None:
+        """Show the marked run, or those that are compared."""
+        marked = self.table.marked
+        one = marked[0] if len(marked) == 1 else None
+        self.open.setEnabled(one is not None and not one.trouble)
+        self.export.setEnabled(one is not None and not one.trouble and one.state != "running")
+        self.rename.setEnabled(one is not None)
+        self.remove.setEnabled(bool(marked) and all(run.state != "running" for run in marked))
+        if one is not None:
+            self.detail.show_run(one)
+            if one.name in self._stories:
+                self.detail.show_story(self._stories[one.name])
+            self._below.setCurrentWidget(self.detail)
+            self._read([one])
+            return
+        self._below.setCurrentWidget(self._words)
+        if len(marked) > MOST:
+            self._words.setText(f"{len(marked)} runs are marked. Up to {MOST} can be compared.")
+        elif not marked:
+            self._words.setText("")
+        elif unread := [run for run in marked if run.summary is None]:
+            self._words.setText(f"{unread[0].title} has no figures to compare: {', '.join(rows.badges(unread[0]))}.")
+        else:
+            self.beside.show_runs(marked, self._stories)
+            self._below.setCurrentWidget(self.beside)
+            self._read(marked)
+
+    def _read(self, runs: Iterable[Run]) -> None:
+        """Read the recordings that are shown and were not read yet."""
+        wanted = [run for run in runs if run.name not in self._stories and run.state != "running" and not run.trouble]
+        if not wanted:
+            return
+
+        def told() -> Iterator[Story | None]:
+            for run in wanted:
+                yield from story.told(run)
+
+        self.worker.ask("story", told, self._take_story)
+
+    def _take_story(self, told: Story) -> None:
+        self._stories[told.name] = told
+        while len(self._stories) > STORIES:
+            del self._stories[next(iter(self._stories))]
+        self._follow()
+
+    # ---- hands
+
+    def _order(self, order: Callable[[], Any]) -> None:
+        """Carry something out in the folder, and list it again."""
+        self.desk.order(order)
+        self._seen = None
+        self.look()
+
+    def _carry(self, key: str, job: Job, then: Callable[[Any], None]) -> None:
+        """Have something done that takes time, after which the folder is listed again."""
+        self.desk.order(lambda: None)
+
+        def done(given: Any) -> None:
+            then(given)
+            self.look()
+
+        self.worker.ask(key, job, done)
+
+    def _tell(self, _key: str, trouble: Trouble) -> None:
+        self.desk.window.show_trouble(trouble)
+
+    def _open(self, run: Run | None = None) -> None:
+        marked = self.table.marked
+        run = run or (marked[0] if len(marked) == 1 else None)
+        if run is not None and not run.trouble:
+            self.desk.window.recording_asked.emit(str(run.path))
+
+    def _back(self) -> None:
+        self.desk.window.recording_asked.emit("")
+
+    def _rename(self, run: Run, title: str) -> None:
+        self._order(lambda: self.store.rename(run, "" if title == run.name else title))
+
+    def _tag(self, run: Run, tags: tuple[str, ...]) -> None:
+        gone = [tag for tag in run.marks.tags if tag not in tags]
+        self._order(lambda: self.store.tag(run, tags, gone))
+
+    def _note(self, run: Run, text: str) -> None:
+        self._order(lambda: self.store.note(run, text))
+
+    def _remove(self) -> None:
+        marked = self.table.marked
+
+        def remove() -> None:
+            for run in marked:
+                self.store.remove(run)
+
+        if marked:
+            self._order(remove)
+
+    def _bring_back(self) -> None:
+        self._order(self.store.undo)
+
+    def _empty(self) -> None:
+        if self.sure():
+            self._order(self.store.empty_trash)
+
+    # ---- files
+
+    def export_run(self) -> None:
+        """Ask where to, and write the marked run without names."""
+        marked = self.table.marked
+        if len(marked) != 1 or (out := self.ask_save(marked[0])) is None:
+            return
+        run = marked[0]
+
+        def written() -> Iterator[Path]:
+            yield carry.send(run, out)
+
+        self._carry("export", written, lambda path: self.desk.window.tell(f"{path.name} is written."))
+
+    def import_files(self, files: Iterable[Path]) -> None:
+        """Take recordings in, one after the other; what is none is told, and the others come all the same."""
+        store, wanted = self.store, tuple(files)
+
+        def brought() -> Iterator[Any]:
+            for file in wanted:
+                try:
+                    yield carry.bring(file, store)
+                except Trouble as trouble:
+                    yield trouble
+
+        self._carry("import", brought, self._brought)
+
+    def _brought(self, given: Any) -> None:
+        window = self.desk.window
+        if isinstance(given, Trouble):
+            window.show_trouble(given)
+            return
+        run, missing = given
+        self._runs = [run, *self._runs]
+        self.search.clear()
+        self._list()
+        self.table.go_to(run.name)
+        window.tell(f"{run.title} is taken in.", missing)
+
+    def ask(self) -> None:
+        """Ask for recordings, and take them in."""
+        if files := self.ask_open():
+            self.import_files(files)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.import_files(_dropped(event))
+        event.acceptProposedAction()
+
+    def ask_open(self) -> list[Path]:
+        """The user's choice of recordings, empty where there was none."""
+        chosen, _ = QFileDialog.getOpenFileNames(
+            self, "Import recordings", str(Path.home()), "Recordings (*.jsonl *.jsonl.gz)"
+        )
+        return [Path(each) for each in chosen]
+
+    def ask_save(self, run: Run) -> Path | None:
+        """The user's choice of a place, `None` where there was none."""
+        name = str(Path.home() / f"{run.name}{journal.COMPRESSED}")
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export the run", name, "Recordings (*.jsonl.gz)")
+        if not chosen:
+            return None
+        path = Path(chosen)
+        return path if path.name.endswith(journal.COMPRESSED) else path.with_name(f"{path.name}{journal.COMPRESSED}")
+
+    def sure(self) -> bool:
+        """Whether the trash is to be emptied for good: asked by a second press of the same button."""
+        if self.empty.text() == "For good?":
+            self.empty.setText("Empty trash")
+            return True
+        self.empty.setText("For good?")
+        return False
+
+    def leave(self) -> None:
+        self.worker.close()
+
+
+def _dropped(event: QDropEvent) -> list[Path]:
+    """The recordings among what is dropped."""
+    files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    return [file for file in files if file.name.endswith(RECORDINGS)]
+
+
+def _button(text: str, tip: str, do: Callable[[], None]) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setAccessibleName(tip.partition("  ")[0])
+    button.clicked.connect(lambda _=False: do())
+    return button
+
+
+def _box(name: str) -> QComboBox:
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    return box
