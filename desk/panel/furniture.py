@@ -58,8 +58,7 @@ class Footer(QWidget):
         self._theme = theme
         self._numbers = numbers
         self._said: tuple[object, ...] = ()
-        theme.changed.connect(self._measure)
-        self._measure()
+        self._shown = Shown()
         self.span = _choice("Window of the charts", [f"{minutes} min" for minutes in WINDOWS_MIN])
         self.span.setCurrentIndex(2)
         self.span.currentIndexChanged.connect(lambda i: self.span_chosen.emit(60.0 * WINDOWS_MIN[i]))
@@ -86,9 +85,12 @@ class Footer(QWidget):
         row.addWidget(self.follow)
         row.addStretch(1)
         row.addWidget(self._totals)
+        theme.changed.connect(self._dress)
+        self._dress()
 
-    def _measure(self) -> None:
+    def _dress(self) -> None:
         self.setFixedHeight(scaled(32))
+        self.show_totals(self._shown)
 
     @property
     def span_s(self) -> float:
@@ -114,10 +116,11 @@ class Footer(QWidget):
         self.span.setCurrentIndex(max(0, min(len(WINDOWS_MIN) - 1, self.span.currentIndex() + step)))
 
     def show_totals(self, shown: Shown) -> None:
-        said = (shown.totals, shown.recording_bytes, shown.mode, shown.state, self._theme.scheme)
+        look = self._theme.palette, scaled(12)
+        said = (shown.totals, shown.recording_bytes, shown.mode, shown.state, look)
         if said == self._said:
             return
-        self._said = said
+        self._shown, self._said = shown, said
         numbers, totals, tokens = self._numbers, shown.totals, self._theme.palette
         watt_hours = None if totals.joules is None else totals.joules / 3600
         energy = numbers.with_unit(watt_hours, "Wh")

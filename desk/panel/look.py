@@ -203,7 +203,7 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
         notes={
             "tokens_per_second": "stacked, {smooth}",
             "watts": f"{covers}, {{smooth}}" if covers else "{smooth}",
-            "tokens_per_joule": f"{{smooth}}; {books.doubt or _whose_joules(books)}",
+            "tokens_per_joule": f"{{smooth}}; {_as_clause(books.doubt) or _whose_joules(books)}",
             "revenue_per_hour": "stacked, at list price, {smooth}",
         },
         reasons={"watts": wanting, "tokens_per_joule": wanting} if wanting else {},
@@ -247,6 +247,10 @@ def _plain(text: str, standing: Standing) -> str:
 def _preset_title(name: str) -> str:
     """The title of a preset that ships; a recording may name another, which keeps the name it has."""
     return presets.preset(name).title if name in presets.names() else name
+
+
+def _as_clause(text: str) -> str:
+    return f"{text[:1].lower()}{text[1:]}".rstrip(".")
 
 
 def _as_sentence(text: str) -> str:

@@ -285,6 +285,7 @@ def _rules(tokens: Palette) -> str:
     QPushButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit {{
         background: {tokens.panel}; color: {tokens.text}; border: 1px solid {tokens.band}; border-radius: 6px;
         padding: 0 {px(12)}px; min-height: {px(30)}px; font-size: {px(13)}px; font-weight: 500;
+        selection-background-color: {tokens.band}; selection-color: {tokens.text};
     }}
     QPushButton[quiet="true"], QComboBox[quiet="true"] {{
         min-height: {px(22)}px; padding: 0 {px(8)}px; font-size: {px(12)}px; background: {tokens.raised};

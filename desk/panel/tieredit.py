@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
+from PySide6.QtGui import QKeyEvent, QPaintEvent
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QPushButton, QSpacerItem, QWidget
 
 from desk.facts.tiers import Tier
 from desk.panel.bars import paint_swatch
 from desk.panel.cards import Card
-from desk.panel.theme import Theme, font
+from desk.panel.furniture import Label
+from desk.panel.theme import Theme, canvas, scaled, zoom
 from desk.panel.tiers.fields import BY_PATH, Field, as_sentence
 
 FIELDS = tuple(
@@ -50,11 +51,10 @@ class TierEdit(Card):
         self._patience = 0
         self._inputs: dict[str, QLineEdit | QComboBox] = {}
         self._read_only = False
-        self._title = QLabel()
-        self._title.setFont(font(14, 600))
-        self._hint = _label("", 11)
+        self._title = Label(theme, size=14, weight=600)
+        self._hint = Label(theme, size=11)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._message = _label("", 12)
+        self._message = Label(theme)
         self._message.setWordWrap(True)
         close = QPushButton("Close")
         close.setProperty("quiet", True)
@@ -64,21 +64,17 @@ class TierEdit(Card):
         more.setProperty("quiet", True)
         more.setAccessibleName("All settings of this tier, in the Tiers view")
         more.clicked.connect(lambda _=False: self.more.emit(self.tier))
-        head = QHBoxLayout()
-        head.setSpacing(8)
-        head.addSpacing(18)
+        self._head = head = QHBoxLayout()
+        self._swatch_room = QSpacerItem(0, 0)
+        head.addSpacerItem(self._swatch_room)
         head.addWidget(self._title)
         head.addWidget(self._hint, 1)
         head.addWidget(more)
         head.addWidget(close)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(16, 8, 16, 8)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(6)
+        self._grid = grid = QGridLayout(self)
         grid.addLayout(head, 0, 0, 1, 7)
         for index, field in enumerate(FIELDS):
             self._place(grid, field, 1 + index % ROWS, 4 * (index // ROWS))
-        grid.setColumnMinimumWidth(3, 16)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(5, 1)
         grid.addWidget(self._message, 1 + ROWS, 0, 1, 7)
@@ -87,7 +83,7 @@ class TierEdit(Card):
         self._dress()
 
     def _place(self, grid: QGridLayout, field: Field, row: int, column: int) -> None:
-        grid.addWidget(_label(field.label, 13), row, column)
+        grid.addWidget(Label(self.theme, field.label, 13), row, column)
         if field.path == "model":
             box = QComboBox()
             box.activated.connect(lambda _index: self._commit(field))
@@ -101,11 +97,18 @@ class TierEdit(Card):
             line.setPlaceholderText(field.blank)
             self._inputs[field.path] = line
             grid.addWidget(line, row, column + 1)
-            grid.addWidget(_label(field.unit, 11), row, column + 2)
+            grid.addWidget(Label(self.theme, field.unit, 11), row, column + 2)
         self._inputs[field.path].setAccessibleName(f"{field.label} {field.unit}".strip())
         self._inputs[field.path].setProperty("path", field.path)
 
     def _dress(self) -> None:
+        """Take the colours of the theme and the measures of the text size."""
+        self._grid.setContentsMargins(scaled(16), scaled(8), scaled(16), scaled(8))
+        self._grid.setHorizontalSpacing(scaled(8))
+        self._grid.setVerticalSpacing(scaled(6))
+        self._grid.setColumnMinimumWidth(3, scaled(16))
+        self._head.setSpacing(scaled(8))
+        self._swatch_room.changeSize(scaled(18), 0)
         tokens = self.theme.palette
         self.setStyleSheet(
             f"QLabel {{ color: {tokens.soft}; }}"
@@ -118,8 +121,9 @@ class TierEdit(Card):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if self._tier:
-            middle = self._title.geometry().center().y() + 1
-            paint_swatch(QPainter(self), self.theme, self._tier.name, QPointF(21, middle))
+            middle = self._title.geometry().center().y() / zoom() + 1
+            with canvas(self) as (painter, _):
+                paint_swatch(painter, self.theme, self._tier.name, QPointF(21, middle))
 
     # ---- what is in force
 
@@ -279,12 +283,6 @@ class TierEdit(Card):
 
 
 _NONE = object()
-
-
-def _label(text: str, size: int) -> QLabel:
-    label = QLabel(text)
-    label.setFont(font(size))
-    return label
 
 
 def _mark(widget: QWidget, name: str, on: bool) -> None:

@@ -4,8 +4,8 @@ from itertools import combinations
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
-from PySide6.QtGui import QFontMetricsF, QPainter
-from PySide6.QtWidgets import QAbstractButton, QGraphicsView, QLabel, QWidget
+from PySide6.QtGui import QFontMetricsF, QPainter, QPixmap
+from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from desk.panel.capture import picture_of
 from desk.panel.look import look, setting_of
@@ -59,7 +59,7 @@ def drawn(monkeypatch):
 
 def said(painter, *where):
     text = where[-1]
-    if not text or not isinstance(painter.device(), QWidget):
+    if not text or not isinstance(painter.device(), QWidget | QPixmap):
         return
     metrics = QFontMetricsF(painter.font())
     wide, high = metrics.horizontalAdvance(text), metrics.capHeight()
@@ -81,8 +81,9 @@ def check(window, told):
     """Words are whole, inside what paints them, and apart from each other; parts are inside what holds them."""
     told.clear()
     picture_of(window, 1.0)
-    charts = {id(chart.viewport()) for chart in window.findChildren(QGraphicsView)}
-    mine = [(widget, text, box) for widget, text, box in told if id(widget) not in charts]
+    charts = window.findChildren(StripChart)
+    screens = {id(chart.viewport()) for chart in charts}
+    mine = [(widget, text, box) for widget, text, box in told if isinstance(widget, QWidget) and id(widget) not in screens]
     assert len(mine) > 15
     for widget, text, box in mine:
         assert "…" not in text or text in MEANT, (type(widget).__name__, text)
@@ -90,11 +91,30 @@ def check(window, told):
     for (one, text, box), (other, beside, further) in combinations(mine, 2):
         apart = one is not other or not box.adjusted(1, 1, -1, -1).intersects(further)
         assert apart, (type(one).__name__, text, beside)
+    check_chart(next(chart for chart in charts if chart.isVisible()), told)
     page = window.floor._scroll.widget()
     assert page.width() <= window.floor._scroll.viewport().width()
     for part in page.findChildren(QLabel) + page.findChildren(QAbstractButton):
         if part.isVisible():
             inside(part, page)
+
+
+def check_chart(chart, told):
+    """The same of a chart, whose words stand on its ground or are painted over it; all in pixels of the design."""
+    told.clear()
+    chart._ground = None  # what is painted once for a size is painted again, to be read
+    picture_of(chart.viewport(), 1.0)
+    by = chart.viewport().width() / chart._design.width()
+    words = [(text, box) for device, text, box in told if isinstance(device, QPixmap)]
+    words += [
+        (text, QRectF(box.topLeft() / by, box.size() / by)) for device, text, box in told if device is chart.viewport()
+    ]
+    assert len(words) > 5
+    for text, box in words:
+        assert "…" not in text, text
+        assert chart._design.adjusted(-1, -1, 1, 1).contains(box), (text, box, chart._design)
+    for (text, box), (beside, further) in combinations(words, 2):
+        assert not box.adjusted(1, 1, -1, -1).intersects(further), (text, box, beside, further)
 
 
 def inside(part, page):

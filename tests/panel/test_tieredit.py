@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QLineEdit
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit
 from scripted import tiers
 
 from desk.facts.tiers import Price
@@ -165,3 +165,13 @@ def test_in_a_replay_the_knobs_only_follow(qtbot, editor, tier):
         type_in(qtbot, editor, "users", "9")
     editor.show_tier(msgspec.structs.replace(tier, users=5))
     assert field(editor, "users").text() == "5"
+
+
+def test_a_change_of_the_text_size_reaches_every_word(editor):
+    try:
+        before = {label: label.font().pixelSize() for label in editor.findChildren(QLabel)}
+        assert len(before) > 2 * len(FIELDS) - 2
+        editor.theme.choose(text_size=200)
+        assert {label: label.font().pixelSize() for label in before} == {label: 2 * was for label, was in before.items()}
+    finally:
+        editor.theme.choose(text_size=100)

@@ -1,6 +1,7 @@
 """One strip of the chart: its curves, its scale, its limits and its direct labels."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -20,6 +21,8 @@ LEFT = 56
 RIGHT = 136
 HEAD = 34
 FOOT = 10
+MEAN = "mean"
+"""The word by which a note tells its smoothing, which is named as long as there is room for anything."""
 THEN = "then"
 """What the whole is called where another moment than now is looked at."""
 _BUTTON = 28
@@ -109,7 +112,7 @@ class Strip(pg.GraphicsObject):
         mean = self._curves.mean_s
         said = self._numbers.fixed(mean, 0 if abs(mean - round(mean)) < 0.05 else 1)
         note = self._setting.notes.get(self.spec.figure, self.spec.note)
-        return note.replace("{smooth}", f"{said} s mean")
+        return note.replace("{smooth}", f"{said} s {MEAN}")
 
     def sentence(self) -> str:
         """The strip in words: `Power: now 312 watts; busy 97.0 percent; between 240 and 330 watts in 5 min`."""
@@ -156,14 +159,12 @@ class Strip(pg.GraphicsObject):
             (spec.unit, font(12), "mut"),
             (self._note, font(11), "mut"),
         ):
-            metrics = QFontMetricsF(face)
-            if text == spec.unit and base.x() + metrics.horizontalAdvance(text) > limit:
-                continue  # a unit cut short says nothing
-            fitting = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(0.0, limit - base.x()))
+            wide = QFontMetricsF(face).horizontalAdvance
+            fitting = shortened(text, limit - base.x(), wide)
             painter.setFont(face)
             painter.setPen(theme.colour(token))
             painter.drawText(base, fitting)
-            base.setX(base.x() + metrics.horizontalAdvance(fitting) + 8)
+            base.setX(base.x() + wide(fitting) + 8)
         if self.tabled:
             return
         painter.setFont(font(11))
@@ -369,6 +370,15 @@ class Strip(pg.GraphicsObject):
             return self._decimals
         near = [min(_MOST_DECIMALS, self._numbers.decimals(size * by, self.spec.unit)) for by in (0.95, 1.0, 1.05)]
         return self._decimals if self._decimals in near else near[1]
+
+
+def shortened(note: str, room: float, wide: Callable[[str], float]) -> str:
+    """As many clauses of a note as there is room for; what a point is the mean of goes last. None is cut short."""
+    clauses = re.split(r"(?<=[,;]) ", note)
+    while clauses and wide(" ".join(clauses).rstrip(",;")) > room:
+        others = [clause for clause in clauses if MEAN not in clause]
+        clauses.remove((others or clauses)[-1])
+    return " ".join(clauses).rstrip(",;")
 
 
 def paint_hairlines(

@@ -123,7 +123,6 @@ class StripTable(QTableView):
 
     def _dress(self) -> None:
         self.setFont(font(12))
-        self.horizontalHeader().setFont(font(11))
         self.verticalHeader().setDefaultSectionSize(scaled(ROW_HEIGHT))
         tokens = self._theme.palette
         self.setStyleSheet(
@@ -132,5 +131,5 @@ class StripTable(QTableView):
             f"QTableView:focus {{ border: 1px solid {tokens.band}; }}"
             f"QHeaderView {{ background: {tokens.panel}; border: none; }}"
             f"QHeaderView::section {{ background: {tokens.panel}; color: {tokens.mut}; border: none;"
-            f" border-bottom: 1px solid {tokens.line}; padding: 2px 4px; }}"
+            f" border-bottom: 1px solid {tokens.line}; padding: 2px 4px; font-size: {scaled(11)}px; }}"
         )
