@@ -6,10 +6,12 @@ Figures (revenue, tokens per watt, margins) are never facts: `desk.ledger` deriv
 """
 
 import time
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+from desk.facts.numbers import Real, Whole
 from desk.facts.plans import Plan
 from desk.facts.tiers import Budget, Tariff, Tier
 
@@ -22,6 +24,12 @@ Quality = Literal["measured", "estimated", "unavailable"]
 Job = Literal["build", "fetch", "verify", "import"]
 FinishReason = Literal["eos", "length", "stop", "cancelled", "error"]
 Severity = Literal["notice", "warning", "critical"]
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Bucket = Annotated[int, Meta(ge=0, le=2000)]
+"""Of `desk.facts.histogram`: the last one ends after 200,000 years."""
+Span = Annotated[float, Meta(ge=0.0, le=3600.0)]
+"""Seconds that one beat may tell of."""
 
 
 def now() -> float:
@@ -37,7 +45,7 @@ def tag(name: str) -> str:
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fact", tag=tag):
     """Something that happened at `t`."""
 
-    t: float
+    t: Real
 
 
 # ---- the run, recorded by the plant
@@ -48,8 +56,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     system: str
     processor: str
-    cores: int
-    memory_bytes: int
+    cores: Whole
+    memory_bytes: Whole
     python: str = ""
 
 
@@ -61,18 +69,18 @@ class RunStarted(Fact):
     """
 
     run: str
-    wall: float
+    wall: Real
     desk: str
     machine: Machine
     tiers: tuple[Tier, ...]
     tariff: Tariff
-    format: int = 1  # what a line without the field means, whatever FORMAT is; the writer always passes FORMAT
+    format: Whole = 1  # what a line without the field means, whatever FORMAT is; the writer always passes FORMAT
     preset: str = ""
     scenario: str = "steady"
-    seed: int = 0
-    load: float = 1.0
+    seed: Whole = 0
+    load: Real = 1.0
     budget: Budget = Budget()
-    warmup_s: float = 0.0
+    warmup_s: Real = 0.0
 
 
 class RunStopped(Fact):
@@ -96,7 +104,7 @@ class TierRemoved(Fact):
 class LoadChanged(Fact):
     """What all tiers are asked for is multiplied by `load` from now on."""
 
-    load: float
+    load: Real
 
 
 class BudgetChanged(Fact):
@@ -114,8 +122,8 @@ class TariffChanged(Fact):
 class WattsDeclared(Fact):
     """The user declared what the machine draws idle and busy, in watts; `assumed` marks a named assumption."""
 
-    idle: float
-    busy: float
+    idle: Real
+    busy: Real
     assumed: bool = False
 
 
@@ -161,32 +169,32 @@ class AlarmShelved(Fact):
 
     alarm: str
     subject: str = ""
-    until: float | None = None
+    until: Real | None = None
 
 
 class Unrecorded(Fact):
     """Nothing was recorded from the stamp `since` until now; what stands now follows. Stands in recordings alone."""
 
-    since: float
+    since: Real
 
 
 class RunContinued(Fact):
     """The first line of a further file of a recording: its `part`, counted from 1. The reader passes over it."""
 
     run: str
-    part: int
+    part: Whole
 
 
 class ChildStarted(Fact):
     child: Child
-    pid: int
+    pid: Whole
 
 
 class ChildStale(Fact):
     """A child has been silent for `age` seconds: periods close without it until it answers."""
 
     child: Child
-    age: float
+    age: Real
 
 
 class ChildAnswered(Fact):
@@ -199,7 +207,7 @@ class ChildEnded(Fact):
     """A child is gone: `exit` is its exit code (negative: a signal), `cause` a sentence where it was not asked to."""
 
     child: Child
-    exit: int
+    exit: Whole
     cause: str = ""
 
 
@@ -223,8 +231,8 @@ class Progressed(Fact):
     job: Job
     model: str
     stage: str
-    done: int
-    total: int | None = None
+    done: Whole
+    total: Whole | None = None
     precision: str = ""
 
 
@@ -247,7 +255,7 @@ class EngineOpened(Fact):
     runtime: str
     provider: Literal["cuda", "cpu"]
     device: str
-    threads: int
+    threads: Whole
     cause: str = ""
     device_uuid: str = ""
 
@@ -272,15 +280,15 @@ class LaneReady(Fact):
     model: str
     precision: str
     provider: Literal["cuda", "cpu"]
-    context: int
-    slots: int
-    weights_bytes: int
-    kv_bytes: int
-    load_s: float
+    context: Whole
+    slots: Whole
+    weights_bytes: Whole
+    kv_bytes: Whole
+    load_s: Real
     revision: str = ""
-    planned_bytes: int = 0
-    free_bytes: int | None = None
-    taken_bytes: int | None = None
+    planned_bytes: Whole = 0
+    free_bytes: Whole | None = None
+    taken_bytes: Whole | None = None
 
 
 class LaneDraining(Fact):
@@ -298,10 +306,10 @@ class LaneFailed(Fact):
 class Slot(msgspec.Struct, frozen=True, array_like=True):
     """One sequence in a lane: its prompt length, prompt tokens prefilled so far, tokens emitted so far."""
 
-    request: int
-    prompt: int
-    prefilled: int
-    emitted: int
+    request: Whole
+    prompt: Whole
+    prefilled: Whole
+    emitted: Whole
 
 
 class LaneWork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -315,20 +323,20 @@ class LaneWork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     tier: str
-    busy: float = 0.0
-    prefill: int = 0
-    emitted: int = 0
-    steps: int = 0
-    queue: int = 0
+    busy: Real = 0.0
+    prefill: Whole = 0
+    emitted: Whole = 0
+    steps: Whole = 0
+    queue: Whole = 0
     slots: tuple[Slot, ...] = ()
-    gaps: dict[int, int] = {}
-    lag: float = 0.0
+    gaps: dict[Bucket, Count] = {}
+    lag: Real = 0.0
 
 
 class Worked(Fact):
     """The engine's beat: what all lanes did in the `span` seconds up to `t`, ten times a second, idle or not."""
 
-    span: float
+    span: Span
     lanes: tuple[LaneWork, ...]
 
 
@@ -336,31 +344,31 @@ class FirstToken(Fact):
     """A request got its first token. Written once a request, also when a crash made the engine prefill it again."""
 
     tier: str
-    request: int
-    submitted: float
-    admitted: float
-    prompt: int
-    cached: int = 0
+    request: Whole
+    submitted: Real
+    admitted: Real
+    prompt: Whole
+    cached: Whole = 0
 
 
 class Finished(Fact):
     """A request is over; `first` is the stamp of its first token, `None` where there was none."""
 
     tier: str
-    request: int
-    submitted: float
-    first: float | None
-    prompt: int
-    emitted: int
+    request: Whole
+    submitted: Real
+    first: Real | None
+    prompt: Whole
+    emitted: Whole
     reason: FinishReason
-    cached: int = 0
+    cached: Whole = 0
 
 
 class Said(Fact):
     """New text of a watched request."""
 
     tier: str
-    request: int
+    request: Whole
     text: str
 
 
@@ -376,7 +384,7 @@ class Calibrating(Fact):
     """Only the lane of `tier` steps for `seconds`, so that its watts show alone; no lane at all where it is empty."""
 
     tier: str
-    seconds: float
+    seconds: Real
 
 
 class Calibrated(Fact):
@@ -403,9 +411,9 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Literal["gpu", "cpu", "machine"]
     name: str
     uuid: str = ""
-    memory_bytes: int | None = None
-    power_limit: float | None = None
-    slowdown_celsius: float | None = None
+    memory_bytes: Whole | None = None
+    power_limit: Real | None = None
+    slowdown_celsius: Real | None = None
     source: Source | None = None
 
 
@@ -429,17 +437,17 @@ class DeviceReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """
 
     device: str
-    epoch: int = 0
-    edges: tuple[tuple[float, float], ...] = ()
-    samples: tuple[tuple[float, float], ...] = ()
-    watts: float | None = None
-    utilization: float | None = None
-    memory_used: int | None = None
-    memory_foreign: int | None = None
-    celsius: float | None = None
-    clock_hz: float | None = None
-    clock_max_hz: float | None = None
-    power_limit: float | None = None
+    epoch: Whole = 0
+    edges: tuple[tuple[Real, Real], ...] = ()
+    samples: tuple[tuple[Real, Real], ...] = ()
+    watts: Real | None = None
+    utilization: Real | None = None
+    memory_used: Whole | None = None
+    memory_foreign: Whole | None = None
+    celsius: Real | None = None
+    clock_hz: Real | None = None
+    clock_max_hz: Real | None = None
+    power_limit: Real | None = None
     limiter: str = ""
     state: Literal[
         "ok", "stale", "asleep", "not supported", "no permission", "lost", "not answering", "gap", "estimated"
@@ -459,8 +467,8 @@ class FloorLearned(Fact):
     """What a device draws while no lane is busy, learned over `seconds`; `loaded`: with the models in its memory."""
 
     device: str
-    watts: float
-    seconds: float
+    watts: Real
+    seconds: Real
     loaded: bool = False
 
 
@@ -469,12 +477,12 @@ class SoloLearned(Fact):
 
     device: str
     tier: str
-    watts: float
-    seconds: float
+    watts: Real
+    seconds: Real
     model: str
     precision: str
-    context: int
-    slots: int
+    context: Whole
+    slots: Whole
 
 
 # ---- a sweep: one lane through the points of a plan, recorded by the plant
@@ -491,10 +499,10 @@ class PointStarted(Fact):
     """The sweep goes to its next point: `tier` is the setting wanted, `number` of `count` counts from 1, repeats
     included. What comes before `PointMeasuring` is loading, warming up and settling."""
 
-    number: int
-    count: int
+    number: Whole
+    count: Whole
     tier: Tier
-    repeat: int = 0
+    repeat: Whole = 0
 
 
 class PointMeasuring(Fact):

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from desk.facts.numbers import Real
+
 TIER_NAMES = ("Free", "Medium", "High", "Premium", "Ultra")
 """From the cheapest service to the dearest. Views list them the other way round, Ultra on top."""
 
@@ -105,10 +107,10 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
     (power-supply loss), `dollars_per_hour` the all-in cost of the machine, `None` where the user declared none.
     """
 
-    dollars_per_kwh: float = 0.31
-    pue: float = 1.0
-    wall_factor: float = 1.0
-    dollars_per_hour: float | None = None
+    dollars_per_kwh: Real = 0.31
+    pue: Real = 1.0
+    wall_factor: Real = 1.0
+    dollars_per_hour: Real | None = None
     currency: str = "USD"
 
 
@@ -118,6 +120,6 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Counted as the totals are: from the first token on, after the warm-up where there is one.
     """
 
-    joules: float | None = None
-    dollars: float | None = None
-    seconds: float | None = None
+    joules: Real | None = None
+    dollars: Real | None = None
+    seconds: Real | None = None

@@ -40,6 +40,10 @@ from desk.ledger.standing import Standing
 PATIENCE_S = 1.0
 """A period waits so long for the counter to move past its end, then closes with the energy known by then."""
 
+LONGEST_SILENCE_S = 600.0
+"""Both children tell something every tenth of a second. After so long without a word there is nothing to be settled of
+the meantime: it counts as not recorded, and is passed over in one step."""
+
 
 class Ledger:
     """Folds facts. `standing` is what is in force now; `totals()` the accounts of the run so far.
@@ -58,6 +62,7 @@ class Ledger:
         if isinstance(fact, RunStarted):
             self._warmup_s = fact.warmup_s
         moment = fact.t - (self._origin or 0.0)
+        passed = self._pass_over(fact, moment) if moment > self._latest + LONGEST_SILENCE_S else []
         self._latest = max(self._latest, moment)
         mark = self.standing.see(fact)
         if mark is not None:
@@ -66,7 +71,7 @@ class Ledger:
         fold = _FOLDS.get(type(fact))
         if fold is not None:
             fold(self, fact, moment)
-        closed = self._close(moment if isinstance(fact, RunStopped) else None)
+        closed = passed + self._close(moment if isinstance(fact, RunStopped) else None)
         if isinstance(fact, RunStopped):
             self._stopped = True
         return closed
@@ -294,6 +299,15 @@ class Ledger:
         if "meter" not in self._heard or self._read_until > end + PATIENCE_S:
             return True
         return self._energy.known_until(self.standing.counted) >= end
+
+    def _pass_over(self, fact: AnyFact, moment: float) -> list[Period]:
+        """Settle what there is, and go on with the period of `moment`."""
+        closed = self._close(self._latest)
+        self._not_recorded(Unrecorded(t=fact.t, since=self._latest + (self._origin or 0.0)), moment)
+        self._heard.clear()
+        self._cell = max(self._cell + 1, ceil(moment / PERIOD_S) - 1)
+        self._start = self._cell * PERIOD_S
+        return closed
 
     def _gather(self) -> None:
         """The end of the run takes in all that was recorded before it, whatever its stamp."""
