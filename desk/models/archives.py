@@ -4,8 +4,11 @@ A name is only ever a place below that folder, a member only ever a plain file o
 never be more than was said or than a model could be made of.
 """
 
+import errno
+import lzma
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -29,6 +32,9 @@ _FREE_EXPANSION = 64 << 20
 
 _PLAIN_KINDS = (0, stat.S_IFREG, stat.S_IFDIR)  # 0 where the system that packed it has none
 _CHUNK = 1 << 20
+_TORN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, TypeError, IndexError)
+_TORN += (NotImplementedError, RuntimeError, OverflowError, struct.error)
+"""What the libraries raise for archives that are torn or lie: they look at less than they read."""
 _LONGEST_NAME = 200
 _ELSE = "Do not trust it; get the model from its makers."
 _AGAIN = "Get the archive again, or unpack it yourself and import the folder."
@@ -74,9 +80,9 @@ def unpack(archive: Path, folder: Path, report: Callable[[str, int, int | None],
                 raise Trouble(cause, f"No model shrinks like that. {_ELSE}")
             require_room(folder, member.size, f"Unpacking {member.name}")
             total += _copy(member, folder / place, lambda done, before=total: report("unpacking", before + done, None))
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's fault, not the archive's
+    except (*_TORN, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # the disk's fault, not the archive's (which may send its reader to before its beginning)
         raise Trouble(f"The archive {archive.name} is torn or of another kind: {error}.", _AGAIN) from error
     if not placed:
         raise Trouble(f"The archive {archive.name} holds no files.", _AGAIN)

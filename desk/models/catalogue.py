@@ -89,8 +89,11 @@ def parsed(text: str) -> dict[str, Entry]:
         raise Trouble(f"The catalogue of models cannot be read: {error}.", "Install Token Desk again.") from error
 
 
-def _entry(name: str, table: dict[str, Any]) -> Entry:
-    precisions = table.get("precisions") or tuple(table.get("variants", ())) if isinstance(table, dict) else ()
+def _entry(name: str, table: Any) -> Entry:
+    if not isinstance(table, dict):
+        raise msgspec.ValidationError(f"{name} is no table")
+    variants = table.get("variants")
+    precisions = table.get("precisions") or (tuple(variants) if isinstance(variants, dict) else ())
     return msgspec.convert({**table, "name": name, "precisions": precisions}, Entry)
 
 

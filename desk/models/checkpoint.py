@@ -12,6 +12,24 @@ from desk.models.blocks import PublishedBlocks
 from desk.models.families import Architecture, Fields, extra_shapes, read_architecture, shapes
 from desk.models.packed import FLOATS, PACKINGS, blocks_of, floats_of
 
+MOST_VALUES = 1 << 22
+"""What a file says of itself: three times as many texts and numbers as the largest vocabularies take."""
+
+
+class _Reader(GGUFReader):
+    """The library's reader, which takes what lies beyond the end of a file for nothing, and then counts on for ever."""
+
+    _values = 0
+
+    def _get(self, offset: int, dtype: Any, count: int = 1, override_order: Any = None) -> NDArray[Any]:
+        found = super()._get(offset, dtype, count, override_order)
+        if len(found) < int(count):
+            raise ValueError("it ends before what it announces")
+        self._values += 1
+        if self._values > 2 * MOST_VALUES:  # a text takes two looks, at its length and at its letters
+            raise ValueError("it announces more values than any model has")
+        return found
+
 
 class Checkpoint:
     """A GGUF file, opened: `architecture`, `fields` (its metadata) and its tensors by name.
@@ -23,9 +41,9 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         """Raises `Trouble` for a file that is torn, of another architecture, or holds what is not understood."""
         try:
-            reader = GGUFReader(path)
+            reader = _Reader(path)
             self.fields = Fields(path.name, {name: field.contents() for name, field in reader.fields.items()})
-        except (OSError, ValueError, IndexError, KeyError, MemoryError) as error:
+        except (OSError, ValueError, LookupError, MemoryError, OverflowError, RecursionError, TypeError) as error:
             cause = f"The weights {path.name} cannot be read as GGUF: {error or type(error).__name__}."
             raise Trouble(cause, "Fetch or install the file again.") from error
         self._tensors: dict[str, ReaderTensor] = {tensor.name: tensor for tensor in reader.tensors}

@@ -111,5 +111,5 @@ def _alive(claim: Claim) -> bool:
     try:
         process = psutil.Process(claim.pid)
         return abs(process.create_time() - claim.born) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+    except (psutil.Error, ValueError, OverflowError):  # no process has such a number
         return False

@@ -6,11 +6,16 @@ import msgspec
 
 from desk.facts.codec import NOT_JSON
 from desk.facts.trouble import Trouble
+from desk.models.archives import place_of
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
 BUILDER = "token-desk 2"
 """Who made a model of the catalogue. Raised when the same weights would give another graph: old ones are rebuilt."""
+
+
+_KV_BYTES = {"float16": 2, "float32": 4}
+_AGAIN = "Build or fetch the model again."
 
 
 class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,24 +105,41 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def kv_bytes(self, slots: int, context: int) -> int:
         """What a KV cache of that many slots and tokens takes. A growing one has a row more, to write into."""
-        rows, size = slots + self.wiring.growing, {"float16": 2, "float32": 4}[self.kv_type]
+        rows, size = slots + self.wiring.growing, _KV_BYTES[self.kv_type]
         return 2 * self.layers * rows * self.kv_heads * context * self.head_size * size
+
+
+def _require_sound(manifest: Manifest, folder: str) -> None:
+    """Raise `Trouble` for a manifest that nobody here wrote: of files elsewhere, or of sizes that no graph has."""
+    for name in (manifest.graph, manifest.tokenizer, *manifest.files):
+        if place_of(name, f"The {MANIFEST} of model {folder}") is None:
+            raise Trouble(f"The {MANIFEST} of model {folder} names no file.", _AGAIN)
+    sizes = (manifest.layers, manifest.kv_heads, manifest.head_size, manifest.vocabulary, manifest.context)
+    wiring = manifest.wiring
+    if (
+        not all(0 < size < 2**31 for size in (*sizes, manifest.candidates))
+        or not all(0 <= token < 2**31 for token in (*manifest.eos, manifest.bos or 0))
+        or not manifest.eos
+        or manifest.kv_type not in _KV_BYTES
+        or len(wiring.past) != len(wiring.present)
+    ):
+        raise Trouble(f"The {MANIFEST} of model {folder} holds sizes that make no sense.", _AGAIN)
 
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of `folder`, its files present at the sizes it names; raises `Trouble` for anything else."""
     path = folder / MANIFEST
-    again = "Build or fetch the model again."
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError as error:
-        raise Trouble(f"The model folder {folder.name} has no {MANIFEST}.", again) from error
+        raise Trouble(f"The model folder {folder.name} has no {MANIFEST}.", _AGAIN) from error
     except (OSError, *NOT_JSON) as error:
-        raise Trouble(f"The {MANIFEST} of model {folder.name} cannot be read: {error}.", again) from error
+        raise Trouble(f"The {MANIFEST} of model {folder.name} cannot be read: {error}.", _AGAIN) from error
     if manifest.format != MANIFEST_FORMAT:
-        raise Trouble(f"Model {folder.name} was built for another version of Token Desk.", again)
+        raise Trouble(f"Model {folder.name} was built for another version of Token Desk.", _AGAIN)
+    _require_sound(manifest, folder.name)
     for name, stamp in manifest.files.items():
         file = folder / name
         if not file.is_file() or file.stat().st_size != stamp.bytes:
-            raise Trouble(f"The file {name} of model {folder.name} is missing or torn.", again)
+            raise Trouble(f"The file {name} of model {folder.name} is missing or torn.", _AGAIN)
     return manifest

@@ -18,6 +18,7 @@ from desk.facts import places
 from desk.facts.codec import NOT_JSON
 from desk.facts.tiers import Provider
 from desk.facts.trouble import Trouble
+from desk.models.archives import place_of
 from desk.models.catalogue import Entry, Used, Variant, catalogue, entry
 from desk.models.claims import holders, worker_on
 from desk.models.foreign.layout import describe
@@ -184,14 +185,19 @@ def require_whole(folder: Path) -> None:
 
 
 def stamps(folder: Path) -> dict[str, FileStamp]:
-    """Size and SHA-256 of each file of a folder as it was made ready; empty for a folder that never was here."""
+    """Size and SHA-256 of each file of a folder as it was made ready; empty for a folder that never was here.
+
+    Raises `Trouble` where the note of it names files elsewhere.
+    """
     source = origin(folder)
     if source is not None:
-        return source.files
-    try:
-        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest).files
-    except (OSError, *NOT_JSON):
-        return {}
+        found = source.files
+    else:
+        try:
+            found = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest).files
+        except (OSError, *NOT_JSON):
+            return {}
+    return {name: stamp for name, stamp in found.items() if place_of(name, f"The model {folder.name}") is not None}
 
 
 def origin(folder: Path) -> Origin | None:

@@ -127,7 +127,7 @@ def _rendered(template: Template, name: str, context: Mapping[str, object]) -> s
     pieces: list[str] = []
     length = 0
     try:
-        for piece in template.generate(context):
+        for piece in map(str, template.generate(context)):  # what is undefined comes as itself
             length += len(piece)
             if length > MAX_PROMPT_CHARS:
                 raise SecurityError(f"more than {MAX_PROMPT_CHARS} characters")

@@ -290,11 +290,13 @@ def _chat_template(folder: Folder) -> str:
     """The Jinja text, from wherever the exporter's version keeps it; empty for a model not made for conversation."""
     file = folder.path / "chat_template.jinja"
     if file.is_file():
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8", errors="replace")
     template = _json(folder.path / "chat_template.json").get("chat_template") or folder.tokenizer.get("chat_template")
     if isinstance(template, list):
-        named = {one.get("name"): one.get("template") for one in template}
+        named = {str(one.get("name")): one.get("template") for one in template if isinstance(one, dict)}
         template = named.get("default") or next(iter(named.values()), "")
+    if not isinstance(template, str | None):
+        raise Trouble(f"The chat template of model {folder.name} is not a text.", _FETCH)
     return template or ""
 
 
@@ -338,7 +340,7 @@ def _json(file: Path) -> dict[str, Any]:
         content = json.loads(file.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Trouble(f"The {file.name} of model {file.parent.name} cannot be read: {error}.", _FETCH) from error
     if not isinstance(content, dict):
         raise Trouble(f"The {file.name} of model {file.parent.name} is not what it must be.", _FETCH)

@@ -38,7 +38,10 @@ def altered_skeleton(folder: Path, manifest: Manifest) -> ModelProto:
     file = folder / manifest.graph
     try:
         model = onnx.load_model_from_string(skeleton(file))
-    except DecodeError as error:
+        # What protobuf calls a text may be any bytes, which it then gives as such.
+        if not all(isinstance(word, str) for node in model.graph.node for word in (node.op_type, node.domain)):
+            raise DecodeError("an operator's name is no text")
+    except (DecodeError, ValueError, IndexError) as error:
         cause = f"The file {manifest.graph} of model {manifest.name} is not a whole ONNX graph."
         raise Trouble(cause, "Fetch or export the model again.") from error
     opset = max((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), default=0)
