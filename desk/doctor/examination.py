@@ -163,7 +163,7 @@ class _Examination:
         seen = self._look(meter)
         verdict = seen if isinstance(seen, Verdict) else cards.driver(seen)
         if isinstance(seen, Seen) and not seen.present and not self._gpu:
-            self._skip("gpu.", Verdict("skipped", verdict.cause))
+            self._skip("gpu.", Verdict("skipped", verdict.cause, verdict.remedy))
             return
         self._note("gpu.driver", verdict)
         if isinstance(seen, Verdict) or verdict.status == "fail":
