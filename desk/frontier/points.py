@@ -342,8 +342,12 @@ class Survey:
         if self._tier is None:
             return
         self.missed.append(Missed(self._tier, fact.cause))
-        if self._open is not None:
-            self._open.end, self._open = self._open.start, None
+        lost, self._open = self._open, None
+        if lost is not None:
+            point = self._points[setting(self._tier)]
+            kept = tuple(window for window in point.windows if window is not lost)
+            self._points[setting(self._tier)] = replace(point, windows=kept)
+            self._unsettled = [each for each in self._unsettled if each[1] is not lost]
 
     def _since(self, t: float) -> float:
         return t - (self._run.t if self._run is not None else 0.0)
