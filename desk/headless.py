@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from enum import IntEnum
+from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -104,10 +105,16 @@ def run(
     return Exit.BUDGET if shift.ended == "budget" else Exit.OK
 
 
-def replay(path: Path, *, json_out: bool = False) -> int:
-    """Fold a recording and print what its run printed; gives the exit code. Raises `Trouble` for an unreadable one."""
+def replay(path: Path, *, json_out: bool = False, at: float = inf) -> int:
+    """Fold a recording and print what its run printed; gives the exit code. Raises `Trouble` for an unreadable one.
+
+    With `at` only its first so many seconds are folded, as of which the figures are then.
+    """
     ledger = Ledger()
-    for fact in journal.read(path):
+    reading = journal.read(path)
+    for fact in reading:
+        if fact.t - reading.started.t > at:
+            break
         ledger.post(fact)
         if isinstance(fact, RunStopped):
             break

@@ -133,19 +133,27 @@ def run(
 
 @app.command()
 def replay(
-    recording: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .jsonl or .jsonl.gz file.")],
+    recording: Annotated[Path, typer.Argument(help="A .jsonl or .jsonl.gz file, or a run as in desk runs list.")],
     json: Annotated[bool, typer.Option("--json", help="Print what the run printed, and open no window.")] = False,
     table: Annotated[bool, typer.Option("--table", help="Print the table per tier, and open no window.")] = False,
+    at: Annotated[
+        float | None, typer.Option(min=0, metavar="S", help="Print the figures as of so many seconds into the run.")
+    ] = None,
 ) -> None:
     """Open the window on a recording, or print its figures again.
 
-    Example: desk replay run.jsonl.gz --json
+    Example: desk replay latest --json
     """
-    if json or table:
+    from desk.verbs.runs import recording_of
+
+    recording = recording_of(recording)
+    if json or table or at is not None:
+        from math import inf
+
         from desk import headless
 
         with _quietly():
-            raise typer.Exit(headless.replay(recording, json_out=json))
+            raise typer.Exit(headless.replay(recording, json_out=json, at=inf if at is None else at))
     from desk.verbs.display import require_display
 
     require_display()

@@ -1,5 +1,6 @@
 """`desk runs`: what remains of runs, and `desk compare`: up to four of them beside each other."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +38,8 @@ def list_runs(
         _print_json([plain(run) for run in found])
         return
     console = Console()
-    _show(found, console)
+    if found:
+        _show(found, console)
     use = store.disk_use()
     left = "" if use.free is None else f", {size_words(use.free)} free"
     trash = f", {size_words(use.trash)} in the trash" if use.trash else ""
@@ -222,6 +224,18 @@ def compare_runs(
         _show_comparison(comparison, titles, Console())
     if not comparison.comparable:
         raise typer.Exit(Exit.NOT_COMPARABLE)
+
+
+def recording_of(named: Path) -> Path:
+    """The recording of that path, or of the run of that name; anything else is bad usage."""
+    from desk.facts.trouble import Trouble
+
+    if named.is_file():
+        return named
+    if named.parent == Path():
+        with contextlib.suppress(Trouble):
+            return _store().find(str(named)).path
+    raise typer.BadParameter(f"There is no file {named}, and no run of that name.")
 
 
 # ---- showing
