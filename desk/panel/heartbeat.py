@@ -305,6 +305,7 @@ class Heartbeat(QObject):
     def _note(self, text: str) -> None:
         source = self.source
         assert isinstance(source, Plant)
+        window.floor.welcome.larger.connect(lambda: window.visit("models"))
         self._order(lambda: source.note(text))
 
     def _wake(self) -> None:

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout
+from PySide6.QtWidgets import QAbstractButton, QPushButton, QSizePolicy, QVBoxLayout
 
 from desk.panel.cards import Card, WordyCard, paint_card, paint_focus, wrapped
 from desk.panel.furniture import Label
@@ -22,6 +22,8 @@ class Welcome(WordyCard):
     """The first start: the factory is ready, and one button starts it. It stands in the flow, above the charts."""
 
     start = Signal()
+    larger = Signal()
+    """Another model than the one that comes with the program is wanted."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
@@ -36,6 +38,10 @@ class Welcome(WordyCard):
             page.addWidget(widget)
         page.addSpacing(8)
         page.addWidget(self.button)
+        self.larger_button = QPushButton("A larger model…")
+        self.larger_button.setToolTip("See which models there are, and what fits; nothing is fetched by looking")
+        self.larger_button.clicked.connect(self.larger)
+        page.addWidget(self.larger_button, 0, Qt.AlignmentFlag.AlignLeft)
         theme.changed.connect(self._measure)
         self._measure()
 
