@@ -78,7 +78,6 @@ class Network(Page):
         met = contacts()
         hosts = f"{len(met)} host{'s' * (len(met) != 1)} so far." if met else "No host was ever contacted."
         self.words.setText(f"{listening_words()} {hosts}")
-        self.table.setVisible(bool(met))
         count = self.numbers.count
         self.table.show_rows(
             [(each.host, each.why, count(each.times), _moment(each.first), _moment(each.last)) for each in met]

@@ -70,7 +70,7 @@ class Table(QWidget):
         return self._rows or ()
 
     def show_rows(self, rows: Sequence[Sequence[str]]) -> None:
-        """Show these rows, in this order."""
+        """Show these rows, in this order, and no heading over none."""
         wanted = tuple(tuple(row) for row in rows)
         if wanted == self._rows:
             return
@@ -78,7 +78,7 @@ class Table(QWidget):
         while (item := self._grid.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
-        for column, head in enumerate(self._heads):
+        for column, head in enumerate(self._heads if wanted else ()):
             self._put(0, column, Label(self._theme, head, 11, token="mut"))
         for number, row in enumerate(wanted, start=1):
             for column, words in enumerate(row):
@@ -97,7 +97,7 @@ class Table(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        for row in range(len(self.rows) + 1):
+        for row in range(len(self.rows) + 1 if self.rows else 0):
             box = self._grid.cellRect(row, 0)
             paint_rule(painter, self._theme, 0, box.bottom(), self.width())
         painter.end()
