@@ -114,7 +114,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("longer", "Longer window", lambda w: w.footer.step_span(1), ("]",), CHARTS),
     Action("lineage", "Show where a figure comes from", lambda w: w.ask_lineage(), ("I",), PANEL, lambda w: w.explains),
     Action("freeze", "Freeze the display; the recording goes on", lambda w: w.toggle_frozen(), ("Space",)),
-    Action("picture", "Save a picture of what is shown", lambda w: w.save_picture(), ("Ctrl+E",)),
+    Action("picture", "Save a picture of this view, as shown", lambda w: w.save_picture(), ("Ctrl+Shift+E",)),
     Action("kiosk", "Kiosk: fill the screen, turn the pages", lambda w: w.kiosk.toggle(), ("F11",), VIEW),
     Action("palette", "Find a command", lambda w: w.commands.toggle(), ("Ctrl+K",)),
     Action("keys", "Show the keys", lambda w: w.sheet.toggle(), ("?", "F1")),

@@ -5,7 +5,7 @@ This module brings in numpy, pyqtgraph, ledger, board and plant, so it is import
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from math import inf
 from pathlib import Path
 from time import perf_counter
@@ -37,8 +37,11 @@ from desk.lineage import Lineage
 from desk.models.catalogue import catalogue
 from desk.panel.actions import Action
 from desk.panel.charts.actions import actions as chart_actions
+from desk.panel.charts.setting import Stretch
 from desk.panel.limits import Limits
 from desk.panel.look import EXTEND_BUDGET, RETRY_METER, Books, explained, look, setting_of, stream_of
+from desk.panel.pictures.scene import whole_span
+from desk.panel.pictures.sheet import ExportSheet
 from desk.panel.player import actions as player_actions
 from desk.panel.runs.recovery import Recovery
 from desk.panel.shown import Notice
@@ -120,6 +123,8 @@ class Heartbeat(QObject):
         self._timer.stop()
         if self.recovery is not None:
             self.recovery.close()
+        if "carrying" in self.__dict__:
+            self.carrying.finish()
         self.source.close()
 
     # ---- facts downward
@@ -224,8 +229,31 @@ class Heartbeat(QObject):
             self._since_numbers = 2 * RESTING_MS
         self._spoken = self._spoken or any(isinstance(fact, Said) for fact in fresh)
 
+    # ---- carried out
+
+    @cached_property
+    def carrying(self) -> ExportSheet:
+        """The sheet of what can be carried out, made when it is first asked for."""
+        return ExportSheet(self.window.theme, self.window, self)
+
+    @property
+    def mode(self) -> Literal["live", "replay"]:
+        """Whether this is the factory itself, or a recording of it."""
+        return self.source.mode
+
+    def stretch(self) -> Stretch:
+        """The time that the charts show: all of a run that is shorter."""
+        seen = self.chart.stretch
+        if seen.held or not self.books.board.end:
+            return seen
+        return Stretch(self.books.board.end, min(seen.span, whole_span(self.books.board.end)))
+
+    def recording(self) -> Path | None:
+        """The file of what is shown, `None` where there is none yet."""
+        return self.source.path if isinstance(self.source, Replay) else self.source.recording
+
     def _recording_bytes(self) -> int | None:
-        path = self.source.path if isinstance(self.source, Replay) else self.source.recording
+        path = self.recording()
         if path is None:
             return None
         for file in (path, path.with_name(f"{path.name}.gz")):
@@ -277,6 +305,7 @@ class Heartbeat(QObject):
         window.runbar.calibrate.connect(lambda: ordered(self._calibrate))
         window.halted.connect(lambda: ordered(source.halt))
         window.floor.start.connect(lambda: ordered(source.start))
+        window.floor.welcome.larger.connect(lambda: window.visit("models"))
         window.floor.watched.connect(lambda tier, request: ordered(lambda: source.watch(tier, request)))
         window.floor.tier_changed.connect(self._change)
         window.floor.watts_declared.connect(self._declare)
@@ -292,6 +321,7 @@ class Heartbeat(QObject):
             window.footer.follow_chosen.connect(chart.follow_now)
             chart.noted.connect(self._note)
         window.learn(*chart_actions(lambda: self.seen_chart))
+        window.learn(Action("export", "Export a picture or data…", lambda _: self.carrying.toggle(), ("Ctrl+E",)))
 
     @property
     def seen_chart(self) -> StripChart:
@@ -305,7 +335,6 @@ class Heartbeat(QObject):
     def _note(self, text: str) -> None:
         source = self.source
         assert isinstance(source, Plant)
-        window.floor.welcome.larger.connect(lambda: window.visit("models"))
         self._order(lambda: source.note(text))
 
     def _wake(self) -> None:

@@ -30,6 +30,16 @@ class Watts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             )
 
 
+class Carried(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was last carried out of the window: what, in which size and colours, which figure of it, as which file."""
+
+    what: str = "floor"
+    figure: str = "tokens_per_second"
+    preset: str = "slide"
+    style: str = "dark"
+    form: str = "png"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is remembered between starts.
 
@@ -59,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     smooth_s: float = 3.0
     fahrenheit: bool = False
     binary_bytes: bool = False
+    carried: Carried = Carried()
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.window_s <= 86_400.0:

@@ -105,13 +105,14 @@ def test_assumed_watts_are_kept_for_the_next_start(factory, qtbot):
     assert (settings.watts.idle, settings.watts.busy, settings.watts.assumed) == (20.0, 65.0, True)
 
 
-def test_ctrl_e_writes_what_was_shown(factory, qtbot, tmp_path, monkeypatch):
+def test_a_key_writes_the_view_as_shown(factory, qtbot, tmp_path, monkeypatch):
     window, _ = factory
     run(qtbot, window)
     asked = []
     out = tmp_path / "floor.png"
     monkeypatch.setattr(window, "ask_path", lambda name: asked.append(name) or out)
-    qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(window, Qt.Key.Key_E, both)
     until(qtbot, out.exists)
     image = QImage(str(out))
     assert (image.width(), image.height()) == (window.width() * 2, window.height() * 2)
