@@ -171,13 +171,13 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
 )
 """All that can be set for good, at most thirty; tiers, scenario and seed have their places in other views."""
 
-KEPT = ("preset", "scenario", "place", "maximized")
-"""What going back to the defaults leaves alone, because it is not set here."""
+OFFERED = frozenset(option.path.partition(".")[0] for _, options in GROUPS for option in options)
+"""The fields of the settings that are set here; the others remember what was chosen elsewhere."""
 
 
 def defaults(settings: Settings) -> Settings:
     """The settings as they would be if nothing had been chosen here."""
-    return msgspec.structs.replace(Settings(), **{name: getattr(settings, name) for name in KEPT})
+    return msgspec.structs.replace(settings, **{name: getattr(Settings(), name) for name in OFFERED})
 
 
 def bring_into_force(desk: Desk, before: Settings, after: Settings) -> None:
