@@ -81,6 +81,7 @@ class RunStarted(Fact):
     load: Real = 1.0
     budget: Budget = Budget()
     warmup_s: Real = 0.0
+    utc_offset_s: int = 0
 
 
 class RunStopped(Fact):

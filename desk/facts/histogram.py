@@ -50,3 +50,14 @@ def mean(histogram: Mapping[int, int]) -> float | None:
     """The mean in seconds, each duration taken for the middle of its bucket; `None` for an empty histogram."""
     count = sum(histogram.values())
     return sum(seconds_of(bucket) * each for bucket, each in histogram.items()) / count if count else None
+
+
+FEWEST = {0.95: 20, 0.99: 100}
+"""Observations below which a percentile is not told: with fewer, none at all may lie beyond it."""
+
+
+def told(histogram: Mapping[int, int], fraction: float) -> float | None:
+    """The percentile where there are enough observations to speak of it, else `None`."""
+    if sum(histogram.values()) < FEWEST.get(fraction, 1):
+        return None
+    return percentile(histogram, fraction)

@@ -104,7 +104,8 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
     """What a kilowatt-hour and an hour of the machine cost.
 
     `pue` is site power over IT power (1.0 for a machine in a room), `wall_factor` wall power over measured power
-    (power-supply loss), `dollars_per_hour` the all-in cost of the machine, `None` where the user declared none.
+    (power-supply loss), `dollars_per_hour` the all-in cost of the machine, energy included, `None` where the user
+    declared none. `dollars_per_kwh_by_hour` are 24 prices for the hours of the day, local time, in place of the one.
     """
 
     dollars_per_kwh: Real = 0.31
@@ -112,6 +113,12 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
     wall_factor: Real = 1.0
     dollars_per_hour: Real | None = None
     currency: str = "USD"
+    dollars_per_kwh_by_hour: tuple[Real, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a day that has not 24 hours, in words that name the field."""
+        if len(self.dollars_per_kwh_by_hour) not in (0, 24):
+            raise ValueError(f"dollars_per_kwh_by_hour has {len(self.dollars_per_kwh_by_hour)} prices, but needs 24")
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -346,7 +346,7 @@ class Ledger:
     def _settle_energy(self, period: Period) -> None:
         standing = self.standing
         period.counted, period.quality = standing.counted, standing.quality
-        dollars = dollars_per_joule(standing.tariff)
+        dollars = dollars_per_joule(standing.tariff, standing.hour(period.start))
         flow = Flow()
         if self._index == 0:
             self._flow(0.0)  # what the last edge before the run has to do with the time before it is not the run's

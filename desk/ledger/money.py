@@ -25,11 +25,17 @@ def input_value(price: Price, prompt: int, cached: int) -> float:
     return ((prompt - cached) * price.input + cached * price.cached) * PER_TOKEN
 
 
-def dollars_per_joule(tariff: Tariff | None) -> float | None:
+def dollars_per_kwh(tariff: Tariff, hour: int | None) -> float:
+    """The price of a kilowatt-hour in an hour of the day (0 to 23, local time); the flat one where it is not known."""
+    prices = tariff.dollars_per_kwh_by_hour
+    return prices[hour] if prices and hour is not None else tariff.dollars_per_kwh
+
+
+def dollars_per_joule(tariff: Tariff | None, hour: int | None = None) -> float | None:
     """What a measured joule costs: price of a kilowatt-hour x PUE x wall factor; `None` without a tariff."""
     if tariff is None:
         return None
-    return tariff.dollars_per_kwh / JOULES_PER_KWH * tariff.pue * tariff.wall_factor
+    return dollars_per_kwh(tariff, hour) / JOULES_PER_KWH * tariff.pue * tariff.wall_factor
 
 
 def kept(fact: Finished, promise: Promise) -> bool:

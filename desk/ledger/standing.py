@@ -158,6 +158,12 @@ class Standing:
             return self.meter.quality
         return "unavailable" if self.declared is None else "estimated"
 
+    def hour(self, moment: float) -> int | None:
+        """The hour of the day, local time, so many seconds after the run started; `None` without a run."""
+        if self.run is None:
+            return None
+        return int((self.run.wall + self.run.utc_offset_s + moment) // 3600) % 24
+
     @property
     def loaded(self) -> bool:
         """Whether models are in memory."""

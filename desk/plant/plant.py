@@ -339,6 +339,7 @@ class Plant:
             t=self._started,
             run=f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}",
             wall=time.time(),
+            utc_offset_s=time.localtime().tm_gmtoff,
             desk=__version__,
             machine=this_machine(),
             tiers=tuple(self._pen.tiers.values()),

@@ -40,6 +40,10 @@ st.register_type_strategy(
     ),
 )
 st.register_type_strategy(
+    Tariff,
+    st.builds(Tariff, dollars_per_kwh_by_hour=st.just(()) | st.lists(numbers, min_size=24, max_size=24).map(tuple)),
+)
+st.register_type_strategy(
     Plan, st.builds(Plan, slots=st.tuples(small), contexts=st.tuples(st.integers(16, 4096)), repeats=st.integers(1, 9))
 )
 st.register_type_strategy(
