@@ -25,7 +25,7 @@ NEVER = {"onnxruntime", "tokenizers", "pynvml", "onnx", "gguf", "huggingface_hub
 
 START = """
 import json, sys, time
-born = float(sys.argv[1])
+born, life_ms = float(sys.argv.pop(1)), int(sys.argv.pop(1))
 from PySide6.QtCore import QTimer
 from desk.__main__ import window as way_in
 from desk.panel.window import Window
@@ -48,7 +48,7 @@ def look(window):
         window.looking.stop()
         seen.update(charts=time.monotonic() - born, late=roots())
         # Some life, so that what is imported by beating is seen, too.
-        QTimer.singleShot(int(sys.argv[2]), lambda: (seen.update(late=roots()), window.close()))
+        QTimer.singleShot(life_ms, lambda: (seen.update(late=roots()), window.close()))
 
 Window.show = watched
 code = way_in()
