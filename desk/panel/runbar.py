@@ -87,7 +87,7 @@ class RunBar(QWidget):
         row.setSpacing(16)
         row.addWidget(self.go)
         if not self._live:
-            row.addWidget(self.player, 2)
+            row.addWidget(self.player, 6)
         else:
             self._add_scenarios(row)
         row.addWidget(self._scenario_of)
@@ -132,6 +132,7 @@ class RunBar(QWidget):
         self._budget.set_narrow(self._narrow)
         if self._live:
             self._scenario_head.setVisible(not self._narrow)
+        self._dress()
 
     # ---- mirroring
 
@@ -208,7 +209,7 @@ class RunBar(QWidget):
             self.go.setIcon(icon(self._theme, picture, "text"))
         words = "" if self._live and self.scenarios.count() else self._words()
         self._scenario_of.setText(words)
-        self._scenario_of.setVisible(bool(words))
+        self._scenario_of.setVisible(bool(words) and not (self._narrow and not self._live))
 
     def _words(self) -> str:
         mut, text = self._theme.palette.mut, self._theme.palette.text

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -101,9 +101,8 @@ class Beside(QWidget):
             else:
                 words += [signed(difference.ratio, numbers), _between(difference, numbers)]
             grid.addWidget(_Mark(self.course, place, theme), place + 1, 0)
-            title = Label(theme, f"{place + 1}  {run.title}", 13, 500)
+            title = _Title(theme, f"{place + 1}  {run.title}", 13, 500)
             title.setToolTip(run.title)
-            title.setMinimumWidth(scaled(60))
             grid.addWidget(title, place + 1, 1)
             for at, (text, weight) in enumerate(zip(words, (600, 400, 600, 400), strict=True), 2):
                 grid.addWidget(Label(theme, text, 13, weight), place + 1, at, Qt.AlignmentFlag.AlignRight)
@@ -115,6 +114,23 @@ class Beside(QWidget):
             column.addWidget(sentence)
         column.addStretch(1)
         return page
+
+
+class _Title(Label):
+    """A title that gives way in its middle: names of runs differ at their ends."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(scaled(60), super().minimumSizeHint().height())
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
 
 
 class _Mark(QWidget):
@@ -145,8 +161,9 @@ def signed(ratio: float | None, numbers: Numbers) -> str:
     """`+12.4 %`."""
     if ratio is None:
         return DASH
-    text = numbers.figure(abs(ratio), "%")
-    return f"{'+' if ratio >= 0 else MINUS}{text} %"
+    text = numbers.fixed(abs(100 * ratio), 1)
+    sign = "" if text == numbers.fixed(0.0, 1) else "+" if ratio > 0 else MINUS
+    return f"{sign}{text} %"
 
 
 def range_words(low: float | None, high: float | None, numbers: Numbers) -> str:

@@ -17,8 +17,8 @@ from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, canvas, font, scaled, zoom
 from desk.runs.summary import Phase
 
-LEFT, RIGHT, TOP, BOTTOM = 56, 112, 22, 24
-STAGES = 14
+LEFT, RIGHT, TOP, BOTTOM = 48, 112, 18, 24
+STAGES = 18
 """The height of the band that names the phases of a single run."""
 
 _STEPS_S = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
@@ -42,7 +42,7 @@ class Course(QWidget):
     def __init__(self, theme: Theme, numbers: Numbers) -> None:
         super().__init__()
         self._theme, self._numbers = theme, numbers
-        self._title, self._unit = "", ""
+        self._unit = ""
         self._lines: tuple[Line, ...] = ()
         self._phases: tuple[Phase, ...] = ()
         self._events: tuple[float, ...] = ()
@@ -70,7 +70,7 @@ class Course(QWidget):
         waiting: str = "",
     ) -> None:
         """Draw these; `waiting` says why a run that belongs here has no curve yet."""
-        self._title, self._unit, self._waiting = title, unit, waiting
+        self._unit, self._waiting = unit, waiting
         self._lines, self._phases, self._events = tuple(lines), tuple(phases), tuple(events)
         self._seconds = max((float(line.x[-1]) for line in lines if len(line.x)), default=0.0)
         peak = max((float(np.nanmax(line.y)) for line in lines if np.isfinite(line.y).any()), default=0.0)
@@ -98,7 +98,7 @@ class Course(QWidget):
     # ---- hands
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        plot = self._plot()
+        plot = self._plot(QSizeF(self.size()) / zoom())
         x = event.position().x() / zoom()
         if plot.left() <= x <= plot.right() and self._seconds:
             self._read((x - plot.left()) / plot.width() * self._seconds)
@@ -131,15 +131,15 @@ class Course(QWidget):
 
     # ---- painting
 
-    def _plot(self) -> QRectF:
-        size = QSizeF(self.size()) / zoom()
+    def _plot(self, size: QSizeF) -> QRectF:
+        """Where the curves are, in a chart of that size in pixels of the design."""
         bottom = BOTTOM + (STAGES if self._phases else 0)
         return QRectF(LEFT, TOP, size.width() - LEFT - RIGHT, size.height() - TOP - bottom)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         with canvas(self) as (painter, size):
-            plot = self._plot()
-            self._paint_axes(painter, plot)
+            plot = self._plot(size)
+            self._paint_axes(painter, plot, size.height() - 7)
             if self._phases:
                 self._paint_phases(painter, plot)
             painter.setClipRect(plot.adjusted(0, -2, 0, 2))
@@ -157,15 +157,11 @@ class Course(QWidget):
             if self.hasFocus():
                 paint_focus(painter, self._theme, QRectF(QPointF(0, 0), size), 4)
 
-    def _paint_axes(self, painter: QPainter, plot: QRectF) -> None:
+    def _paint_axes(self, painter: QPainter, plot: QRectF, times: float) -> None:
+        """Grid and labels; those of the times stand at that height."""
         theme, numbers = self._theme, self._numbers
-        painter.setFont(font(12, 600))
-        painter.setPen(theme.colour("soft"))
-        painter.drawText(QPointF(8, 14), self._title)
-        wide = QFontMetricsF(painter.font()).horizontalAdvance(self._title)
         painter.setFont(font(11))
         painter.setPen(theme.colour("mut"))
-        painter.drawText(QPointF(8 + wide + 8, 14), self._unit)
         write = numbers.ticks(self._scale.step)
         for tick in self._scale.ticks():
             y = round(plot.bottom() - plot.height() * tick / self._scale.top)
@@ -181,7 +177,7 @@ class Course(QWidget):
             wide = QFontMetricsF(painter.font()).horizontalAdvance(text)
             left = min(max(plot.left(), x - wide / 2), plot.right() - wide)
             painter.fillRect(QRectF(round(x), plot.bottom(), 1, 4), theme.colour("line"))
-            painter.drawText(QPointF(left, self.height() / zoom() - 7), text)
+            painter.drawText(QPointF(left, times), text)
 
     def _time_step(self, wide: float) -> float:
         most = max(1.0, wide / 90)
@@ -193,7 +189,7 @@ class Course(QWidget):
         theme = self._theme
         for phase in self._phases:
             left, right = self._x(phase.start, plot), self._x(phase.end, plot)
-            band = QRectF(left, plot.bottom() + 5, max(2.0, right - left - 1), STAGES - 4)
+            band = QRectF(left, plot.bottom() + 4, max(2.0, right - left - 1), STAGES - 4)
             plain = phase.stage == "running"
             painter.fillRect(band, theme.colour("track" if plain else "band"))
             if not plain:

@@ -38,7 +38,7 @@ from desk.runs.summary import Summary, TierLine
 
 _Part = TypeVar("_Part", QTableWidget, QListWidget)
 
-ABOUT = 316
+ABOUT = 292
 BESIDE = 1080
 """From this width on, tiers and events stand beside the course."""
 
@@ -48,7 +48,7 @@ TIER_COLUMNS: tuple[tuple[str, Callable[[TierLine, Numbers], str]], ...] = (
     ("Tier", lambda tier, _: tier.name),
     ("Tokens", lambda tier, numbers: numbers.count(tier.tokens_out)),
     ("tok/s", lambda tier, numbers: numbers.figure(tier.tokens_per_second)),
-    ("TTFT p95 s", lambda tier, numbers: numbers.figure(tier.ttft_p95_s)),
+    ("TTFT p95", lambda tier, numbers: numbers.figure(tier.ttft_p95_s)),
     ("tok/s/user", lambda tier, numbers: numbers.figure(1 / tier.itl_p50_s if tier.itl_p50_s else None)),
     ("tok/J", lambda tier, numbers: numbers.figure(tier.tokens_per_joule)),
     ("Implied $", lambda tier, numbers: numbers.fixed(tier.revenue_usd, 4 if tier.revenue_usd < 1 else 2)),
@@ -129,8 +129,8 @@ class Detail(QWidget):
         row.setContentsMargins(MARGIN, 10, MARGIN, 10)
         row.setSpacing(MARGIN)
         row.addWidget(self._about)
-        row.addWidget(self._over, 6)
-        row.addWidget(self._side, 5)
+        row.addWidget(self._over, 1)
+        row.addWidget(self._side, 1)
         theme.changed.connect(self._dress)
         self._dress()
 
@@ -221,7 +221,8 @@ class Detail(QWidget):
                 item.setToolTip(tier.model if place == 0 else f"{tier.name}, {head}")
                 table.setItem(row, place, item)
         head = table.horizontalHeader()
-        head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if (first := table.horizontalHeaderItem(0)) is not None:
             first.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

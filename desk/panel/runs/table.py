@@ -381,6 +381,7 @@ class _Cells(QStyledItemDelegate):
             box = QRect(left, room.center().y() - scaled(8), wide, scaled(17))
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(theme.colour("band"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(box, 4, 4)
             painter.setPen(theme.colour("soft"))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, tag)

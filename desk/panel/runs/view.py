@@ -79,8 +79,6 @@ class Page(View):
         self.bring = _button("Import…", "Take in recordings from elsewhere; they can be dropped here, too", self.ask)
         self.undo = _button("Undo", "Bring back the run that was removed last  Ctrl+Z", self._bring_back)
         self.empty = _button("Empty trash", "Remove for good what lies in the trash", self._empty)
-        self.back = _button("Back to the factory", "Bring the window of the factory to the front", self._back)
-        self.back.setVisible(desk.source.mode == "replay")
         self._disk = Label(theme, "", 12, token="mut")
         self._arrange()
         self.table.chosen.connect(self._follow)
@@ -106,7 +104,6 @@ class Page(View):
         head.addWidget(self.tag)
         head.addWidget(self.order)
         head.addStretch(1)
-        head.addWidget(self.back)
         head.addWidget(self.bring)
         foot = QHBoxLayout()
         foot.setContentsMargins(MARGIN, 0, MARGIN, 0)
@@ -136,8 +133,8 @@ class Page(View):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(GUTTER)
-        whole.addWidget(above, 6)
-        whole.addWidget(below, 5)
+        whole.addWidget(above, 11)
+        whole.addWidget(below, 10)
 
     # ---- the folder
 
@@ -280,9 +277,6 @@ class Page(View):
         run = run or (marked[0] if len(marked) == 1 else None)
         if run is not None and not run.trouble:
             self.desk.window.recording_asked.emit(str(run.path))
-
-    def _back(self) -> None:
-        self.desk.window.recording_asked.emit("")
 
     def _rename(self, run: Run, title: str) -> None:
         self._order(lambda: self.store.rename(run, "" if title == run.name else title))
