@@ -13,7 +13,7 @@ from desk.board import Basis, Board
 from desk.facts.figures import FIGURES, INSTRUMENTS, READINGS, Figure
 from desk.facts.happened import Device, DeviceReading
 from desk.ledger.ledger import Ledger
-from desk.ledger.money import JOULES_PER_KWH
+from desk.ledger.money import JOULES_PER_KWH, dollars_per_kwh
 from desk.ledger.period import PERIOD_S
 from desk.ledger.standing import Standing
 
@@ -220,7 +220,7 @@ def _steps(
         terms, operators = (*terms, _SCALES[basis.scale]), ("÷", "×")
     step = Step(result, terms, operators)
     if basis.over == "energy_cost":
-        return (*_cost(over, board.basis("watts", tier, window_s), standing), step)
+        return (*_cost(over, board.basis("watts", tier, window_s), standing, standing.hour(board.end)), step)
     return (step,)
 
 
@@ -228,15 +228,15 @@ def _sums(basis: Basis) -> tuple[tuple[str, float], tuple[str, float]]:
     return (basis.over, basis.whole), (basis.under, basis.part)
 
 
-def _cost(cost: Term, energy: Basis | None, standing: Standing) -> tuple[Step, ...]:
-    """What the energy costs by the tariff; no line where the tariff was another one for a part of the window."""
+def _cost(cost: Term, energy: Basis | None, standing: Standing, hour: int | None) -> tuple[Step, ...]:
+    """What the energy costs by the tariff of that hour; no line where it was another one for a part of the window."""
     tariff = standing.tariff
     if energy is None or tariff is None:
         return ()
     terms = (
         Term("energy", energy.whole, "J"),
         Term("joules a kilowatt-hour", JOULES_PER_KWH, "J/kWh"),
-        Term("price", tariff.dollars_per_kwh, "$/kWh"),
+        Term("price", dollars_per_kwh(tariff, hour), "$/kWh"),
         Term("PUE", tariff.pue),
         Term("wall factor", tariff.wall_factor),
     )
@@ -312,7 +312,10 @@ def _assumptions(figure: Figure, tier: str | None, standing: Standing) -> tuple[
                     terms.append(Term(f"{name}, {word}", dollars, "$/Mtok", "list price, set by you"))
     if "cost" in figure.key and standing.tariff is not None:
         tariff = standing.tariff
-        terms.append(Term("price of energy", tariff.dollars_per_kwh, "$/kWh", "set by you"))
+        by_hour = tariff.dollars_per_kwh_by_hour
+        prices = {min(by_hour), max(by_hour)} if by_hour else {tariff.dollars_per_kwh}
+        note = "set by you, by the hour of the day" if by_hour else "set by you"
+        terms += [Term("price of energy", price, "$/kWh", note) for price in sorted(prices)]
         terms.append(Term("PUE", tariff.pue, note="set by you"))
         terms.append(Term("wall factor", tariff.wall_factor, note="set by you"))
     if figure.of_energy and standing.source == "declared" and standing.declared is not None:
