@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 from huggingface_hub import HfApi, constants, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -69,6 +70,9 @@ _BESIDE = (
 _NEVER = (".py", ".bin", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".msgpack", ".safetensors")
 """Programs, pickles and other programs' weights that may lie in the folder of a graph."""
 
+_NO_LISTING = (msgspec.ValidationError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes of a listing that the hub never wrote: the library takes it for what it should be."""
+
 # Neither what else is installed nor what runs this is anybody's business.
 constants.HF_HUB_DISABLE_TELEMETRY = True
 
@@ -114,14 +118,17 @@ def _plan(wanted: Entry, variant: Variant, part: Path, report: Report) -> Plan:
     if begun is not None and begun.repo == wanted.repo and wanted.revision in ("main", begun.revision):
         return begun
     report("asking the hub", 0, None)
-    found = HfApi(library_name="token-desk", library_version=__version__).model_info(
-        wanted.repo, revision=wanted.revision, files_metadata=True, timeout=TIMEOUT_S
-    )
-    plan = Plan(
-        repo=wanted.repo,
-        revision=found.sha or wanted.revision,
-        files=tuple(_chosen(wanted, variant, found.siblings or ())),
-    )
+    try:
+        found = HfApi(library_name="token-desk", library_version=__version__).model_info(
+            wanted.repo, revision=wanted.revision, files_metadata=True, timeout=TIMEOUT_S
+        )
+        plan = Plan(
+            repo=wanted.repo,
+            revision=msgspec.convert(found.sha or wanted.revision, str),
+            files=tuple(_chosen(wanted, variant, found.siblings or ())),
+        )
+    except _NO_LISTING as error:
+        raise _unreadable(error) from error
     if part.exists():  # of another revision
         shutil.rmtree(part)
     part.mkdir(parents=True)
@@ -134,14 +141,13 @@ def _chosen(wanted: Entry, variant: Variant, siblings: Iterable[Any]) -> Generat
     whole = variant.path if variant.path.endswith("/") else ""
     files = []
     for sibling in siblings:
-        name = sibling.rfilename
+        name = msgspec.convert(sibling.rfilename, str)
         inside = name.startswith(whole) if whole else re.fullmatch(rf"{re.escape(variant.path)}(_data(_\d+)?)?", name)
         if (inside or name in _BESIDE) and not name.endswith(_NEVER):
             place = str(place_of(name.removeprefix(whole) if inside else name, f"The repository {wanted.repo}"))
             known = variant.sha256.get(name) or (sibling.lfs.sha256 if sibling.lfs else "")
-            files.append(
-                Wanted(name=name, place=place, bytes=sibling.size or 0, sha256=known, blob=sibling.blob_id or "")
-            )
+            said = {"bytes": sibling.size or 0, "sha256": known, "blob": sibling.blob_id or ""}
+            files.append(msgspec.convert({"name": name, "place": place, **said}, Wanted))
     graphs = [file for file in files if file.place.endswith(".onnx")]
     if not graphs:
         cause = f"The repository {wanted.repo} has no {variant.path} at revision {wanted.revision}."
@@ -303,6 +309,13 @@ def _explained(wanted: Entry) -> Generator[None]:
     except _ClientError as error:
         words = str(error) or type(error).__name__
         raise Trouble(f"The hub {host} cannot be reached: {words}.", f"Check the network. {kept}") from error
+    except ValueError as error:  # a refusal whose reason is none
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> Trouble:
+    words = f"The hub's answer is not what a hub answers: {type(error).__name__}."
+    return Trouble(words, "Try again later; if that does not help, something between here and the hub changes it.")
 
 
 def _refused(error: HfHubHTTPError, wanted: Entry, page: str, kept: str) -> Trouble:

@@ -8,10 +8,13 @@ import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from desk.facts.codec import NOT_JSON
+from desk.facts.trouble import Trouble
+from desk.models.archives import place_of
 
 _CHUNK = 1 << 20
 _PLAN = "plan.json"
@@ -25,7 +28,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: str
     place: str
-    bytes: int
+    bytes: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
     sha256: str = ""
     blob: str = ""
 
@@ -52,8 +55,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 def plan_in(part: Path) -> Plan | None:
     """The plan of a fetch that was begun in the folder `part`; `None` where none can be read."""
     try:
-        return msgspec.json.decode((part / _PLAN).read_bytes(), type=Plan)
-    except (OSError, *NOT_JSON):
+        plan = msgspec.json.decode((part / _PLAN).read_bytes(), type=Plan)
+        return plan if all(place_of(file.place) is not None for file in plan.files) else None
+    except (OSError, Trouble, *NOT_JSON):
         return None
 
 
