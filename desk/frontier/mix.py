@@ -9,7 +9,7 @@ Nothing outside of what was measured is considered: candidates are the measured 
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, sqrt
 from typing import Literal
 
@@ -62,12 +62,19 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A tier as the mix sees it: what it promises, what can be sold of it in tokens/s, its candidates."""
+    """A tier as the mix sees it: what it promises, its measured points, what can be sold of it in tokens/s, and how
+    many slots its users can fill at most."""
 
     tier: str
     promise: Promise
     options: tuple[Option, ...]
     demand: float | None = None
+    most_slots: int | None = None
+
+    @property
+    def candidates(self) -> tuple[Option, ...]:
+        """The points that its users can fill."""
+        return tuple(one for one in self.options if self.most_slots is None or one.slots <= self.most_slots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +117,14 @@ def offer(tier: Tier, points: Iterable[Point], demand: float | None = None, deno
     """A tier with the points that were measured for its model and precision, as near to its own work as there are.
 
     Points of the tier's own kind of work and context are taken where there are any, else those of the nearest context.
-    A tier whose users ask without passers-by never fills more slots than it has users.
+    Users fill no more slots than there are of them; passers-by any number.
     """
     fitting = [each for each in points if each.tier.model == tier.model and tier.precision in ("", each.precision)]
-    if tier.arrivals_per_second is None:
-        fitting = [each for each in fitting if each.tier.slots <= tier.users]
     kinds = sorted({(_strangeness(each, tier), each.precision) for each in fitting})
     chosen = [each for each in fitting if kinds and (_strangeness(each, tier), each.precision) == kinds[0]]
     found = (option(tier, each, denominator) for each in chosen)
-    return Offer(tier.name, tier.promise, tuple(each for each in found if each is not None), demand)
+    most = tier.users if tier.arrivals_per_second is None else None
+    return Offer(tier.name, tier.promise, tuple(each for each in found if each is not None), demand, most)
 
 
 def _strangeness(point: Point, tier: Tier) -> tuple[bool, int, int]:
@@ -158,7 +164,7 @@ def best(offers: Sequence[Offer], goal: Goal = "revenue", *, split: Split = "dev
     """
     if split == "power":
         return _of_power(offers, goal, budget)
-    choices = [(each, one) for each in offers for one in each.options if one.least(each.promise) <= budget]
+    choices = [(each, one) for each in offers for one in each.candidates if one.least(each.promise) <= budget]
     if not choices:
         return Mix({})
     from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - half a second that only a mix needs
@@ -227,7 +233,7 @@ def _of_power(offers: Sequence[Offer], goal: Goal, budget: float) -> Mix:
     choices = [
         (each, one, one.watts)
         for each in offers
-        for one in each.options
+        for one in each.candidates
         if one.watts and one.least(each.promise) <= 1.0
     ]
     if not choices:
@@ -366,14 +372,14 @@ def price_of_promise(
     curve: list[tuple[float, Mix | None]] = []
     for speed in speeds:
         asked = [_promising(each, speed) if each.tier == tier else each for each in offers]
-        fastest = max((one.speed for each in asked if each.tier == tier for one in each.options), default=0.0)
+        fastest = max((one.speed for each in asked if each.tier == tier for one in each.candidates), default=0.0)
         curve.append((speed, best(asked, goal, split=split, budget=budget) if speed <= fastest else None))
     return curve
 
 
 def _promising(each: Offer, speed: float) -> Offer:
     promise = msgspec.structs.replace(each.promise, tokens_per_second_per_user=speed)
-    return Offer(each.tier, promise, each.options, each.demand)
+    return replace(each, promise=promise)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from desk.facts.trouble import Trouble
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from desk.bench.prediction import Checked
     from desk.facts.plans import Plan
     from desk.facts.tiers import Tariff, Tier
     from desk.frontier.mix import Mix, Offer
@@ -183,7 +184,7 @@ def _words(found: "Measure | None") -> str:
 
     if found is None or found.low is None or found.high is None:
         return number(None if found is None else found.value)
-    return f"{number(found.value)} ±{(found.high - found.low) / 2 / found.value:.0%}"
+    return f"{number(found.value)}\n±{(found.high - found.low) / 2 / found.value:.0%}"
 
 
 def _plain(known: "Survey", tariff: "Tariff | None") -> dict[str, Any]:
@@ -236,6 +237,9 @@ def mix(
     power: Annotated[
         float | None, typer.Option(min=1e-3, metavar="W", help="Split so many watts between devices, not one device.")
     ] = None,
+    check: Annotated[
+        float | None, typer.Option(min=5, metavar="S", help="Run the best split so long, and compare its revenue.")
+    ] = None,
     json: _Json = False,
 ) -> None:
     """Say which split of the device between the tiers earns most, by what a sweep measured, beside today's split.
@@ -245,6 +249,7 @@ def mix(
 
     Example: desk mix latest --preset gtc-2026 --demand Ultra=20
     """
+    from desk.bench import prediction
     from desk.frontier import mix as mixing
     from desk.frontier.points import recordings, survey
     from desk.plant import presets, settings
@@ -260,10 +265,19 @@ def mix(
     }
     if power is None:
         found["today"] = mixing.today(offers, tiers)
+    if check is not None and power is not None:
+        raise typer.BadParameter("Only a split of this device can be run here.", param_hint="--check")
+    best = found["earns most"]
+    checked = prediction.check(best, tiers, check) if check is not None and best is not None else None
     if json:
-        _print({name: None if each is None else _mix(each) for name, each in found.items()})
-    else:
-        _show(found, offers)
+        plain = {name: None if each is None else _mix(each) for name, each in found.items()}
+        _print(plain | ({} if checked is None else {"checked": _checked(checked)}))
+        return
+    _show(found, offers)
+    if checked is not None:
+        error = "" if checked.error is None else f" ({checked.error:+.1%}; meant to be within {prediction.TARGET:.0%})"
+        pair = f"{checked.predicted * 3600:.4g} $/h predicted, {checked.measured * 3600:.4g} $/h measured"
+        typer.echo(f"After {checked.seconds:.0f} s: {pair}{error}.")
 
 
 def _demand(words: str, tiers: "tuple[Tier, ...]") -> tuple[str, float]:
@@ -293,6 +307,19 @@ def _mix(found: "Mix") -> dict[str, Any]:
     }
 
 
+def _checked(checked: "Checked") -> dict[str, Any]:
+    return {
+        "predicted_dollars_per_hour": checked.predicted * 3600,
+        "measured_dollars_per_hour": checked.measured * 3600,
+        "error": checked.error,
+        "seconds": checked.seconds,
+        "tokens_per_second": {
+            name: {"predicted": predicted, "measured": measured}
+            for name, (predicted, measured) in checked.rates.items()
+        },
+    }
+
+
 def _show(found: "dict[str, Mix | None]", offers: "list[Offer]") -> None:
     from rich import box
     from rich.console import Console
@@ -302,12 +329,11 @@ def _show(found: "dict[str, Mix | None]", offers: "list[Offer]") -> None:
     from desk.frontier.mix import difference
 
     console = Console()
-    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
-    for header in ("", "Tier", "Share", "Slots", "tok/s", "/user", "$/h"):
-        shown.add_column(header, justify="left" if header in ("", "Tier") else "right", no_wrap=True)
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    for header in ("Split", "Tier", "Share", "Slots", "tok/s", "/user", "$/h"):
+        shown.add_column(header, justify="left" if header in ("Split", "Tier") else "right", no_wrap=True)
     for name, each in found.items():
         if each is None:
-            shown.add_row(name, "its slots lie outside of what was measured", *[""] * 5)
             continue
         shown.add_row(name, "all", "", "", number(each.rate), "", number(each.revenue * 3600))
         for offer in reversed(offers):
@@ -317,6 +343,8 @@ def _show(found: "dict[str, Mix | None]", offers: "list[Offer]") -> None:
                 shown.add_row("", offer.tier, f"{part.share:.0%}", *(number(cell) for cell in cells))
     console.print(shown)
     best, today = found["earns most"], found.get("today")
+    if "today" in found and today is None:
+        console.print("Today's slots lie outside of what was measured.", highlight=False)
     if best is not None and today is not None:
         more = difference(best, today)
         doubt = "" if more.low is None or more.high is None else f" ({more.low * 3600:.4g} to {more.high * 3600:.4g})"

@@ -233,6 +233,11 @@ class TestPrediction:
             assert account.attainment > 0.9
             assert account.tokens_per_second_end_to_end < part.option.speed
 
+    def test_users_fill_no_more_slots_than_there_are_of_them(self, whole):
+        few = mix.offer(msgspec.structs.replace(self.tiers[0], users=5), whole.points())
+        assert [one.slots for one in few.candidates] == [1, 4]
+        assert mix.between(few.options, 5) is not None
+
     def test_todays_split_is_told_right_too(self, whole):
         offers = [mix.offer(tier, whole.points()) for tier in self.tiers]
         today = mix.today(offers, self.tiers)
