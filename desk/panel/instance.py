@@ -6,10 +6,10 @@ Python has such sockets on Linux and macOS only; on Windows each start opens a w
 """
 
 import contextlib
-import hashlib
 import os
 import socket
 import tempfile
+import zlib
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
@@ -117,7 +117,9 @@ def _address() -> Path | None:
     if not hasattr(socket, "AF_UNIX") or not hasattr(os, "getuid"):
         return None
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    name = f"token-desk-{hashlib.sha256(f'{os.getuid()} {home}'.encode()).hexdigest()[:16]}"
+    # Two folders of one user are to be told apart, nothing more: a hash for secrets takes a while to import.
+    told = f"{os.getuid()} {home}".encode(errors="surrogateescape")
+    name = f"token-desk-{zlib.crc32(told):08x}{zlib.adler32(told):08x}"
     folders = [Path(runtime)] if runtime else []
     for folder in (*folders, home, Path(tempfile.gettempdir())):
         if folder.is_dir() and os.access(folder, os.W_OK) and len(os.fsencode(folder / name)) <= LONGEST_ADDRESS:
