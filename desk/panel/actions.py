@@ -141,6 +141,7 @@ IN_PARTS = (
     ("← →", "Move the cursor of a chart"),
     ("↑ ↓ Enter", "Hide a tier of a chart, or show it"),
     ("Shift+Enter", "Show that tier alone"),
+    ("Ctrl+Space", "Mark another run, to compare it"),
     ("Wheel", "Look closer at a chart"),
     ("Drag", "Mark what to look at; the axis moves it"),
     ("Enter", "Press the button in focus"),

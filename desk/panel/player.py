@@ -1,5 +1,6 @@
 """The player of a recording: where it stands, how fast it is told, a step at a time, and round and round."""
 
+from collections.abc import Callable
 from math import inf
 from typing import Protocol
 
@@ -18,7 +19,7 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 JUMP_S = 10.0
 NARROW = 430
-"""Below this width the length of the recording goes without its words."""
+"""Below this width there is no room for the length of the recording beside the position."""
 
 
 class Told(Protocol):
@@ -120,6 +121,7 @@ class Player(QWidget):
         at = self._position if self._position != inf else self._duration
         length = "" if self.width() < scaled(NARROW) else f" / {self._numbers.clock(self._duration)}"
         self.clock.setText(f"{self._numbers.clock(at)}{length}")
+        self.slider.setAccessibleDescription(f"{self._numbers.clock(at)} of {self._numbers.clock(self._duration)}")
 
     # ---- what keys do
 
@@ -139,8 +141,7 @@ class Player(QWidget):
 def actions(player: Player) -> tuple[Action, ...]:
     """What keys and the palette can do with a replay."""
 
-    def action(name: str, words: str, do: object, *keys: str) -> Action:
-        assert callable(do)
+    def action(name: str, words: str, do: Callable[[], object], *keys: str) -> Action:
         return Action(name, words, lambda _window: do(), keys, RUN)
 
     return (

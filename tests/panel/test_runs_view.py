@@ -84,7 +84,10 @@ def names(page):
 
 
 def settled(qtbot, page, *keys):
-    qtbot.waitUntil(lambda: not any(page.worker.busy(key) for key in (*keys, "list", "story")), timeout=PATIENCE_MS)
+    qtbot.waitUntil(
+        lambda: not any(page.worker.busy(key) for key in (*keys, "list")) and not page.reader.busy("story"),
+        timeout=PATIENCE_MS,
+    )
 
 
 def mark(page, *wanted):

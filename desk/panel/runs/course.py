@@ -162,6 +162,7 @@ class Course(QWidget):
         theme, numbers = self._theme, self._numbers
         painter.setFont(font(11))
         painter.setPen(theme.colour("mut"))
+        painter.drawText(QPointF(plot.left(), 11), "recorded")  # the window around it may be live
         write = numbers.ticks(self._scale.step)
         for tick in self._scale.ticks():
             y = round(plot.bottom() - plot.height() * tick / self._scale.top)

@@ -34,6 +34,7 @@ from desk.runs.comparison import MOST
 from desk.runs.store import Run, Runs
 
 EVERY_TAG = "All tags"
+EMPTY_TRASH, FOR_GOOD = "Empty trash", "For good?"
 STORIES = 12
 """So many courses are kept of those that were read: three comparisons."""
 
@@ -48,10 +49,12 @@ class Page(View):
         super().__init__(desk)
         theme, numbers = desk.theme, desk.numbers
         self.store = Runs()
-        self.worker = Worker(self)
-        self.worker.troubled.connect(self._tell)
+        self.worker, self.reader = Worker(self), Worker(self)
+        for worker in (self.worker, self.reader):  # a long recording that is read keeps nothing else waiting
+            worker.troubled.connect(self._tell)
         self._runs: list[Run] = []
         self._stories: dict[str, Story] = {}
+        self._reading: set[str] = set()
         self._seen: object = None
         self.table = Table(theme, numbers)
         self.table.empty = "Looking for runs …"
@@ -78,7 +81,7 @@ class Page(View):
         self.export = _button("Export…", "Write the run into a file without serial numbers and names", self.export_run)
         self.bring = _button("Import…", "Take in recordings from elsewhere; they can be dropped here, too", self.ask)
         self.undo = _button("Undo", "Bring back the run that was removed last  Ctrl+Z", self._bring_back)
-        self.empty = _button("Empty trash", "Remove for good what lies in the trash", self._empty)
+        self.empty = _button(EMPTY_TRASH, "Remove for good what lies in the trash", self._empty)
         self._disk = Label(theme, "", 12, token="mut")
         self._arrange()
         self.table.chosen.connect(self._follow)
@@ -174,6 +177,7 @@ class Page(View):
             free = f", {self.desk.numbers.bytes(disk.free)} free" if disk.free is not None else ""
             self._disk.setText(f"{self.desk.numbers.bytes(disk.runs)} of recordings{trash}{free}")
             self.empty.setVisible(bool(disk.trash))
+            self.empty.setText(EMPTY_TRASH)
             self.undo.setVisible(bool(disk.trash))
             self.table.undoable = bool(disk.trash)
             self._offer_tags()
@@ -236,14 +240,16 @@ class Page(View):
     def _read(self, runs: Iterable[Run]) -> None:
         """Read the recordings that are shown and were not read yet."""
         wanted = [run for run in runs if run.name not in self._stories and run.state != "running" and not run.trouble]
-        if not wanted:
+        names = {run.name for run in wanted}
+        if not wanted or (self.reader.busy("story") and names == self._reading - self._stories.keys()):
             return
+        self._reading = names
 
         def told() -> Iterator[Story | None]:
             for run in wanted:
                 yield from story.told(run)
 
-        self.worker.ask("story", told, self._take_story)
+        self.reader.ask("story", told, self._take_story)
 
     def _take_story(self, told: Story) -> None:
         self._stories[told.name] = told
@@ -261,7 +267,7 @@ class Page(View):
 
     def _carry(self, key: str, job: Job, then: Callable[[Any], None]) -> None:
         """Have something done that takes time, after which the folder is listed again."""
-        self.desk.order(lambda: None)
+        self.desk.order(lambda: None)  # the trouble of the order before is told no more
 
         def done(given: Any) -> None:
             then(given)
@@ -375,14 +381,13 @@ class Page(View):
 
     def sure(self) -> bool:
         """Whether the trash is to be emptied for good: asked by a second press of the same button."""
-        if self.empty.text() == "For good?":
-            self.empty.setText("Empty trash")
-            return True
-        self.empty.setText("For good?")
-        return False
+        asked = self.empty.text() == FOR_GOOD
+        self.empty.setText(EMPTY_TRASH if asked else FOR_GOOD)
+        return asked
 
     def leave(self) -> None:
         self.worker.close()
+        self.reader.close()
 
 
 def _dropped(event: QDropEvent) -> list[Path]:
