@@ -30,6 +30,8 @@ VERBS = [
     ["models", "build"],
     ["runs", "show"],
     ["compare"],
+    ["sweep"],
+    ["mix"],
 ]
 
 
