@@ -139,7 +139,7 @@ def look(
         values=headlines(standing, board, state, window_s, ages, numbers),
         tiers=_tiers(books, window_s),
         machine=machine(standing, board, totals, ages, numbers, books.doubt),
-        job=_job(standing),
+        job=_job(standing, mode),
         notices=_notices(standing, numbers, mode, books.moment if now is None else max(now, books.moment)),
         totals=Totals(totals.seconds or 0.0, totals.tokens_out, totals.joules, totals.revenue if run else None),
         recording_bytes=recording_bytes,
@@ -322,13 +322,15 @@ def stream_of(books: Books) -> Stream | None:
 # ---- what is under way, and what is wrong
 
 
-def _job(standing: Standing) -> Job | None:
+def _job(standing: Standing, mode: Mode) -> Job | None:
+    # Models are fetched between runs, too; of what was still at work when a recording ended, nobody knows the end.
+    if mode == "live" or standing.running:
+        for job in standing.jobs.values():
+            if isinstance(job, Progressed):
+                done = job.done / job.total if job.total else None
+                return Job(f"{_DOING[job.job]} {job.model}: {job.stage}", done)
     if not standing.running:
         return None
-    for job in standing.jobs.values():
-        if isinstance(job, Progressed):
-            done = job.done / job.total if job.total else None
-            return Job(f"{_DOING[job.job]} {job.model}: {job.stage}", done)
     if standing.calibrating is not None:
         return _calibration(standing.calibrating, list(standing.tiers))
     lanes = standing.lanes

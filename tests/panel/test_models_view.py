@@ -1,0 +1,366 @@
+"""The Models view on a real plant and a real worker: what a button asks for happens, and the list says so."""
+
+import hashlib
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import msgspec
+import pytest
+from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QApplication
+
+from desk.facts import places
+from desk.facts.happened import JobEnded
+from desk.models import store
+from desk.models.catalogue import catalogue
+from desk.models.contacts import contacts
+from desk.panel.models.columns import COLUMNS, DEEDS
+from desk.panel.models.rows import Row
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from hub_standin.server import Fault, Hub
+
+PATIENCE_MS = 30_000
+LAYOUT = Path(__file__).resolve().parents[1] / "data" / "layouts" / "js-llama"
+REPO, GRAPH, CARD = "someone/tiny", "onnx/model_q4.onnx", "README.md"
+TINY = ("tiny", "q4")
+
+CATALOGUE = f"""
+[tiny]
+title = "Tiny"
+licence = "Apache-2.0"
+repo = "{REPO}"
+[tiny.variants.q4]
+providers = ["cpu"]
+path = "{GRAPH}"
+[huge]
+title = "Huge"
+licence = "MIT"
+repo = "someone/huge"
+parameters = 90000000000
+context = 4096
+layers = 80
+kv_heads = 8
+head_size = 128
+vocabulary = 128000
+[huge.variants.fp16]
+providers = ["cpu"]
+path = "onnx/model.onnx"
+bytes = 180000000000
+[huge.variants.q4f16]
+providers = ["cuda"]
+path = "onnx/model_q4f16.onnx"
+bytes = 45000000000
+"""
+
+CHILD = """
+import sys
+from pathlib import Path
+from desk.facts import places
+real, mine = places.shipped, Path(sys.argv[1])
+places.shipped = lambda *parts: mine.joinpath(*parts) if parts[-1] == "catalogue.toml" else real(*parts)
+from desk.models.worker import main
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+@pytest.fixture
+def small_catalogue(tmp_path, monkeypatch):
+    """Two models, one of which is on the hub of this machine; the worker's children know them, too."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "catalogue.toml").write_text(CATALOGUE)
+    real = places.shipped
+    monkeypatch.setattr(
+        places, "shipped", lambda *parts: tmp_path.joinpath(*parts) if parts[-1] == "catalogue.toml" else real(*parts)
+    )
+    monkeypatch.setattr(
+        "desk.panel.models.work.command", lambda *words: [sys.executable, "-c", CHILD, str(tmp_path), *words]
+    )
+    catalogue.cache_clear()
+    yield
+    catalogue.cache_clear()
+
+
+@pytest.fixture
+def far(small_catalogue, tmp_path, monkeypatch):
+    files = {path.name: path.read_bytes() for path in LAYOUT.iterdir() if path.is_file()}
+    files[GRAPH] = (LAYOUT / GRAPH).read_bytes()
+    files[CARD] = hashlib.shake_256(b"card").digest(3 << 20)
+    with Hub(REPO, files) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        yield running
+
+
+@pytest.fixture
+def page(small_catalogue, factory, qtbot):
+    """The view, opened as its key would, once the tiers are known."""
+    window, heartbeat = factory
+    qtbot.waitUntil(lambda: len(heartbeat.books.ledger.standing.tiers) == 2, timeout=PATIENCE_MS)
+    heartbeat.refresh()
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    window.visit("models")
+    window.view.table.setFocus()
+    return window.view
+
+
+def row(page, key=TINY) -> Row:
+    return next(row for row in page.table.listing.rows if row.key == key)
+
+
+def comes(page, qtbot, state, key=TINY):
+    """Wait until a line is in a state."""
+
+    def seen():
+        page.refresh(page.desk.window.shown)
+        return any(row.key == key and row.condition.state == state for row in page.table.listing.rows)
+
+    qtbot.waitUntil(seen, timeout=PATIENCE_MS)
+    return row(page, key)
+
+
+def drop(page, *urls):
+    data = QMimeData()
+    data.setUrls([url if isinstance(url, QUrl) else QUrl.fromLocalFile(str(url)) for url in urls])
+    page.dropEvent(
+        QDropEvent(
+            QPointF(9, 9),
+            Qt.DropAction.CopyAction,
+            data,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+            QEvent.Type.Drop,
+        )
+    )
+
+
+def press(page, qtbot, deed):
+    """Click a button of the current line where it is painted."""
+    table = page.table
+    cell = table.visualRect(table.listing.index(table.currentIndex().row(), DEEDS))
+    (box,) = [box for each, box in table.buttons(table.row, cell) if each == deed]
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=box.center())
+
+
+def test_from_the_hub_to_a_tier_and_away_again(far, page, qtbot):
+    table, window = page.table, page.desk.window
+    table.go_to(TINY)
+    for key in (Qt.Key.Key_Up, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Down):
+        qtbot.keyClick(table, key)
+    host = "127.0.0.1"
+    assert f"Get contacts {host}, and the host that it names for large files; until then" in page.detail.text
+    assert (far.requests, contacts()) == ([], [])
+
+    # Enter gets it, with how far it is in the list, in the card and in the books that every view reads.
+    far.fault = Fault(CARD, hold=2_000_000)
+    qtbot.keyClick(table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: comes(page, qtbot, "downloading").condition.done > 0, timeout=PATIENCE_MS)
+    assert far.holding.wait(PATIENCE_MS / 1000)
+    said = table.listing.index(table.currentIndex().row(), 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert said.startswith("Tiny q4, downloading")
+    assert " of 3.3 MB" in said
+    assert said.endswith("Enter: Pause")
+    assert row(page).deeds == ("pause", "discard")
+    window.visit("floor")
+    qtbot.waitUntil(lambda: window.shown.job is not None, timeout=PATIENCE_MS)
+    assert window.shown.job.text == "Fetching tiny: downloading"
+    window.visit("models")
+
+    press(page, qtbot, "pause")
+    kept = comes(page, qtbot, "paused").condition.done
+    assert 0 < kept < row(page).condition.total
+    assert page.asking.isHidden()
+    told = page.desk.books.ledger.standing.jobs
+    qtbot.waitUntil(lambda: isinstance(told["tiny"], JobEnded), timeout=PATIENCE_MS)
+    assert told["tiny"].cause == "Cancelled."
+
+    far.fault = Fault(times=0)
+    (resume, _) = page.detail.buttons
+    assert resume.accessibleName() == "Resume: Tiny q4"
+    resume.click()
+    ready = comes(page, qtbot, "ready")
+    assert ready.deeds == ("use", "verify", "remove")
+    assert far.asked(CARD)[-1] > 0
+    assert "revision c0ffeec0ffee" in page.detail.text
+    assert f"So far: {host}" in page.detail.text
+    assert "GiB" in page.detail._fit.text()
+
+    page.do(TINY, "verify")
+    qtbot.waitUntil(lambda: "Every byte of tiny q4 is what it must be." in page.asking.text, timeout=PATIENCE_MS)
+    comes(page, qtbot, "ready")
+    qtbot.keyClick(table, Qt.Key.Key_Escape)
+    assert page.asking.isHidden()
+
+    (free,) = [action for action in page.tier_menu(ready).actions() if action.text().startswith("Free, in place of")]
+    free.trigger()
+    edits = page.desk.edits
+    assert (edits.wanted["Free"].model, edits.wanted["Free"].precision) == TINY
+    assert "Ctrl+Z takes it back" in page.asking.text
+    edits.undo()
+    assert edits.wanted["Free"].model != "tiny"
+    page.asking.put_away()
+
+    # Delete asks first and tells what it frees; Enter at once, and Esc, keep it.
+    for way in (Qt.Key.Key_Return, Qt.Key.Key_Escape):
+        table.setFocus()
+        qtbot.keyClick(table, Qt.Key.Key_Delete)
+        assert page.asking.text.startswith("Remove Tiny q4? This frees 3.")
+        qtbot.keyClick(window.focusWidget(), way)
+        assert page.asking.isHidden()
+        assert row(page).condition.state == "ready"
+    table.setFocus()
+    qtbot.keyClick(table, Qt.Key.Key_Delete)
+    page.asking.yes.click()
+    assert comes(page, qtbot, "available").deeds == ("get",)
+    assert not store.folder_of(*TINY).exists()
+
+
+def test_a_fetch_that_is_given_up_asks_and_leaves_nothing(far, page, qtbot):
+    far.fault = Fault(CARD, hold=2_000_000)
+    page.do(TINY, "get")
+    qtbot.waitUntil(lambda: (comes(page, qtbot, "downloading").condition.done or 0) > 0, timeout=PATIENCE_MS)
+    page.do(TINY, "discard")
+    assert page.asking.text.startswith("Give up Tiny q4?")
+    page.asking.yes.click()
+    comes(page, qtbot, "available")
+    assert not store.part_of(store.folder_of(*TINY)).exists()
+
+
+def test_what_goes_wrong_at_the_hub_is_told_in_words(far, page, qtbot):
+    far.fault = Fault("/revision/main", status=401)
+    page.do(TINY, "get")
+    qtbot.waitUntil(lambda: "refuses Tiny to this login (HTTP 401)" in page.asking.text, timeout=PATIENCE_MS)
+    assert "hf auth login" in page.asking.text
+
+
+def test_a_folder_is_dropped_named_taken_in_and_used(page, qtbot, tmp_path):
+    source = tmp_path / "My Model"
+    shutil.copytree(LAYOUT, source)
+    drop(page, source)
+    assert page.asking.name.text() == "my-model"
+    assert not page.asking.precision.isVisible()
+    page.asking.name.setText("tiny")
+    qtbot.keyClick(page.asking.name, Qt.Key.Key_Return)
+    assert "There is a model tiny already." in page.asking.text
+    page.asking.name.setText("mine")
+    qtbot.keyClick(page.asking.name, Qt.Key.Key_Return)
+    taken = comes(page, qtbot, "ready", ("mine", ""))
+    assert page.table.row.key == ("mine", "")
+    assert (taken.source, taken.parameters) == ("yours", taken.condition.manifest.parameters)
+    assert "Imported from My Model" in page.detail.text
+    # A context that the model was not made for is cut to what it was made for, and said.
+    ultra = page.desk.edits.wanted["Ultra"]
+    page.desk.edits.change(msgspec.structs.replace(ultra, context=taken.context * 2))
+    words = [action.text() for action in page.tier_menu(taken).actions()]
+    assert any(text.endswith(f"at {taken.context:,} tokens") for text in words)
+
+
+def hostile(path, name, content=b"x"):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: hostile(folder / "bad.zip", "../outside"), "outside"),
+        (lambda folder: hostile(folder / "old.zip", "pytorch_model.bin"), "a pickle"),
+    ],
+    ids=["traversal", "pickle"],
+)
+def test_what_is_dropped_and_cannot_be_trusted_is_refused_with_the_reason(page, qtbot, tmp_path, make, words):
+    drop(page, make(tmp_path))
+    page.asking.yes.click()
+    qtbot.waitUntil(lambda: words in page.asking.text, timeout=PATIENCE_MS)
+    page.refresh(page.desk.window.shown)
+    assert [row.source for row in page.table.listing.rows if row.source == "yours"] == []
+
+
+def test_what_is_no_model_is_refused_before_it_is_asked_about(page, tmp_path):
+    drop(page, tmp_path / "a", tmp_path / "b")
+    assert page.asking.text.startswith("2 things were dropped at once.")
+    drop(page, QUrl("https://example.com/model.zip"))
+    assert "nothing is fetched from it" in page.asking.text
+    drop(page, tmp_path / "weights.Q4_0.gguf")
+    assert page.asking.precision.isVisible()
+    assert page.asking.precision.currentText() == "q8"
+
+
+def test_words_and_shelves_choose_and_the_current_line_stays(page, qtbot):
+    def keys():
+        return [row.key for row in page.table.listing.rows]
+
+    assert keys() == [("huge", "fp16"), ("huge", "q4f16"), TINY]
+    assert row(page, ("huge", "fp16")).condition.state == "does not fit"
+    assert "a lane of it is started only if" in page.detail.text
+    assert row(page, ("huge", "q4f16")).condition.state == "unsupported"
+    page.table.go_to(TINY)
+    qtbot.keyClicks(page.search, "hub apache")
+    assert keys() == [TINY]
+    qtbot.keyClick(page.search, Qt.Key.Key_Escape)
+    assert len(keys()) == 3
+    assert page.table.row.key == TINY
+    assert page.table.hasFocus()
+    page.shelf.setCurrentIndex(page.shelf.findData("here"))
+    page.shelf.activated.emit(1)
+    assert keys() == []
+    assert page._none.isVisible()
+
+
+def test_every_button_can_be_reached_by_key_in_a_small_window_with_large_text(page, qtbot):
+    window = page.desk.window
+    try:
+        window.theme.choose(text_size=150)
+        window.resize(1024, 700)
+        QApplication.processEvents()
+        table = page.table
+        wide = sum(table.columnWidth(n) for n in range(len(COLUMNS)) if not table.isColumnHidden(n))
+        assert wide <= table.viewport().width()
+        for place in range(table.listing.rowCount()):
+            table.setCurrentIndex(table.listing.index(place, 0))
+            cell = table.visualRect(table.listing.index(place, DEEDS))
+            assert table.buttons(table.row, cell)
+            assert page.detail.buttons
+            assert table.viewport().rect().contains(cell.adjusted(0, 0, -1, -1))
+    finally:
+        window.theme.choose(text_size=100)
+
+
+def test_the_first_start_leads_here(factory, small_catalogue):
+    window, _ = factory
+    window.floor.welcome.larger_button.click()
+    assert window.visited == "models"
+
+
+def test_a_recording_can_be_looked_at_and_not_changed(application, small_catalogue, qtbot, record):
+    from desk.panel.heartbeat import Heartbeat
+    from desk.panel.theme import Theme
+    from desk.panel.window import Window
+    from desk.plant.replay import Replay
+
+    window = Window("replay", Theme("light"))
+    qtbot.addWidget(window)
+    heartbeat = Heartbeat(window, Replay(record(seconds=3.0), speed=float("inf")))
+    heartbeat.source.play()
+    window.show()
+    heartbeat.beat()
+    heartbeat.refresh()
+    window.visit("models")
+    page = window.view
+    page.table.setFocus()
+    assert page._note.isVisible()
+    assert not page.bring.isVisible()
+    assert not page.acceptDrops()
+    qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    qtbot.keyClick(page.table, Qt.Key.Key_Delete)
+    assert page.asking.isHidden()
+    assert page.detail.buttons == []
+    # Nobody knows how much memory is free where the recording is looked at.
+    assert row(page, ("huge", "fp16")).condition.fit.verdict == "unknown"
+    heartbeat.stop()
