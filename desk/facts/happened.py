@@ -25,6 +25,10 @@ Job = Literal["build", "fetch", "verify", "import"]
 FinishReason = Literal["eos", "length", "stop", "cancelled", "error"]
 Severity = Literal["notice", "warning", "critical"]
 
+Stamp = Annotated[float, Meta(ge=-1e10, le=1e10)]
+"""Three hundred years of uptime."""
+Wall = Annotated[float, Meta(ge=0.0, le=2.4e11)]
+"""Unix time that a calendar has, also a run later."""
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Bucket = Annotated[int, Meta(ge=0, le=2000)]
 """Of `desk.facts.histogram`: the last one ends after 200,000 years."""
@@ -45,7 +49,7 @@ def tag(name: str) -> str:
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fact", tag=tag):
     """Something that happened at `t`."""
 
-    t: Real
+    t: Stamp
 
 
 # ---- the run, recorded by the plant
@@ -69,7 +73,7 @@ class RunStarted(Fact):
     """
 
     run: str
-    wall: Real
+    wall: Wall
     desk: str
     machine: Machine
     tiers: tuple[Tier, ...]
@@ -419,7 +423,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MeterOpened(Fact):
-    """The meter knows its source. `scope` says what the watts cover, in words for a caption."""
+    """The meter knows its source. `scope` says what the watts cover, in words for a caption.
+
+    `on_bus` counts the NVIDIA devices that the kernel sees, whatever drives them; `None` where it cannot be asked.
+    """
 
     source: Source
     quality: Quality
@@ -427,6 +434,7 @@ class MeterOpened(Fact):
     driver: str = ""
     devices: tuple[Device, ...] = ()
     tried: tuple[Tried, ...] = ()
+    on_bus: int | None = None
 
 
 class DeviceReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

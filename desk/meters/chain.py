@@ -112,6 +112,7 @@ class Chain:
             driver=next((source.driver for source in self._open.values() if source.driver), ""),
             devices=tuple(self._named(device, source) for source in self._open.values() for device in source.devices()),
             tried=tuple(sorted(tried, key=lambda each: order.index(each.source))),
+            on_bus=sysfs.nvidia_on_bus(self._root),
         )
 
     def _named(self, device: Device, source: Metered) -> Device:

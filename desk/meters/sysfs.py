@@ -29,3 +29,12 @@ def number(path: Path) -> int | None:
         return None if said is None else int(said)
     except ValueError:
         return None
+
+
+def nvidia_on_bus(root: Path) -> int | None:
+    """How many NVIDIA display devices (class 0x03) the kernel sees; `None` where it does not tell."""
+    devices = root / "bus" / "pci" / "devices"
+    if not devices.is_dir():
+        return None
+    told = ((text(device / "vendor"), text(device / "class") or "") for device in devices.iterdir())
+    return sum(vendor == "0x10de" and kind.startswith("0x03") for vendor, kind in told)

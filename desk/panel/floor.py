@@ -51,6 +51,7 @@ class Floor(QWidget):
     watts_declared = Signal(float, float, bool)
     watched = Signal(object, object)
     start = Signal()
+    start_on_cpu = Signal()
 
     def __init__(self, theme: Theme, numbers: Numbers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -89,6 +90,7 @@ class Floor(QWidget):
         self.stream.watch.connect(self.watched.emit)
         self.stream.closed.connect(self.close_stream)
         self.welcome.start.connect(self.start)
+        self.welcome.start_on_cpu.connect(self.start_on_cpu)
         self._watts.declared.connect(lambda idle, busy: self.watts_declared.emit(idle, busy, False))
         for card in self.cards:
             card.offered.connect(self._take_offer)
@@ -242,8 +244,10 @@ class Floor(QWidget):
         self._turn_page()
 
     def _turn_page(self) -> None:
-        """Before the first run, the welcome and a chart of the machine at rest; from then on, all charts."""
-        resting = self._shown.mode == "live" and self._shown.state == "idle"
+        """Before the first tokens, the welcome and a chart of the machine at rest; from then on, all charts."""
+        shown = self._shown
+        in_vain = shown.state == "stopped" and shown.no_gpu is not None and not shown.totals.tokens
+        resting = shown.mode == "live" and (shown.state == "idle" or in_vain)
         self.welcome.setVisible(resting)
         if self._charts is not None:
             self._charts.setVisible(not (resting and self._first is not None))
@@ -268,7 +272,7 @@ class Floor(QWidget):
             self._drawer.show_sheets(shown.sheets)
         self.stream.show_stream(shown.stream, shown.tiers)
         self._turn_page()
-        self.welcome.show_place(shown.provider, shown.model, shown.idles_at)
+        self.welcome.show_place(shown.model, shown.idles_at, shown.no_gpu)
         edited = next((line for line in shown.tiers if line.tier.name == self.editor.tier), None)
         if edited is not None and self.editor.isVisible():
             self.editor.show_tier(edited.tier, edited.state)

@@ -31,6 +31,7 @@ from desk.facts.happened import (
     WattsDeclared,
     now,
 )
+from desk.facts.places import shipped
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.lineage import Lineage
@@ -39,7 +40,7 @@ from desk.panel.actions import Action
 from desk.panel.charts.actions import actions as chart_actions
 from desk.panel.charts.setting import Stretch
 from desk.panel.limits import Limits
-from desk.panel.look import EXTEND_BUDGET, RETRY_METER, Books, explained, look, setting_of, stream_of
+from desk.panel.look import EXTEND_BUDGET, ON_CPU, RETRY_METER, Books, explained, look, setting_of, stream_of
 from desk.panel.pictures.scene import whole_span
 from desk.panel.pictures.sheet import ExportSheet
 from desk.panel.player import actions as player_actions
@@ -71,6 +72,8 @@ TURNS = (
     *(WattsDeclared, Calibrating, Calibrated),
 )
 """What an order comes back as is shown at the next tick: a button that lags behind would be pressed twice."""
+RECORDED = shipped("assets", "recordings", "five-tiers-cpu.jsonl.gz")
+"""A real run that comes with the program."""
 FOLD_S = 0.012
 """A tick folds facts for at most so long, so that many of them never hold up the window ..."""
 REPLAY_S = 0.006
@@ -95,6 +98,8 @@ class Heartbeat(QObject):
         self.smooth_s = window.footer.smooth_s
         self._pending: deque[AnyFact] = deque()
         self._spoken = False
+        self._again = False
+        """Whether to start once more when the run that is on has ended."""
         self._interval = round(1000 / rate_hz)
         self._since_numbers = 0
         self._eager_until = 0.0
@@ -160,7 +165,7 @@ class Heartbeat(QObject):
         if perf_counter() < self._eager_until:
             return False
         if isinstance(self.source, Replay):
-            return not (self.source.playing or self._pending)
+            return not self.source.playing
         return self.window.shown.state in ("idle", "stopped")
 
     def refresh(self) -> None:
@@ -199,6 +204,9 @@ class Heartbeat(QObject):
             return
         fresh = self.source.drain()
         self._notice(fresh)
+        if self._again and any(isinstance(fact, RunStopped) for fact in fresh):
+            self._again = False
+            self._order(self.source.start)
         self._pending.extend(fresh)
         until = perf_counter() + FOLD_S
         while self._pending and perf_counter() < until:
@@ -305,6 +313,8 @@ class Heartbeat(QObject):
         window.runbar.calibrate.connect(lambda: ordered(self._calibrate))
         window.halted.connect(lambda: ordered(source.halt))
         window.floor.start.connect(lambda: ordered(source.start))
+        window.floor.start_on_cpu.connect(lambda: ordered(self._start_on_cpu))
+        window.floor.welcome.watch.connect(lambda: window.recording_asked.emit(str(RECORDED)))
         window.floor.welcome.larger.connect(lambda: window.visit("models"))
         window.floor.watched.connect(lambda tier, request: ordered(lambda: source.watch(tier, request)))
         window.floor.tier_changed.connect(self._change)
@@ -346,6 +356,20 @@ class Heartbeat(QObject):
     def _order(self, order: Callable[[], None]) -> None:
         self._wake()
         self.window.ordered(order)
+
+    def _start_on_cpu(self) -> None:
+        """Run on the processor from now on, in this window; a run that stands for want of a GPU is ended before."""
+        source = self.source
+        assert isinstance(source, Plant)
+        source.provider = "cpu"
+        for tier in self.books.ledger.standing.tiers.values():
+            if tier.provider == "cuda":
+                self.edits.change(msgspec.structs.replace(tier, provider="cpu"))
+        if self.books.ledger.standing.running:
+            self._again = True
+            source.stop()
+        else:
+            source.start()
 
     def _calibrate(self) -> None:
         assert isinstance(self.source, Plant)
@@ -389,6 +413,8 @@ class Heartbeat(QObject):
         assert isinstance(source, Plant)
         if notice.action == RETRY_METER:
             self._order(source.retry_meter)
+        elif notice.action == ON_CPU:
+            self._order(self._start_on_cpu)
         elif notice.action == EXTEND_BUDGET and notice.alarm is not None:
             budget, kind = self.books.ledger.standing.budget, notice.alarm[1]
             limit = 1.5 * (getattr(budget, kind) or 0.0)

@@ -203,6 +203,14 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why no GPU makes the tokens, and what to do."""
+
+    cause: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """One limit of the budget: how much of it is used, in words and as a fraction, `None` if unknown."""
 
@@ -222,7 +230,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One moment of the Floor. `calibration_s` says how long a calibration takes where one is offered.
+    """One moment of the Floor. `calibration_s` says how long a calibration takes where one is offered, `no_gpu` why no
+    GPU can be used, where that is known.
 
     `users` and `arrivals` a second are those of all tiers at the `load` set by hand; `spent` has the limit that is
     nearest to its end first; `warming`: what happens is not counted yet.
@@ -258,6 +267,7 @@ class Shown:
     dashed: bool = False
     stream: Stream | None = None
     sheets: tuple[Sheet, ...] = ()
+    no_gpu: Obstacle | None = None
 
     @property
     def scenario_title(self) -> str:

@@ -2,12 +2,15 @@
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QPushButton, QSizePolicy, QVBoxLayout
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout
 
 from desk.panel.cards import Card, WordyCard, paint_card, paint_focus, wrapped
 from desk.panel.furniture import Label
 from desk.panel.icons import paint_icon
+from desk.panel.shown import Obstacle
 from desk.panel.theme import Theme, canvas, font, natural, scaled, zoom
+
+READY, NO_GPU = "This machine is ready. Start the factory.", "No GPU to run on. The processor makes tokens, too."
 
 
 class Skeleton(Card):
@@ -22,6 +25,9 @@ class Welcome(WordyCard):
     """The first start: the factory is ready, and one button starts it. It stands in the flow, above the charts."""
 
     start = Signal()
+    start_on_cpu = Signal()
+    watch = Signal()
+    """A recorded factory is wanted."""
     larger = Signal()
     """Another model than the one that comes with the program is wanted."""
 
@@ -29,11 +35,15 @@ class Welcome(WordyCard):
         super().__init__(theme)
         self._place = Label(theme, "", 13, token="soft")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        headline = Label(theme, "This machine is ready. Start the factory.", 22, 600)
+        self._obstacle: Obstacle | None = None
+        self._headline = Label(theme, READY, 22, 600)
+        self._why = Label(theme, "", 13)
+        self._why.setTextFormat(Qt.TextFormat.PlainText)
+        self._why.hide()
         self.button = _StartButton(theme)
-        self.button.clicked.connect(self.start)
+        self.button.clicked.connect(lambda: (self.start_on_cpu if self._obstacle else self.start).emit())
         self._page = page = QVBoxLayout(self)
-        for widget in (headline, self._place):
+        for widget in (self._headline, self._why, self._place):
             widget.setWordWrap(True)
             page.addWidget(widget)
         page.addSpacing(8)
@@ -41,7 +51,14 @@ class Welcome(WordyCard):
         self.larger_button = QPushButton("A larger model…")
         self.larger_button.setToolTip("See which models there are, and what fits; nothing is fetched by looking")
         self.larger_button.clicked.connect(self.larger)
-        page.addWidget(self.larger_button, 0, Qt.AlignmentFlag.AlignLeft)
+        self.watch_button = QPushButton("Watch a recorded factory")
+        self.watch_button.setToolTip("A real run that comes with the program, in a window of its own")
+        self.watch_button.clicked.connect(self.watch)
+        others = QHBoxLayout()
+        others.addWidget(self.larger_button)
+        others.addWidget(self.watch_button)
+        others.addStretch(1)
+        page.addLayout(others)
         theme.changed.connect(self._measure)
         self._measure()
 
@@ -53,13 +70,20 @@ class Welcome(WordyCard):
     def paintEvent(self, event: QPaintEvent) -> None:
         paint_card(QPainter(self), self.theme, QRectF(self.rect()), "raised", "band")
 
-    def show_place(self, provider: str, model: str, idles_at: str) -> None:
-        where = f"Tokens are made on the {provider}." if provider else "Tokens are made by a model on this machine."
+    def show_place(self, model: str, idles_at: str, obstacle: Obstacle | None = None) -> None:
+        """Where tokens are going to be made: on the processor where an `obstacle` keeps a GPU from it."""
+        where = "Tokens can be made on the processor." if obstacle else "Tokens are made by a model on this machine."
         what = f" {model} comes with the program; nothing is fetched." if model else ""
         words = " ".join(part for part in (f"{where}{what}", idles_at) if part)
-        if words != self._place.text():
-            self._place.setText(words)
-            self.updateGeometry()
+        if (words, obstacle) == (self._place.text(), self._obstacle):
+            return
+        self._obstacle = obstacle
+        self._headline.setText(NO_GPU if obstacle else READY)
+        self._why.setText(f"{obstacle.cause} {obstacle.remedy}" if obstacle else "")
+        self._why.setVisible(obstacle is not None)
+        self._place.setText(words)
+        self.button.say("Start on CPU" if obstacle else "Start")
+        self.updateGeometry()
 
 
 class _StartButton(QAbstractButton):
@@ -70,10 +94,17 @@ class _StartButton(QAbstractButton):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
+        self._word = "Start"
         self.setAccessibleName("Start the factory")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         theme.changed.connect(self._measure)
         self._measure()
+
+    def say(self, word: str) -> None:
+        """What stands on it."""
+        self._word = word
+        self.setAccessibleName(f"{word}: start the factory")
+        self.update()
 
     def resizeEvent(self, _event: object) -> None:
         self._measure()
@@ -100,7 +131,7 @@ class _StartButton(QAbstractButton):
             paint_icon(painter, QRectF(18, size.height() / 2 - 10, 20, 20), "play", ink.name())
             painter.setPen(ink)
             painter.setFont(font(14, 600))
-            painter.drawText(QPointF(56, 24), "Start")
+            painter.drawText(QPointF(56, 24), self._word)
             painter.setFont(font(12))
             for row, line in enumerate(lines):
                 painter.drawText(QPointF(56, 43 + 16 * row), line)
