@@ -32,9 +32,9 @@ class Text:
             cause = f"The {manifest.tokenizer} of model {manifest.name} cannot be read: {error}."
             raise Trouble(cause, "Build or fetch the model again.") from error
         self._template = _compiled(manifest) if manifest.chat_template else None
+        marks = {"bos_token": manifest.bos, "eos_token": next(iter(manifest.eos), None)}
         self._special = {
-            "bos_token": "" if manifest.bos is None else self._tokenizer.id_to_token(manifest.bos) or "",
-            "eos_token": self._tokenizer.id_to_token(manifest.eos[0]) or "",
+            name: "" if token is None else self._tokenizer.id_to_token(token) or "" for name, token in marks.items()
         }
 
     def encode(self, text: str) -> list[int]:

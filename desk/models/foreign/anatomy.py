@@ -5,7 +5,8 @@ few fields that matter are picked out of the protobuf encoding (numbers as in on
 """
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,32 +70,44 @@ class Anatomy:
 def read(path: Path) -> Anatomy:
     """The anatomy of the graph in `path`; raises `Trouble` for a file that is no whole ONNX graph."""
     anatomy = Anatomy()
-    with path.open("rb") as file:
-        try:
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
-                graph = next(span for number, span in _messages(buffer, (0, len(buffer))) if number == _GRAPH)
-                _read_graph(buffer, graph, anatomy, outermost=True)
-        except (ValueError, IndexError, StopIteration, RecursionError) as error:
-            cause = f"The file {path.name} is not a whole ONNX graph."
-            raise Trouble(cause, "Fetch or export the model again.") from error
+    with _mapped(path) as buffer:
+        _read_graph(buffer, _graph(buffer), anatomy, outermost=True)
     return anatomy
 
 
 def skeleton(path: Path) -> bytes:
     """The file without the data of its graph's constants: the same graph, in kilobytes, for whoever parses it whole."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+    with _mapped(path) as buffer:
         return _without(buffer, (0, len(buffer)), (_GRAPH, _INITIALIZER, _RAW_DATA))
 
 
 def joined(edited: bytes, path: Path) -> bytes:
     """A model without constants and the constants of the graph in `path`, as one: where a message comes in two parts,
     protobuf merges them. Of large weights that lie in the graph itself, this is the only copy made."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
-        graph = next(span for number, span in _messages(buffer, (0, len(buffer))) if number == _GRAPH)
-        spans = [(start, end) for number, _, start, _, end in _fields(buffer, graph) if number == _INITIALIZER]
+    with _mapped(path) as buffer:
+        spans = [(start, end) for number, _, start, _, end in _fields(buffer, _graph(buffer)) if number == _INITIALIZER]
         head = _varint(_GRAPH << 3 | _LENGTH) + _varint(sum(end - start for start, end in spans))
         with memoryview(buffer) as view:
             return b"".join([edited, head, *(view[start:end] for start, end in spans)])
+
+
+@contextmanager
+def _mapped(path: Path) -> Generator[mmap.mmap]:
+    """The bytes of a file; what is found not to be a graph while they are read is told as `Trouble`."""
+    with path.open("rb") as file:
+        try:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+                yield buffer
+        except (ValueError, IndexError, RecursionError) as error:
+            cause = f"The file {path.name} is not a whole ONNX graph."
+            raise Trouble(cause, "Fetch or export the model again.") from error
+
+
+def _graph(buffer: Buffer) -> Span:
+    for number, span in _messages(buffer, (0, len(buffer))):
+        if number == _GRAPH:
+            return span
+    raise ValueError("no graph")
 
 
 def _without(buffer: Buffer, span: Span, path: tuple[int, ...]) -> bytes:

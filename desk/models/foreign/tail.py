@@ -41,7 +41,7 @@ def altered_skeleton(folder: Path, manifest: Manifest) -> ModelProto:
         # What protobuf calls a text may be any bytes, which it then gives as such.
         if not all(isinstance(word, str) for node in model.graph.node for word in (node.op_type, node.domain)):
             raise DecodeError("an operator's name is no text")
-    except (DecodeError, ValueError, IndexError) as error:
+    except DecodeError as error:
         cause = f"The file {manifest.graph} of model {manifest.name} is not a whole ONNX graph."
         raise Trouble(cause, "Fetch or export the model again.") from error
     opset = max((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), default=0)
