@@ -237,6 +237,13 @@ def test_what_goes_wrong_at_the_hub_is_told_in_words(far, page, qtbot):
     qtbot.waitUntil(lambda: "refuses Tiny to this login (HTTP 401)" in page.asking.text, timeout=PATIENCE_MS)
     assert "hf auth login" in page.asking.text
 
+    # A question is not pushed away, and who is elsewhere is told as well.
+    page.asking.ask("Remove it?", "", "Remove", lambda: None)
+    page.do(TINY, "get")
+    window = page.desk.window
+    qtbot.waitUntil(lambda: any("refuses Tiny" in notice.cause for notice in window._own), timeout=PATIENCE_MS)
+    assert page.asking.text == "Remove it?"
+
 
 def test_a_folder_is_dropped_named_taken_in_and_used(page, qtbot, tmp_path):
     source = tmp_path / "My Model"

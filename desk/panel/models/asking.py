@@ -67,6 +67,11 @@ class Asking(QWidget):
         """What it says now."""
         return " ".join(filter(None, (self._words.text(), self._more.text())))
 
+    @property
+    def waits(self) -> bool:
+        """Whether an answer is waited for, which nothing else must push away."""
+        return not self.isHidden() and bool(self.yes.text())
+
     def say(self, cause: str, remedy: str = "", *, warns: bool = True) -> None:
         """Tell what went wrong and what to do, or (`warns` false) what went well."""
         self._show(cause, remedy, "", "Close", warns=warns)

@@ -21,7 +21,8 @@ class Column:
 
 def size_words(row: Row, numbers: Numbers) -> str:
     """What it takes on the disk, or will."""
-    return numbers.bytes(row.condition.bytes)
+    condition = row.condition
+    return numbers.bytes(condition.total if condition.state == "downloading" else condition.bytes)
 
 
 MODEL, PARAMETERS, CONTEXT, PRECISION, SIZE, MEMORY, LICENCE, SOURCE, STATE, DEEDS = range(10)

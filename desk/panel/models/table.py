@@ -87,7 +87,7 @@ class Listing(QAbstractTableModel):
             progress_words(condition, numbers),
             f"{parameters_words(row.parameters, numbers)} parameters" if row.parameters else "",
             f"context {numbers.count(row.context)} tokens" if row.context else "",
-            size_words(row, numbers) if condition.bytes else "",
+            size_words(row, numbers) if condition.bytes and not condition.done else "",
             condition.licence,
             row.source,
             condition.cause.rstrip("."),

@@ -279,9 +279,14 @@ class Page(View):
     def _end(self, fact: JobEnded) -> None:
         """A job is over: tell how, where the list does not tell it by itself."""
         name = " ".join(filter(None, (fact.model, fact.precision)))
+        free = self.isVisible() and not self.asking.waits
         if fact.cause and fact.cause != CANCELLED:
-            self.asking.say(f"{name}: {fact.cause}", fact.remedy)
-        elif not fact.cause and fact.job == "verify":
+            trouble = Trouble(f"{name}: {fact.cause}", fact.remedy)
+            if free:
+                self.asking.say(trouble.cause, trouble.remedy)
+            else:
+                self.desk.window.show_trouble(trouble)
+        elif not fact.cause and fact.job == "verify" and free:
             self.asking.say(f"Every byte of {name} is what it must be.", warns=False)
         if self._room is not None:
             self._look()
