@@ -181,7 +181,7 @@ class Detail(QWidget):
 
     def show_story(self, story: Story) -> None:
         """Show the course and the events of the run that is shown."""
-        if self.run is not None and story.name == self.run.name:
+        if self.run is not None and story.name == self.run.name and story is not self._story:
             self._story = story
             self._fill_events()
             self._draw()

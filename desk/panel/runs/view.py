@@ -55,6 +55,7 @@ class Page(View):
         self._runs: list[Run] = []
         self._stories: dict[str, Story] = {}
         self._reading: set[str] = set()
+        self._carried = 0
         self._seen: object = None
         self.table = Table(theme, numbers)
         self.table.empty = "Looking for runs …"
@@ -158,9 +159,8 @@ class Page(View):
         def listed() -> Iterator[Any]:
             runs = store.all()
             yield runs, store.disk_use()
-            for run in store.summed_all(run for run in runs if run.state != "running"):
-                if run.summary is not None or run.trouble:
-                    yield run
+            unknown = [run for run in runs if run.state != "running" and run.summary is None and not run.trouble]
+            yield from store.summed_all(unknown)
 
         self.worker.ask("list", listed, self._take)
 
@@ -277,7 +277,8 @@ class Page(View):
             then(given)
             self.look()
 
-        self.worker.ask(key, job, done)
+        self._carried += 1
+        self.worker.ask(f"{key} {self._carried}", job, done)
 
     def _tell(self, _key: str, trouble: Trouble) -> None:
         self.desk.window.show_trouble(trouble)

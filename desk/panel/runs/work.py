@@ -55,8 +55,8 @@ class Worker(QObject):
             self._wanted.pop(key, None)
 
     def busy(self, key: str) -> bool:
-        """Whether a job of that key is waiting or at work."""
-        return key in self._wanted
+        """Whether a job of that key, or of one that begins with it as a word, is waiting or at work."""
+        return any(f"{each} ".startswith(f"{key} ") for each in self._wanted)
 
     def close(self) -> None:
         """Give up everything, and wait for the job that is at work to notice."""
