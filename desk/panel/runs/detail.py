@@ -203,16 +203,17 @@ class Detail(QWidget):
     def _fill_tiers(self, tiers: Sequence[TierLine]) -> None:
         table = self._tiers
         ranked = sorted(tiers, key=lambda tier: TIER_NAMES.index(tier.name) if tier.name in TIER_NAMES else 99)
+        head = table.horizontalHeader()
+        head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)  # measured once, at the end
         table.setRowCount(len(ranked))
         table.setHorizontalHeaderLabels([head for head, _ in TIER_COLUMNS])
         for row, tier in enumerate(reversed(ranked)):
-            for place, (head, text) in enumerate(TIER_COLUMNS):
+            for place, (word, text) in enumerate(TIER_COLUMNS):
                 item = QTableWidgetItem(text(tier, self._numbers))
                 side = Qt.AlignmentFlag.AlignRight if place else Qt.AlignmentFlag.AlignLeft
                 item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-                item.setToolTip(tier.model if place == 0 else f"{tier.name}, {head}")
+                item.setToolTip(tier.model if place == 0 else f"{tier.name}, {word}")
                 table.setItem(row, place, item)
-        head = table.horizontalHeader()
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
