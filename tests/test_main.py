@@ -22,6 +22,7 @@ VERBS = [
     ["run"],
     ["replay"],
     ["shot"],
+    ["export"],
     ["doctor"],
     ["bench"],
     ["generate"],

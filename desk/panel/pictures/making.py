@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
+from xml.sax.saxutils import escape
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMarginsF, QRectF, QSizeF, QUuid
+from PySide6.QtCore import QBuffer, QByteArray, QHashSeed, QIODevice, QMarginsF, QRectF, QSizeF, QUuid
 from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
 
 from desk import __version__
@@ -63,12 +64,16 @@ class Picture:
         writer.setPageMargins(QMarginsF(0, 0, 0, 0))
         writer.setTitle(self.texts()["Title"])
         writer.setCreator(f"Token Desk {__version__}")
+        writer.setDocumentXmpMetadata(QByteArray(_xmp(self.texts()["Title"])))
         writer.setDocumentId(QUuid(str(uuid5(NAMESPACE_URL, json.dumps(self.about, sort_keys=True, default=str)))))
+        # Fonts are written in the order of a hash table, which is another one in every process unless told not to be.
+        QHashSeed.setDeterministicGlobalSeed()
         painter = QPainter(writer)
         painter.scale(DOTS_PER_INCH / 96, DOTS_PER_INCH / 96)
         with plain_glyphs():
             self._put(painter)
         painter.end()
+        QHashSeed.resetRandomGlobalSeed()
         return _dated(bytes(data.data()), self.wall)
 
     def caption(self) -> str:
@@ -100,8 +105,35 @@ class Picture:
         return "\n".join(word for word in dict.fromkeys(paper.words) if word)
 
 
+_WRITTEN = re.compile(rb"\(D:\d{14}[^)]*\)")
+_PLACE = re.compile(rb"(\d{10}) \d{5} n")
+
+
 def _dated(page: bytes, wall: float) -> bytes:
-    """A PDF says when it was made; the moment that it shows stands there instead, and the clock has no say."""
-    when = datetime.fromtimestamp(wall, UTC)
-    page = re.sub(rb"\(D:\d{14}Z\)", f"(D:{when:%Y%m%d%H%M%S}Z)".encode(), page)
-    return re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", f"{when:%Y-%m-%dT%H:%M:%SZ}".encode(), page)
+    """A PDF says when it was made, by the clock and in the zone of the machine; the moment that it shows stands there
+    instead. The table of its objects, and where that table begins, move along.
+    """
+    date = f"(D:{datetime.fromtimestamp(wall, UTC):%Y%m%d%H%M%S}Z)".encode()
+    body, mark, rest = page.rpartition(b"xref\n0 ")
+    written = list(_WRITTEN.finditer(body))
+    moves = [(found.start(), len(date) - len(found[0])) for found in written]
+
+    def moved(offset: int) -> int:
+        return offset + sum(by for at, by in moves if at < offset)
+
+    rest = _PLACE.sub(lambda place: b"%010d" % moved(int(place[1])) + place[0][10:], rest)
+    rest = re.sub(rb"startxref\n(\d+)", lambda at: b"startxref\n%d" % moved(int(at[1])), rest)
+    return _WRITTEN.sub(date, body) + mark + rest
+
+
+def _xmp(title: str) -> bytes:
+    """The title and the program for readers of XMP. Without it Qt writes the clock of the machine there."""
+    creator = f"Token Desk {__version__}"
+    return f"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+ xmp:CreatorTool="{creator}"><dc:title><rdf:Alt>
+<rdf:li xml:lang="x-default">{escape(title)}</rdf:li></rdf:Alt></dc:title>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="r"?>
+""".encode()

@@ -147,11 +147,9 @@ class ExportSheet(Overlay):
             super().keyPressEvent(event)
 
     def _recall(self) -> None:
-        carried = stored.load()[0].carried
         self._fill("what", WHATS)
-        self.choose(carried)
         self._fit()
-        self.choose(carried)
+        self.choose(stored.load()[0].carried)
 
     def _fit(self) -> None:
         """Offer what goes together with what is chosen."""
