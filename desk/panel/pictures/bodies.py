@@ -142,7 +142,7 @@ def paint_chart_table(paper: Paper, box: QRectF, scene: Scene) -> None:
 
 def paint_floor(paper: Paper, box: QRectF, scene: Scene) -> None:
     """The headline figures over the charts, and the tiers where there is room for all of it."""
-    across = 5 if box.width() >= 960 else 4 if box.width() >= 800 else 2
+    across = 5 if box.width() >= 1030 else 4 if box.width() >= 800 else 2
     values = [scene.values[key] for key in KEYS if key in scene.values][: max(across, 4)]
     rows = -(-len(values) // across)
     below = box.height() - rows * (BOX + 8) - 8

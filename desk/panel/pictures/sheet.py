@@ -197,6 +197,13 @@ class ExportSheet(Overlay):
         except Trouble as trouble:
             self._say(trouble)
 
+    def copy_chart(self, figure: str) -> None:
+        """Put one chart with its caption on the clipboard, in the size and colours that were chosen last."""
+        chosen = self.chosen
+        fits = chosen.preset in PRESETS and "chart" in NARROW.get(chosen.preset, ("chart",))
+        wish = Wish("chart", chosen.preset if fits else None, chosen.style, figure)
+        to_clipboard(wish.of(self._source.books, mode=self._source.mode, stretch=self._source.stretch()))
+
     def finish(self) -> None:
         """Wait for what is being written."""
         self._work.join()
@@ -230,10 +237,7 @@ class ExportSheet(Overlay):
 
     def _write(self, carried: Carried, picture: Picture) -> None:
         if carried.form == "clipboard":
-            data = QMimeData()
-            data.setImageData(picture.image())
-            data.setText(picture.caption())
-            QGuiApplication.clipboard().setMimeData(data)
+            to_clipboard(picture)
             self.close_over()
         elif out := self.ask_path(f"{picture.name}.{carried.form}", carried.form):
             put(out, picture.pdf() if carried.form == "pdf" else png_of(picture.image()), "picture")
@@ -264,6 +268,14 @@ class ExportSheet(Overlay):
     def _say(self, trouble: Trouble) -> None:
         self._message.setText(f"▲ {trouble}")
         self.adjustSize()
+
+
+def to_clipboard(picture: Picture) -> None:
+    """Put a picture on the clipboard, and its caption for where only words are taken."""
+    data = QMimeData()
+    data.setImageData(picture.image())
+    data.setText(picture.caption())
+    QGuiApplication.clipboard().setMimeData(data)
 
 
 _ROWS = (("what", "What"), ("figure", "Figure"), ("preset", "Size"), ("style", "Colours"), ("form", "As"))
