@@ -28,6 +28,9 @@ FEWEST_EDGES = 20
 LONGEST_S = 30.0
 """... but no further than this."""
 
+NOTHING = 1e-12
+"""Seconds, joules or tokens: a smaller sum is what rounding has left, and nothing to divide by."""
+
 ITL_WINDOW_S = 10.0
 TTFT_WINDOW_S = 30.0
 
@@ -350,7 +353,7 @@ class Board:
         starts, missing = self._spans(ratio, row, ends, stride, smooth_s)
         over, under = sums[_PLACE[ratio.over]], sums[_PLACE[ratio.under]]
         whole = under[ends] - under[starts]
-        missing |= whole <= 0.0
+        missing |= whole <= NOTHING
         whole[missing] = nan
         return (over[ends] - over[starts]) / whole * ratio.scale
 

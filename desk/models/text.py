@@ -1,6 +1,7 @@
 """The door to the tokenizer and to chat templates: text to token ids and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,11 +27,8 @@ class Text:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         """Raises `Trouble` for a tokenizer or template that cannot be read."""
         self._manifest = manifest
-        try:
+        with self._told():
             self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / manifest.tokenizer))
-        except Exception as error:  # the library raises bare Exception for whatever it cannot read
-            cause = f"The {manifest.tokenizer} of model {manifest.name} cannot be read: {error}."
-            raise Trouble(cause, "Build or fetch the model again.") from error
         self._template = _compiled(manifest) if manifest.chat_template else None
         marks = {"bos_token": manifest.bos, "eos_token": next(iter(manifest.eos), None)}
         self._special = {
@@ -39,7 +37,8 @@ class Text:
 
     def encode(self, text: str) -> list[int]:
         """The ids of a plain prompt; names of special tokens in `text` become those tokens."""
-        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        with self._told():
+            ids = self._tokenizer.encode(text, add_special_tokens=False).ids
         start = self._manifest.bos
         return ids if start is None or ids[:1] == [start] else [start, *ids]
 
@@ -57,10 +56,22 @@ class Text:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, special tokens left out."""
-        return self._tokenizer.decode(ids, skip_special_tokens=True)
+        with self._told():
+            return self._tokenizer.decode(ids, skip_special_tokens=True)
 
     def stream(self) -> "Stream":
         return Stream(self)
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        """Put what the library stumbles over into words: it raises bare exceptions, and panics past every handler."""
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            cause = f"The {self._manifest.tokenizer} of model {self._manifest.name} cannot be read: {error}."
+            raise Trouble(cause, "Build or fetch the model again.") from error
 
 
 class Stream:

@@ -1,5 +1,6 @@
 """One hostile case, watched: what it may end in, how long it may take, and where it may write."""
 
+import atexit
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -34,7 +36,6 @@ class Endless(BaseException):
 
 
 _inside = ""
-_hooked = False
 
 
 def outcome(name: str, case: Case, seed: int) -> str:
@@ -52,11 +53,8 @@ def outcome(name: str, case: Case, seed: int) -> str:
 def _room() -> Iterator[Path]:
     """A folder of its own, which the case must not leave; the user's folder lies in it, too."""
     global _inside
-    _hook()
-    room = Path(tempfile.mkdtemp(prefix="fuzz-")).resolve()
+    room = _rooms()
     folder, home, before = room / "case", room / "home", os.environ.get("TOKEN_DESK_HOME")
-    folder.mkdir()
-    home.mkdir()
     os.environ["TOKEN_DESK_HOME"] = str(home)
     _inside = str(room)
     try:
@@ -67,7 +65,21 @@ def _room() -> Iterator[Path]:
             del os.environ["TOKEN_DESK_HOME"]
         else:
             os.environ["TOKEN_DESK_HOME"] = before
-        shutil.rmtree(room, ignore_errors=True)
+        for used in (folder, home):
+            if os.listdir(used):
+                shutil.rmtree(used)
+                used.mkdir()
+
+
+@cache
+def _rooms() -> Path:
+    """The one place of this process where cases are run, one after the other; from now on files are watched."""
+    sys.addaudithook(_audit)  # it cannot be taken out again, only be left idle
+    room = Path(tempfile.mkdtemp(prefix="fuzz-")).resolve()
+    atexit.register(shutil.rmtree, room, ignore_errors=True)
+    for part in ("case", "home"):
+        (room / part).mkdir()
+    return room
 
 
 @contextmanager
@@ -84,14 +96,6 @@ def _patience() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
         signal.signal(signal.SIGVTALRM, before)
-
-
-def _hook() -> None:
-    """Have the interpreter tell of every file that is opened; it cannot be taken out again, only be left idle."""
-    global _hooked
-    if not _hooked:
-        _hooked = True
-        sys.addaudithook(_audit)
 
 
 def _audit(event: str, arguments: tuple) -> None:

@@ -48,7 +48,11 @@ def altered_skeleton(folder: Path, manifest: Manifest) -> ModelProto:
     if opset < OPSET:
         cause = f"Model {manifest.name} is in ONNX operators of version {opset}, and {OPSET} is the oldest known here."
         raise Trouble(cause, "Export it again with a newer exporter.")
-    _give_candidates(model, manifest)
+    try:
+        _give_candidates(model, manifest)
+    except (ValueError, LookupError, StopIteration) as error:
+        cause = f"The graph of model {manifest.name} ends in a way that is not understood here."
+        raise Trouble(cause, "Choose another model, or export it with another exporter.") from error
     return model
 
 
@@ -89,6 +93,8 @@ def _forget_shapes(model: ModelProto, first: str, last: str) -> None:
     stale = {first}
     while first != last:
         first = _reader(model, first).output[0]
+        if first in stale:
+            raise ValueError("a graph that goes round")
         stale.add(first)
     kept = [value for value in model.graph.value_info if value.name not in stale]
     del model.graph.value_info[:]
