@@ -44,6 +44,7 @@ VIEWS: tuple[Entry, ...] = (
     Entry("tiers", "Tiers", "layers", "desk.panel.tiers.view"),
     Entry("models", "Models", "cpu", "desk.panel.models.view"),
     Entry("runs", "Runs", "timer", "desk.panel.runs.view"),
+    Entry("frontier", "Frontier", "chart-scatter", "desk.panel.frontier.view", kiosk=True),
     Entry("system", "System", "settings", "desk.panel.system.view"),
 )
 """The rail from top to bottom; the n-th opens with the key n. A view is listed when it works."""

@@ -1,0 +1,95 @@
+"""One point of the frontier: its figures, each with the range of its repeats, and its windows over time."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from desk.facts.tiers import Tariff
+from desk.frontier.points import Denominator, Measure, Point
+from desk.panel.frontier.sweeps import Found
+from desk.panel.furniture import Label
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.runs.course import Course, Line
+from desk.panel.theme import Theme, scaled
+
+MOST_LINES = 4
+"""The course of so many repeats can be told apart."""
+
+
+class Detail(QWidget):
+    """Shows a point. `opened` asks for the recording it was measured in last."""
+
+    opened = Signal(str)
+    closed = Signal()
+
+    def __init__(self, theme: Theme, numbers: Numbers) -> None:
+        super().__init__()
+        self._numbers = numbers
+        self._run = ""
+        self._title = Label(theme, "", 13, 600)
+        self._labels = [(Label(theme, "", 11, token="mut"), Label(theme, "", 12, 600)) for _ in range(8)]
+        self.course = Course(theme, numbers)
+        self._open = QPushButton("Open the run")
+        self._open.clicked.connect(lambda _=False: self.opened.emit(self._run))
+        close = QPushButton("Close")
+        close.setAccessibleName("Close the point")
+        close.clicked.connect(lambda _=False: self.closed.emit())
+        head = QHBoxLayout()
+        head.addWidget(self._title, 1)
+        for button in (self._open, close):
+            button.setProperty("quiet", True)
+            head.addWidget(button)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(14)
+        grid.setVerticalSpacing(3)
+        for place, (name, value) in enumerate(self._labels):
+            grid.addWidget(name, place, 0)
+            grid.addWidget(value, place, 1, Qt.AlignmentFlag.AlignRight)
+        grid.setRowStretch(len(self._labels), 1)
+        row = QHBoxLayout()
+        row.setSpacing(20)
+        row.addLayout(grid)
+        row.addWidget(self.course, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 0, 12, 0)
+        column.setSpacing(4)
+        column.addLayout(head)
+        column.addLayout(row, 1)
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        self.setFixedHeight(scaled(212))
+
+    def show_point(self, found: Found, point: Point, denominator: Denominator, tariff: Tariff | None) -> None:
+        """Tell all about a point of a sweep."""
+        numbers, tier = self._numbers, point.tier
+        slots = f"{tier.slots} slot{'s' * (tier.slots != 1)}"
+        parts = (slots, f"context {tier.context}", tier.model, point.precision, point.provider.upper(), tier.mix)
+        self._title.setText(", ".join(part for part in parts if part))
+        told: list[tuple[str, Measure | None, str]] = [
+            ("tok/s", point.height("tokens_per_second"), ""),
+            ("tok/s/user, 1 ÷ ITL", point.speed("itl"), ""),
+            ("tok/s/user, end to end", point.speed("e2e"), ""),
+            ("TTFT p50, s", point.ttft(0.5), ""),
+            ("TTFT p95, s", point.ttft(0.95), ""),
+            ("W", point.watts(denominator), ""),
+            ("tok/J", point.height("tokens_per_joule", denominator), ""),
+            ("$/Mtok", point.height("dollars_per_mtok", denominator, tariff), "$"),
+        ]
+        for (name, value), (words, measure, unit) in zip(self._labels, told, strict=True):
+            name.setText(words)
+            value.setText(spread_words(measure, numbers, unit))
+        courses = found.course_of(point)[:MOST_LINES]
+        lines = [Line(f"Repeat {number}", x, y) for number, (x, y) in enumerate(courses, 1)]
+        self.course.show_lines("tokens per second of the repeats", "tok/s", lines)
+        self._run = str(found.source.paths[-1])
+
+
+def spread_words(measure: Measure | None, numbers: Numbers, unit: str = "") -> str:
+    """`114 (68.7 to 155)`, a dash for none."""
+    if measure is None:
+        return DASH
+    value = numbers.figure(measure.value, unit)
+    if measure.low is None or measure.high is None:
+        return value
+    return f"{value} ({numbers.figure(measure.low, unit)} to {numbers.figure(measure.high, unit)})"

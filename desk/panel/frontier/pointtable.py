@@ -1,0 +1,80 @@
+"""The points of a sweep as a table: the chart for those who read rather than look, and for a spreadsheet."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableWidget, QTableWidgetItem
+
+from desk.frontier.points import Measure
+from desk.panel.frontier.scene import AXES, Scene
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.theme import Theme, font, scaled
+
+
+class PointTable(QTableWidget):
+    """One row for each point, the slowest first. Ctrl+C copies all of it."""
+
+    def __init__(self, theme: Theme, numbers: Numbers) -> None:
+        super().__init__(0, 0)
+        self._theme, self._numbers = theme, numbers
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.verticalHeader().hide()
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setHighlightSections(False)
+        self.setAccessibleName("Points of the frontier, as a table")
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def show_scene(self, scene: Scene) -> None:
+        """List what the chart draws."""
+        unit = AXES[scene.axis][1]
+        heads = ["Slots", "Context", "Edge", "tok/s/user", "low to high", unit, "low to high", "Repeats"]
+        rows = sorted(scene.spots, key=lambda spot: spot.x.value)
+        self.setColumnCount(len(heads))
+        self.setHorizontalHeaderLabels(heads)
+        self.setRowCount(len(rows))
+        for row, spot in enumerate(rows):
+            tier = spot.point.tier
+            words = [str(tier.slots), str(tier.context), "on it" if spot.on_edge else "beaten"]
+            words += [*self._words(spot.x), *self._words(spot.y), str(len(spot.point.windows))]
+            for column, text in enumerate(words):
+                item = QTableWidgetItem(text)
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.setItem(row, column, item)
+
+    def _words(self, measure: Measure) -> tuple[str, str]:
+        numbers = self._numbers
+        if measure.low is None or measure.high is None:
+            return numbers.figure(measure.value), DASH
+        return numbers.figure(measure.value), f"{numbers.figure(measure.low)} to {numbers.figure(measure.high)}"
+
+    def text(self) -> str:
+        """All rows as tab-separated lines under their names."""
+        columns = range(self.columnCount())
+        heads = [self.horizontalHeaderItem(column) for column in columns]
+        lines = ["\t".join(head.text() if head else "" for head in heads)]
+        for row in range(self.rowCount()):
+            cells = [self.item(row, column) for column in columns]
+            lines.append("\t".join(cell.text() if cell else "" for cell in cells))
+        return "\n".join(lines) + "\n"
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText(self.text())
+        else:
+            super().keyPressEvent(event)
+
+    def _dress(self) -> None:
+        self.setFont(font(12))
+        self.verticalHeader().setDefaultSectionSize(scaled(24))
+        tokens = self._theme.palette
+        self.setStyleSheet(
+            f"QTableView {{ background: {tokens.panel}; color: {tokens.text};"
+            f" selection-background-color: {tokens.track}; selection-color: {tokens.text}; }}"
+            f"QTableView:focus {{ border: 1px solid {tokens.band}; }}"
+            f"QHeaderView {{ background: {tokens.panel}; border: none; }}"
+            f"QHeaderView::section {{ background: {tokens.panel}; color: {tokens.mut}; border: none;"
+            f" border-bottom: 1px solid {tokens.line}; padding: 2px 4px; font-size: {scaled(11)}px; }}"
+        )
