@@ -3,7 +3,7 @@
 A value counts as settled when its fact has come back. Until then it is *ordered*, and the old one is in force.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -116,6 +116,11 @@ class Edits:
         values = {field.path: new for field, _, new in differences(self.now.get(tier.name, tier), tier)}
         after = with_values(wanted.get(tier.name, tier), values)
         self._do(step(f"{tier.name}: settings", wanted, wanted | {tier.name: after}))
+
+    def change_together(self, words: str, tiers: Iterable[Tier]) -> None:
+        """Order several tiers as wholes in one step, so that one undo reverts all of them."""
+        wanted = self.wanted
+        self._do(step(words, wanted, wanted | {tier.name: tier for tier in tiers if tier.name in wanted}))
 
     def take(self, chosen: Preset) -> None:
         """Put the tiers of a preset in place; during a run it must have the same ones. Raises `Trouble`."""
