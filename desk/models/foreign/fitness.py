@@ -15,7 +15,12 @@ _COUNTING = frozenset({"int32", "int64", "bool"})
 def check(folder: Path, manifest: Manifest, place: Place) -> None:
     """Raise `Trouble` that names the first node, of the graph as it is loaded, which `place` cannot run as it is."""
     model = altered_skeleton(folder, manifest)
-    for lacking in KernelTable.of_this_version().lacking(model, place):
+    try:
+        found = KernelTable.of_this_version().lacking(model, place)
+    except (LookupError, RecursionError, TypeError, ValueError) as error:  # protobuf asks no more than that fields fit
+        cause = f"The graph of model {manifest.name} is not put together as ONNX wants it."
+        raise Trouble(cause, "Fetch or export the model again.") from error
+    for lacking in found:
         if not _harmless(model, lacking):
             other = "cpu" if place == "cuda" else "cuda"
             remedy = f"or the provider {other}." if other in lacking.elsewhere else "or another model."

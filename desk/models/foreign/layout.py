@@ -226,8 +226,8 @@ def _outside_bytes(folder: Folder, file: Path, graph: Anatomy) -> int:
         if not tensor.outside:
             continue
         location = tensor.outside.get("location", "")
-        place = (home / location).resolve()
-        if not location or not place.is_relative_to(home):
+        place = (home / location.replace("\0", "?")).resolve()
+        if not location or "\0" in location or not place.is_relative_to(home):
             raise Trouble(
                 f"The graph of model {folder.name} wants to read its weights from {location or 'nowhere'}, "
                 "which lies outside its folder.",
