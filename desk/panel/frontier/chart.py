@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from math import hypot
 
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desk.facts.palette import mix
@@ -34,7 +44,7 @@ class FrontierChart(QWidget):
         super().__init__()
         self._theme, self._numbers = theme, numbers
         self._scene = Scene("tokens_per_second", "", "")
-        self._waiting = ""
+        self._waiting, self._ringed = "", False
         self._mark: Point | None = None
         self._x = self._y = LogAxis.over(())
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -104,7 +114,9 @@ class FrontierChart(QWidget):
             here = next((place for place, spot in enumerate(order) if spot.point is self._mark), -1 if way > 0 else 0)
             self.chosen.emit(order[(here + way) % len(order)].point)
 
-    def focusInEvent(self, _event: object) -> None:
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        # A view that has just been turned to needs no ring around the most of it.
+        self._ringed = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
         self.update()
 
     def focusOutEvent(self, _event: object) -> None:
@@ -141,7 +153,7 @@ class FrontierChart(QWidget):
                 painter.setPen(self._theme.colour("mut"))
                 flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
                 painter.drawText(plot.adjusted(20, 0, -20, 0), flags, words)
-            if self.hasFocus():
+            if self.hasFocus() and self._ringed:
                 paint_focus(painter, self._theme, QRectF(QPointF(0, 0), size), 4)
 
     def _paint_bands(self, painter: QPainter, plot: QRectF) -> None:

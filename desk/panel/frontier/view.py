@@ -1,31 +1,50 @@
 """The Frontier view: the chart of a sweep, and beside it what follows from it for money."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QStackedWidget, QVBoxLayout
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desk.facts.tiers import Tariff
-from desk.facts.trouble import Trouble
+from desk.frontier.mix import change
 from desk.frontier.points import Axis, Denominator, Point, Scope
 from desk.frontier.published import chart as published
-from desk.panel.cards import Card
+from desk.panel.cards import Card, WordyCard
 from desk.panel.frontier.chart import FrontierChart
 from desk.panel.frontier.detail import Detail
+from desk.panel.frontier.fields import NumberField
+from desk.panel.frontier.ladder import Factors, Ladder
+from desk.panel.frontier.mixcard import MixCard
 from desk.panel.frontier.pointtable import PointTable
+from desk.panel.frontier.promise import Promise
+from desk.panel.frontier.reckoning import Answer, answer, here
 from desk.panel.frontier.scene import AXES, scene
 from desk.panel.frontier.sweeps import Found, Source, read, sources
+from desk.panel.frontier.trial import Trial
 from desk.panel.furniture import Label
 from desk.panel.runs.work import Worker
 from desk.panel.shown import Shown
 from desk.panel.statusline import date_of
-from desk.panel.theme import GUTTER, MARGIN
+from desk.panel.theme import GUTTER, MARGIN, scaled
 from desk.panel.views import Desk, View
 from desk.runs.store import Runs
 
 SCOPES: dict[Scope, str] = {"board": "Metered device only", "host": "Whole machine", "all-in": "All-in, with its site"}
 BY = {"itl": "Speed: 1 ÷ ITL", "e2e": "Speed: end to end"}
+BESIDE = 440
 NONE = "No sweep was measured on this machine yet. New sweep says how to."
 
 
@@ -36,12 +55,12 @@ class Page(View):
         super().__init__(desk)
         theme, numbers = desk.theme, desk.numbers
         self.store = Runs()
-        self.worker = Worker(self)
-        self.worker.troubled.connect(lambda _key, trouble: desk.window.show_trouble(trouble))
+        self.worker, self.solver = Worker(self), Worker(self)
+        for worker in (self.worker, self.solver):  # the mix does not wait for a long recording to be read
+            worker.troubled.connect(lambda _key, trouble: desk.window.show_trouble(trouble))
         self._found: dict[str, Found] = {}
         self._sources: list[Source] = []
         self._stamp: object = None
-        self._host_watts: float | None = None
         self._point: Point | None = None
         self.chart = FrontierChart(theme, numbers)
         self.table = PointTable(theme, numbers)
@@ -51,16 +70,27 @@ class Page(View):
         self.axis = _box("Vertical axis", {key: title for key, (title, _) in AXES.items()})
         self.by = _box("Which speed of a user", BY)
         self.scope = _box("What the watts stand for", SCOPES)
-        self.host = QLineEdit()
-        self.host.setPlaceholderText("rest, W")
-        self.host.setAccessibleName("Watts of the rest of the machine")
+        self.host = NumberField(desk, "Watts of the rest of the machine", "rest, W", self._draw)
         self.host.setToolTip("What the machine draws beside the metered device, in watts")
-        self.host.editingFinished.connect(lambda: desk.order(self._take_host))
+        self.host.setFixedWidth(scaled(80))
         self.keynote = _switch("Keynote", "Readings of the keynote's chart: illustration, second-hand")
         self.as_table = _switch("Table", "Show the points as a table")
         self.new = QPushButton("New sweep")
         self._note = Label(theme, "", 12, token="mut")
+        assert desk.edits is not None
+        self.edits = desk.edits
+        self.mix = MixCard(desk)
+        self.ladder = Ladder(theme, numbers)
+        self.factors = Factors(desk)
+        self.promise = Promise(theme, numbers)
+        self._asked: object = None
+        self._answer: Answer | None = None
+        self._trial: Trial | None = None
         self._arrange()
+        self.mix.asked.connect(self._ask)
+        self.mix.applied.connect(self._apply)
+        self.promise.asked.connect(self._ask)
+        self.factors.changed.connect(self._climb)
         for box in (self.axis, self.by, self.scope):
             box.currentIndexChanged.connect(self._draw)
         self.sweep.activated.connect(self._choose)
@@ -104,6 +134,50 @@ class Page(View):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GUTTER)
         row.addWidget(card, 1)
+        row.addWidget(self._beside())
+
+    def _beside(self) -> QScrollArea:
+        """The cards beside the chart: the mix, and below it the ladder, its factors or the price of a promise."""
+        lower = WordyCard(self.desk.theme)
+        turns = QHBoxLayout()
+        turns.setSpacing(4)
+        self._lower = QStackedWidget()
+        chosen = QButtonGroup(self)
+        for number, (words, page) in enumerate(
+            (("What if it scaled", self.ladder), ("Its factors", self.factors), ("Price of a promise", self.promise))
+        ):
+            button = QPushButton(words)
+            button.setCheckable(True)
+            button.setProperty("quiet", True)
+            button.setChecked(not number)
+            button.clicked.connect(lambda _=False, page=page: self._lower.setCurrentWidget(page))
+            chosen.addButton(button)
+            turns.addWidget(button)
+            self._lower.addWidget(page)
+        turns.addStretch(1)
+        inner = QVBoxLayout(lower)
+        inner.setContentsMargins(16, 10, 16, 10)
+        inner.addLayout(turns)
+        inner.addWidget(self._lower, 1)
+        page = QWidget()
+        page.setObjectName("beside")
+        cards = QVBoxLayout(page)
+        cards.setContentsMargins(0, 0, 0, 0)
+        cards.setSpacing(GUTTER)
+        cards.addWidget(self.mix)
+        cards.addWidget(lower, 1)
+        area = self._area = QScrollArea()
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setStyleSheet("QScrollArea, QWidget#beside { background: transparent; }")
+        area.setWidget(page)
+        self.desk.theme.changed.connect(self._measure)
+        self._measure()
+        return area
+
+    def _measure(self) -> None:
+        self._area.setFixedWidth(scaled(BESIDE))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -121,6 +195,10 @@ class Page(View):
             self._stamp = stamp
             self._look()
         self._draw()
+        self._ask()
+        if self._trial is not None:
+            self._trial.look(self.desk.books.board, self.edits, shown)
+            self.mix.show_checked(self._trial.checked)
 
     def _look(self) -> None:
         """Find the sweeps, and read those that were not, or have grown."""
@@ -155,6 +233,7 @@ class Page(View):
             self.sweep.setCurrentIndex(max(0, self.sweep.findData(chosen)) if given else -1)
             self.sweep.setVisible(bool(given))
         self._draw()
+        self._ask()
 
     @property
     def found(self) -> Found | None:
@@ -164,6 +243,7 @@ class Page(View):
     def _choose(self) -> None:
         self._select(None)
         self._draw()
+        self._ask()
 
     # ---- drawing
 
@@ -176,7 +256,7 @@ class Page(View):
     def denominator(self) -> Denominator:
         """What watts stand for."""
         scope: Scope = self.scope.currentData()
-        return Denominator.of(scope, self.tariff, self._host_watts)
+        return Denominator.of(scope, self.tariff, self.host.value)
 
     def _draw(self) -> None:
         found = self.found
@@ -216,26 +296,66 @@ class Page(View):
         if point is not None and found is not None:
             self.detail.show_point(found, point, self.denominator, self.tariff)
 
-    def _take_host(self) -> None:
-        self._host_watts = number_of(self.host, "watts")
-        self._draw()
+    # ---- what follows for money
+
+    def _ask(self) -> None:
+        """Have the mix solved for again where anything that it rests on is another."""
+        tiers, found = tuple(self.edits.wanted.values()), self.found
+        self.mix.show_tiers(tiers)
+        self.promise.show_tiers(tuple(tier.name for tier in reversed(tiers)))
+        if found is None or not found.points or not tiers:
+            self._answer = self._asked = None
+            self.mix.show_waiting(
+                "Needs a sweep that has been measured." if not self._sources else "Reading the sweep …"
+            )
+            self.promise.show_answer(None)
+            self._climb()
+            return
+        question = replace(self.mix.question, promising=self.promise.tier.currentText())
+        denominator, points = self.denominator, found.points
+        asked = (question, tiers, found.source.stamp, denominator)
+        if asked == self._asked:
+            self._show_answer()
+            return
+        self._asked = asked
+        if self._answer is None:
+            self.mix.show_waiting("Looking for the best mix …")
+
+        def solved() -> Iterator[Answer]:
+            yield answer(question, tiers, points, denominator)
+
+        self.solver.ask("mix", solved, self._take_answer)
+
+    def _take_answer(self, given: Answer) -> None:
+        self._answer = given
+        self.promise.show_answer(given)
+        self._climb()
+        self._show_answer()
+
+    def _show_answer(self) -> None:
+        if self._answer is not None:
+            live = not self.edits.read_only
+            self.mix.show_answer(self._answer, read_only=not live, running=self.edits.running)
+
+    def _climb(self) -> None:
+        """The ladder from the best mix."""
+        found = None if self._answer is None else here(self._answer.best)
+        self.ladder.show_ladder(found, self.factors.given)
+
+    def _apply(self, chosen: Answer) -> None:
+        """Give the tiers the shares and slots of the best mix, in one step that one undo reverts."""
+        wanted = change(chosen.best, self.edits.wanted.values())
+
+        def order() -> None:
+            self.edits.change_together("best mix", wanted.after)
+            self._trial = Trial(chosen.best.revenue, wanted.after)
+
+        self.desk.order(order)
+        self.refresh(self.desk.window.shown)
 
     def leave(self) -> None:
         self.worker.close()
-
-
-def number_of(edit: QLineEdit, what: str) -> float | None:
-    """What stands in a field: a number above 0, or `None` for nothing; raises `Trouble` for anything else."""
-    text = edit.text().strip()
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1e12:
-        raise Trouble(f"{text} is not a number of {what} above 0.", "Write it like 60 or 0.5.")
-    return value
+        self.solver.close()
 
 
 def _box(name: str, choices: dict[Any, str] | None = None) -> QComboBox:

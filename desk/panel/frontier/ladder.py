@@ -1,0 +1,212 @@
+"""What if it scaled: the ladder from this device to a gigawatt as ranges, and the factors it multiplies by."""
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
+
+from desk.frontier.whatif import Factor, Here, Range, Rung, factors, ladder
+from desk.panel.frontier.fields import NumberField
+from desk.panel.frontier.scene import LogAxis, short
+from desk.panel.furniture import Label
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.theme import Theme, canvas, font, scaled
+from desk.panel.views import Desk
+
+ROW = 31.0
+SPAN = 4.0
+"""The bars show from a quarter to four times the base."""
+
+
+class Ladder(QWidget):
+    """The rungs, one a row: watts or devices, the range beside its base, tokens/s, and dollars once both shares are
+    set."""
+
+    def __init__(self, theme: Theme, numbers: Numbers) -> None:
+        super().__init__()
+        self._theme, self._numbers = theme, numbers
+        self._rungs: tuple[Rung, ...] = ()
+        self._words = ""
+        self._given: dict[str, Factor] = {}
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        self.setMinimumHeight(scaled(24 + ROW * 5 + 40))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(scaled(400), scaled(24 + ROW * 5 + 40))
+
+    def show_ladder(self, here: Here | None, given: dict[str, Factor]) -> None:
+        """Carry one device up with these factors."""
+        self._given = given
+        self._rungs = ladder(here, given) if here is not None else ()
+        self._words = self._told(here)
+        told = [f"{rung.name}: {self._range(rung.rate)} tokens per second" for rung in self._rungs if rung.rate]
+        self.setAccessibleName("What if it scaled")
+        self.setAccessibleDescription(". ".join([*told, self._words]))
+        self.update()
+
+    def _told(self, here: Here | None) -> str:
+        """What is missing, in words."""
+        if here is None:
+            return "The ladder needs the watts of the best mix, and its sweep has none."
+        if missing := [key for rung in self._rungs for key in rung.missing]:
+            return f"The ladder stops: {self._titles(missing)} not set."
+        unset = [key for key in ("busy_share", "sold_share") if key in self._given and self._given[key].range is None]
+        if unset:
+            return f"No dollars a year: {self._titles(unset)} not set."
+        return "Multiplication of ranges, not a forecast."
+
+    def _titles(self, keys: list[str]) -> str:
+        titles = [f"{self._given[key].title[:1].lower()}{self._given[key].title[1:]}" for key in keys]
+        return f"{' and '.join(titles)} {'is' if len(titles) == 1 else 'are'}"
+
+    def _range(self, of: Range) -> str:
+        return f"{short(of.low, self._numbers)} to {short(of.high, self._numbers)}"
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        with canvas(self) as (painter, size):
+            painter.setFont(font(11))
+            painter.setPen(self._theme.colour("mut"))
+            wide = size.width()
+            columns = self._columns(wide)
+            axis = LogAxis(1 / SPAN, SPAN)
+            left, right = columns["bar"]
+            if self._rungs:
+                for value, word in ((0.5, "×½"), (1.0, "×1"), (2.0, "×2")):
+                    x = left + (right - left) * axis.place(value)
+                    painter.drawText(QRectF(x - 20, 0, 40, 16), Qt.AlignmentFlag.AlignCenter, word)
+                    painter.fillRect(QRectF(round(x), 18, 1, ROW * len(self._rungs)), self._theme.colour("grid"))
+                flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                painter.drawText(QRectF(0, 0, columns["rate"][1], 16), flags, "tok/s")
+                painter.drawText(QRectF(0, 0, wide, 16), flags, "low to high" if not self._yearly else "$ a year")
+            for number, rung in enumerate(self._rungs):
+                self._paint_rung(painter, rung, 20 + ROW * number, columns, axis)
+            painter.setFont(font(12))
+            painter.setPen(self._theme.colour("soft"))
+            below = 24 + ROW * len(self._rungs)
+            painter.drawText(QRectF(0, below, wide, 34), Qt.TextFlag.TextWordWrap, self._words)
+
+    @property
+    def _yearly(self) -> bool:
+        return any(rung.yearly is not None for rung in self._rungs)
+
+    def _columns(self, wide: float) -> dict[str, tuple[float, float]]:
+        """Left and right edges of the parts of a row."""
+        return {
+            "name": (0, 158),
+            "bar": (158, max(176.0, wide - 172)),
+            "rate": (wide - 172, wide - 112),
+            "end": (0, wide),
+        }
+
+    def _paint_rung(
+        self, painter: QPainter, rung: Rung, top: float, columns: dict[str, tuple[float, float]], axis: LogAxis
+    ) -> None:
+        theme, numbers = self._theme, self._numbers
+        box = QRectF(0, top, columns["end"][1], ROW)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(font(12, 600))
+        painter.setPen(theme.colour("text"))
+        painter.drawText(box, middle, f"{rung.name[:1].upper()}{rung.name[1:]}")
+        painter.setFont(font(11))
+        painter.setPen(theme.colour("mut"))
+        if rung.rate is None or rung.watts is None or rung.devices is None:
+            painter.drawText(box.adjusted(82, 0, 0, 0), middle, "stops here")
+            return
+        lone = rung.devices.high == 1.0
+        beside = f"{numbers.figure(rung.watts.base)} W" if lone else f"{short(rung.devices.base, numbers)} devices"
+        painter.drawText(box.adjusted(82, 0, 0, 0), middle, beside)
+        left, right = columns["bar"]
+        wide = right - left
+        places = [min(1.0, max(0.0, axis.place(value / rung.rate.base))) for value in (rung.rate.low, rung.rate.high)]
+        bar = QRectF(left + wide * places[0], top + ROW / 2 - 5, max(3.0, wide * (places[1] - places[0])), 10)
+        painter.fillRect(bar, theme.colour("mut"))
+        painter.fillRect(QRectF(left + wide * axis.place(1.0) - 1, top + ROW / 2 - 8, 3, 16), theme.colour("text"))
+        painter.setFont(font(12, 600))
+        painter.setPen(theme.colour("text"))
+        flags = Qt.AlignmentFlag.AlignRight | middle
+        painter.drawText(QRectF(0, top, columns["rate"][1], ROW), flags, short(rung.rate.base, numbers))
+        painter.setFont(font(11))
+        painter.setPen(theme.colour("soft"))
+        painter.drawText(box, flags, self._range(rung.yearly if rung.yearly is not None else rung.rate))
+
+
+class Factors(QWidget):
+    """Every factor with its range, each of which can be edited, and its source. `changed` tells of another value."""
+
+    changed = Signal()
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        theme = desk.theme
+        self.given = factors()
+        self._shipped = dict(self.given)
+        self.fields: dict[str, NumberField] = {}
+        self._kinds: dict[str, Label] = {}
+        self._numbers = desk.numbers
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(0, 1)
+        for row, (key, factor) in enumerate(self.given.items()):
+            title = Label(theme, factor.title, 12)
+            title.setToolTip(factor.source)
+            hint = DASH if factor.suggested is None else desk.numbers.short(factor.suggested)
+            edit = self.fields[key] = NumberField(desk, factor.title, hint, lambda key=key: self._take(key), (1, 3))
+            edit.setToolTip(f"{factor.source}\nOne value, or low, base and high: 1.1 1.3 1.5")
+            if factor.range is not None:
+                edit.put(*_values(factor.range))
+            kind = self._kinds[key] = Label(theme, "", 11, token="mut")
+            grid.addWidget(title, row, 0)
+            grid.addWidget(edit, row, 1)
+            grid.addWidget(kind, row, 2)
+            if factor.suggested is not None:
+                take = QPushButton("Take")
+                take.setProperty("quiet", True)
+                take.setToolTip(f"Take the suggested {desk.numbers.short(factor.suggested)}: {factor.source}")
+                take.setAccessibleName(f"Take the suggested value of: {factor.title}")
+                take.clicked.connect(lambda _=False, key=key: self._suggest(key))
+                grid.addWidget(take, row, 3)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 6, 0, 0)
+        column.addLayout(grid)
+        column.addStretch(1)
+        theme.changed.connect(self._measure)
+        self._measure()
+        self._mark()
+
+    def _measure(self) -> None:
+        for edit in self.fields.values():
+            edit.setFixedWidth(scaled(96))
+
+    def _suggest(self, key: str) -> None:
+        suggested = self._shipped[key].suggested
+        if suggested is not None:
+            self.fields[key].put(suggested)
+            self._take(key)
+
+    def _take(self, key: str) -> None:
+        values = self.fields[key].values
+        shipped = self._shipped[key]
+        if shipped.unit == "%":
+            values = tuple(value / 100 if value > 1 else value for value in values)
+        if not values:
+            self.given[key] = shipped
+            if shipped.range is not None:
+                self.fields[key].put(*_values(shipped.range))
+        else:
+            low, base, high = sorted(values) if len(values) == 3 else (values[0],) * 3
+            self.given[key] = shipped.set(base, low, high)
+        self._mark()
+        self.changed.emit()
+
+    def _mark(self) -> None:
+        for key, label in self._kinds.items():
+            factor = self.given[key]
+            label.setText("not set" if factor.range is None else factor.kind)
+
+
+def _values(of: Range) -> tuple[float, ...]:
+    return (of.base,) if of.low == of.high else (of.low, of.base, of.high)
