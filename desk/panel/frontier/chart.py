@@ -22,7 +22,7 @@ from desk.frontier.points import Measure, Point
 from desk.panel.bars import paint_rule, paint_warning
 from desk.panel.cards import paint_focus, wrapped
 from desk.panel.charts.scale import spread
-from desk.panel.frontier.scene import AXES, LogAxis, Scene, Spot, short
+from desk.panel.frontier.scene import AXES, LOG, LogAxis, Scene, Spot, short
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, canvas, font, zoom
 
@@ -31,6 +31,8 @@ LEFT, RIGHT, BOTTOM, HEAD = 72.0, 62.0, 44.0, 58.0
 LEGEND = 22.0
 HIT = 14.0
 """A point is hit so near to its middle."""
+APART = 18.0
+"""Two ticks of the vertical axis are so far apart at least."""
 LABEL = 78.0
 """Two names of bands are so far apart."""
 
@@ -126,7 +128,8 @@ class FrontierChart(QWidget):
 
     def _plot(self, size: QSizeF) -> QRectF:
         bottom = BOTTOM + LEGEND * len(self._legend(size.width()))
-        return QRectF(LEFT, HEAD, size.width() - LEFT - RIGHT, size.height() - HEAD - bottom)
+        top = HEAD if self._scene.bands else 12.0
+        return QRectF(LEFT, top, size.width() - LEFT - RIGHT, max(1.0, size.height() - top - bottom))
 
     def _at(self, x: float, y: float, plot: QRectF) -> QPointF:
         return QPointF(plot.left() + plot.width() * self._x.place(x), plot.bottom() - plot.height() * self._y.place(y))
@@ -194,8 +197,12 @@ class FrontierChart(QWidget):
             painter.setPen(theme.colour("mut"))
             box = QRectF(x - 30, plot.bottom() + 4, 60, 16)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, short(value, numbers))
+        written = plot.bottom() + APART
         for value in self._y.ticks():
             y = round(self._at(self._x.low, value, plot).y())
+            if written - y < APART:
+                continue
+            written = y
             paint_rule(painter, theme, plot.left(), y, plot.width(), "grid")
             painter.setPen(theme.colour("mut"))
             left = QRectF(18, y - 8, LEFT - 26, 16)
@@ -211,11 +218,11 @@ class FrontierChart(QWidget):
         for row, line in enumerate(wrapped(scene.x_title, metrics, size.width() - 20)[:1]):
             box = QRectF(0, plot.bottom() + 22 + 15 * row, plot.left() + plot.right(), 16)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, line)
-        _upright(
-            painter,
-            QPointF(9, plot.center().y()),
-            metrics.elidedText(scene.y_title, Qt.TextElideMode.ElideMiddle, plot.height() + 60),
-        )
+        room = plot.height() + 60
+        told = scene.y_title
+        if metrics.horizontalAdvance(told) > room:  # what the watts stand for goes last
+            told = told.removesuffix(LOG)
+        _upright(painter, QPointF(9, plot.center().y()), metrics.elidedText(told, Qt.TextElideMode.ElideMiddle, room))
         if scene.per_joule:
             _upright(painter, QPointF(plot.right() + RIGHT - 8, plot.center().y()), "joules per token")
 

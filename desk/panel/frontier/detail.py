@@ -66,6 +66,7 @@ class Detail(QWidget):
         slots = f"{tier.slots} slot{'s' * (tier.slots != 1)}"
         parts = (slots, f"context {tier.context}", tier.model, point.precision, point.provider.upper(), tier.mix)
         self._title.setText(", ".join(part for part in parts if part))
+        self.setWindowTitle(self._title.text())
         told: list[tuple[str, Measure | None, str]] = [
             ("tok/s", point.height("tokens_per_second"), ""),
             ("tok/s/user, 1 ÷ ITL", point.speed("itl"), ""),

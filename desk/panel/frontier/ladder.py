@@ -151,9 +151,9 @@ class Factors(QWidget):
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(0, 1)
         for row, (key, factor) in enumerate(self.given.items()):
-            title = Label(theme, factor.title, 12)
+            title = Label(theme, f"{factor.title}, %" if factor.unit == "%" else factor.title, 12)
             title.setToolTip(factor.source)
-            hint = DASH if factor.suggested is None else desk.numbers.short(factor.suggested)
+            hint = DASH if factor.suggested is None else desk.numbers.short(100 * factor.suggested)
             edit = self.fields[key] = NumberField(desk, factor.title, hint, lambda key=key: self._take(key), (1, 3))
             edit.setToolTip(f"{factor.source}\nOne value, or low, base and high: 1.1 1.3 1.5")
             if factor.range is not None:
@@ -165,7 +165,7 @@ class Factors(QWidget):
             if factor.suggested is not None:
                 take = QPushButton("Take")
                 take.setProperty("quiet", True)
-                take.setToolTip(f"Take the suggested {desk.numbers.short(factor.suggested)}: {factor.source}")
+                take.setToolTip(f"Take the suggested {hint} %: {factor.source}")
                 take.setAccessibleName(f"Take the suggested value of: {factor.title}")
                 take.clicked.connect(lambda _=False, key=key: self._suggest(key))
                 grid.addWidget(take, row, 3)
@@ -184,14 +184,14 @@ class Factors(QWidget):
     def _suggest(self, key: str) -> None:
         suggested = self._shipped[key].suggested
         if suggested is not None:
-            self.fields[key].put(suggested)
+            self.fields[key].put(100 * suggested)
             self._take(key)
 
     def _take(self, key: str) -> None:
         values = self.fields[key].values
         shipped = self._shipped[key]
         if shipped.unit == "%":
-            values = tuple(value / 100 if value > 1 else value for value in values)
+            values = tuple(min(value, 100.0) / 100 for value in values)
         if not values:
             self.given[key] = shipped
             if shipped.range is not None:

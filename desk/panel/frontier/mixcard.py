@@ -19,7 +19,7 @@ from desk.panel.theme import Theme, canvas, font, scaled
 from desk.panel.views import Desk
 
 GOALS = {"revenue": "earns most", "tokens": "makes most tokens"}
-HEADS = ("Tier", "slots", "tok/s", "W", "$/h", "sold at most")
+HEADS = ("Tier", "slots", "tok/s", "W", "$/h", "at most")
 HOUR = 3600.0
 
 
@@ -44,6 +44,7 @@ class MixCard(WordyCard):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.theme)
+        self.setAccessibleName("Best mix")
         theme = desk.theme
         self._desk = desk
         self._names: tuple[str, ...] = ()
@@ -65,7 +66,7 @@ class MixCard(WordyCard):
         self._grid_at = QWidget()
         self._grid = QGridLayout(self._grid_at)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(8)
+        self._grid.setHorizontalSpacing(6)
         self._grid.setVerticalSpacing(3)
         self._cells: dict[tuple[str, int], Label] = {}
         self._difference = Label(theme, "", 12)
@@ -103,7 +104,7 @@ class MixCard(WordyCard):
     def _measure(self) -> None:
         self.watts.setFixedWidth(scaled(92))
         for edit in self.demand.values():
-            edit.setFixedWidth(scaled(70))
+            edit.setFixedWidth(scaled(60))
 
     @property
     def question(self) -> Question:
@@ -159,7 +160,7 @@ class MixCard(WordyCard):
         for widget in (self.bars, self._grid_at, self._difference, self.apply):
             widget.show()
         whole = "Shares of the device's time" if answer.question.watts is None else "Shares of the power"
-        self._words.setText(f"{whole}; every promise kept, no point but measured ones")
+        self._words.setText(f"{whole}, every promise kept")
         self.bars.show_mixes(now, best, tuple(reversed(self._names)))
         for name in self._names:
             self._show_line(name, None if now is None else now.parts.get(name), best.parts.get(name), answer)
@@ -200,6 +201,7 @@ class MixCard(WordyCard):
                 f"<b>{predicted}, measured {numbers.figure(HOUR * checked.measured, '$')} $/h</b>{told}"
                 f" over {checked.seconds:.0f} s."
             )
+        self.setAccessibleDescription(self._checked.text())
 
     def _show_line(self, name: str, old: Part | None, new: Part | None, answer: Answer) -> None:
         numbers = self._desk.numbers

@@ -63,9 +63,10 @@ def _curve(question: Question, offers: tuple[Offer, ...]) -> tuple[tuple[float, 
     if mine is None or not speeds:
         return ()
     # A tier shares the device, so that a promise far below its slowest point still moves the mix.
-    low, high = min(speeds) / 4, max(speeds)
+    own = mine.promise.tokens_per_second_per_user
+    low, high = min(min(speeds) / 4, own or max(speeds)), max(speeds)
     tried = {low * exp(log(high / low) * step / (STEPS - 1)) for step in range(STEPS - 1)} | {high}
-    if (own := mine.promise.tokens_per_second_per_user) is not None and low <= own <= high:
+    if own is not None and own <= high:
         tried.add(own)
     if question.watts is None:
         curve = price_of_promise(offers, mine.tier, sorted(tried), question.goal)

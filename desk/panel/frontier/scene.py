@@ -21,6 +21,9 @@ AXES: dict[Axis, tuple[str, str]] = {
 }
 """The title and the unit of each vertical axis."""
 
+LOG = ", log scale"
+"""How the title of each axis ends."""
+
 SPEEDS: dict[Interactivity, str] = {
     "itl": "1 ÷ inter-token latency, median of a lane",
     "e2e": "answer tokens ÷ end-to-end seconds",
@@ -119,7 +122,7 @@ def scene(
     promised = [(band.tier, line.at(band.left)) for band in bands]
     return Scene(
         axis,
-        f"tokens/s per user ({SPEEDS[by]}), log scale",
+        f"tokens/s per user ({SPEEDS[by]}){LOG}",
         _height_title(axis, denominator, rests_on_watts, estimated),
         tuple(spots),
         tuple(spot for each in others for spot in _spots(each, axis, by, denominator, tariff)),
@@ -150,7 +153,7 @@ def _height_title(axis: Axis, denominator: Denominator, rests_on_watts: bool, es
     if axis == "dollars_per_mtok":
         title = f"{title}, {'energy alone' if rests_on_watts else 'all-in hourly cost'}"
     over = f", {denominator.words}" if rests_on_watts else ""
-    return f"{title}{over}{', estimated' if estimated else ''}, log scale"
+    return f"{title}{over}{', estimated' if estimated else ''}{LOG}"
 
 
 def _wanting(found: Found | None, spots: list[Spot], denominator: Denominator) -> str:
@@ -168,7 +171,7 @@ def _bands(lines: Sequence[TierLine]) -> tuple[Band, ...]:
         ((speed, line) for line in lines if (speed := line.tier.promise.tokens_per_second_per_user) is not None),
         key=lambda each: each[0],
     )
-    ends = [*(speed for speed, _ in promising[1:]), None]
+    ends = [*(speed for speed, _ in promising[1:]), None][: len(promising)]
     return tuple(
         Band(line.tier.name, speed, end, line.tier.price.output, line.speed, line.slow)
         for (speed, line), end in zip(promising, ends, strict=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from desk.facts.tiers import Tariff
 from desk.frontier.mix import change
-from desk.frontier.points import Axis, Denominator, Point, Scope
+from desk.frontier.points import Axis, Denominator, Interactivity, Point, Scope
 from desk.frontier.published import chart as published
 from desk.panel.cards import Card, WordyCard
 from desk.panel.frontier.chart import FrontierChart
@@ -42,9 +42,12 @@ from desk.panel.theme import GUTTER, MARGIN, scaled
 from desk.panel.views import Desk, View
 from desk.runs.store import Runs
 
-SCOPES: dict[Scope, str] = {"board": "Metered device only", "host": "Whole machine", "all-in": "All-in, with its site"}
-BY = {"itl": "Speed: 1 ÷ ITL", "e2e": "Speed: end to end"}
-BESIDE = 440
+SCOPES: dict[Scope, str] = {"board": "Device watts", "host": "Machine watts", "all-in": "All-in watts"}
+BY: dict[Interactivity, str] = {"itl": "1 ÷ ITL", "e2e": "End to end"}
+COMMAND = "desk sweep"
+LOW = 620
+"""In a lower view a point takes the place of the chart instead of a part of it."""
+BESIDE = 456
 NONE = "No sweep was measured on this machine yet. New sweep says how to."
 
 
@@ -76,6 +79,8 @@ class Page(View):
         self.keynote = _switch("Keynote", "Readings of the keynote's chart: illustration, second-hand")
         self.as_table = _switch("Table", "Show the points as a table")
         self.new = QPushButton("New sweep")
+        self.new.setToolTip("How to measure this machine")
+        self.new.clicked.connect(self._tell_how)
         self._note = Label(theme, "", 12, token="mut")
         assert desk.edits is not None
         self.edits = desk.edits
@@ -108,12 +113,13 @@ class Page(View):
         head.setSpacing(8)
         head.addWidget(Label(theme, "Frontier", 16, 600))
         head.addStretch(1)
-        head.addWidget(self.sweep)
-        head.addWidget(self.new)
+        for widget in (self.sweep, self.as_table, self.new):
+            widget.setProperty("quiet", True)
+            head.addWidget(widget)
         tools = QHBoxLayout()
         tools.setContentsMargins(MARGIN, 0, 12, 0)
         tools.setSpacing(6)
-        for widget in (self.axis, self.by, self.scope, self.host, self.keynote, self.as_table):
+        for widget in (self.axis, self.by, self.scope, self.host, self.keynote):
             widget.setProperty("quiet", True)
             tools.addWidget(widget)
         tools.addStretch(1)
@@ -128,6 +134,7 @@ class Page(View):
         column.addLayout(tools)
         column.addWidget(self._note)
         self._note.setContentsMargins(MARGIN, 0, MARGIN, 0)
+        self._note.setWordWrap(True)
         column.addWidget(self._pages, 1)
         column.addWidget(self.detail)
         row = QHBoxLayout(self)
@@ -227,9 +234,7 @@ class Page(View):
             self.sweep.clear()
             for source in given:
                 day = date_of(source.wall)
-                self.sweep.addItem(
-                    f"{day}, comes with the program" if source.foreign else f"Sweep of {day}", source.sweep
-                )
+                self.sweep.addItem(f"Example of {day}" if source.foreign else f"Sweep of {day}", source.sweep)
             self.sweep.setCurrentIndex(max(0, self.sweep.findData(chosen)) if given else -1)
             self.sweep.setVisible(bool(given))
         self._draw()
@@ -244,6 +249,14 @@ class Page(View):
         self._select(None)
         self._draw()
         self._ask()
+
+    def _tell_how(self) -> None:
+        """A sweep wants the machine for itself, so it is no work for a window that serves tiers."""
+        QGuiApplication.clipboard().setText(COMMAND)
+        self.desk.window.tell(
+            f"A sweep needs the machine for itself: stop the run, and give the command {COMMAND} in a terminal.",
+            "The command is on the clipboard. What it measures is drawn here when it has ended.",
+        )
 
     # ---- drawing
 
@@ -295,8 +308,21 @@ class Page(View):
         self.detail.setVisible(point is not None and found is not None)
         if point is not None and found is not None:
             self.detail.show_point(found, point, self.denominator, self.tariff)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        self._pages.setVisible(self.detail.isHidden() or self.height() >= scaled(LOW))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._make_room()
 
     # ---- what follows for money
+
+    @property
+    def answered(self) -> Answer | None:
+        """The mix that is shown, `None` before it is solved for."""
+        return self._answer
 
     def _ask(self) -> None:
         """Have the mix solved for again where anything that it rests on is another."""

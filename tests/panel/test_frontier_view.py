@@ -1,0 +1,291 @@
+"""The Frontier view over a sweep of a scripted factory: what is drawn, what follows for money, and Apply with undo."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from PySide6.QtCore import QPointF, QSizeF, Qt
+from PySide6.QtWidgets import QPushButton
+from scripted import facts, tiers
+
+from desk.board import Board
+from desk.facts import places
+from desk.facts.codec import encode
+from desk.facts.happened import MeterOpened, Read, RunStarted
+from desk.facts.plans import Graph, Plan
+from desk.facts.tiers import Tariff
+from desk.frontier.mix import change
+from desk.frontier.points import Denominator
+from desk.frontier.published import chart as published
+from desk.ledger.ledger import Ledger
+from desk.panel.frontier import sweeps
+from desk.panel.frontier.mixcard import Checked
+from desk.panel.frontier.reckoning import Question, answer, here
+from desk.panel.frontier.scene import LogAxis, scene
+from desk.panel.frontier.trial import SETTLE_S, SHORTEST_S, Trial
+from desk.panel.heartbeat import Heartbeat
+from desk.panel.shown import Shown, TierLine
+from desk.panel.theme import Theme
+from desk.panel.tiers.edits import Edits
+from desk.panel.window import Window
+from desk.plant.plant import Plant
+from desk.plant.replay import Replay
+from desk.plant.sweep import Sweep
+
+FRONTIER = Path(__file__).resolve().parents[1] / "frontier"
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="session")
+def swept():
+    """The facts of a sweep of 1, 4 and 8 slots by its model: made once, for they do not change."""
+    sys.path.insert(0, str(FRONTIER))
+    from scripted_factory import Factory
+
+    sys.path.remove(str(FRONTIER))
+    made = {}
+
+    def of(model):
+        if model not in made:
+            plan = Plan(
+                graphs=(Graph(model=model),), slots=(1, 4, 8), warmup_s=0.0, settle_s=1.0, window_s=5.0, repeats=2
+            )
+            factory = Factory(told=lambda fact: course.see(fact))
+            course = Sweep(factory, plan)
+            course.start()
+            factory.go(1e4)
+            begin = next(place for place, fact in enumerate(factory.facts) if isinstance(fact, RunStarted))
+            made[model] = factory.facts[begin:]
+        return made[model]
+
+    return of
+
+
+@pytest.fixture
+def keep(swept):
+    """Writes the sweep into the folder of runs, `metered` or not."""
+
+    def kept(model="smollm2-135m", name="sweep", metered=True):
+        path = places.runs_dir() / f"{name}.jsonl"
+        with open(path, "wb") as file:
+            for fact in swept(model):
+                if isinstance(fact, RunStarted):
+                    fact = msgspec.structs.replace(fact, run=name, preset="sweep")
+                if metered or not isinstance(fact, MeterOpened | Read):
+                    file.write(encode(fact))
+        return path
+
+    return kept
+
+
+@pytest.fixture
+def found(keep, home):
+    """The sweep, read as the view reads it."""
+
+    def read(**how):
+        source = sweeps.Source("s", (keep(**how),), 0.0)
+        return next(each for each in sweeps.read(source) if each is not None)
+
+    return read
+
+
+LINES = tuple(TierLine(tier, speed=30.0, tokens_per_second=60.0, tokens_per_joule=2.0) for tier in tiers())
+
+
+def drawn(of, axis="tokens_per_second_per_mw", by="itl", denominator=None, tariff=None, **more):
+    return scene(of, (), axis, by, denominator or Denominator(), tariff, LINES, **more)
+
+
+def test_the_chart_is_in_the_units_that_it_names(found):
+    of = found()
+    megawatts, joules = drawn(of), drawn(of, "tokens_per_joule")
+    assert [spot.point.tier.slots for spot in megawatts.spots] == [1, 4, 8]
+    for one, other in zip(megawatts.spots, joules.spots, strict=True):
+        assert one.y.value == pytest.approx(1e6 * other.y.value)
+        assert one.y.low <= one.y.value <= one.y.high
+    slowest = megawatts.line[0]
+    assert slowest == (megawatts.spots[2].x.value, megawatts.spots[2].y.value)
+    assert [y for _, y in megawatts.line] == sorted((y for _, y in megawatts.line), reverse=True)
+    assert {(place.x, place.y) for place in megawatts.live} == {(30.0, 2e6)}
+    assert [band.tier for band in megawatts.bands] == ["Free", "Medium", "High", "Premium", "Ultra"]
+    assert megawatts.bands[0].right == megawatts.bands[1].left == 8.0
+
+
+def test_the_denominator_is_printed_and_moves_the_points(found):
+    of = found()
+    board, bare = drawn(of), drawn(of, denominator=Denominator("host"))
+    host = drawn(of, denominator=Denominator("host", 60.0))
+    assert "metered device" in board.y_title
+    assert "60 W for the rest" in host.y_title
+    assert all(one.y.value > other.y.value for one, other in zip(board.spots, host.spots, strict=True))
+    assert not host.live, "the lanes' joules are those of the device alone"
+    assert not bare.spots
+    assert "rest of the machine" in bare.wanting
+
+
+def test_without_watts_the_axis_is_tokens_and_a_cost_by_the_hour_needs_none(found):
+    of = found(metered=False)
+    assert drawn(of).axis == "tokens_per_second"
+    assert drawn(of, keynote=published()).overlay is None, "its readings are per megawatt"
+    hourly = drawn(of, "dollars_per_mtok", tariff=Tariff(dollars_per_hour=1.0))
+    assert hourly.axis == "dollars_per_mtok"
+    assert not hourly.better_up
+    assert hourly.spots[0].y.value == pytest.approx(1e6 / 3600 / drawn(of).spots[0].y.value)
+    assert here(answer(Question(), tiers(), of.points, Denominator()).best) is None
+
+
+def test_end_to_end_speeds_have_no_promises_beside_them(found):
+    made = drawn(found(), by="e2e")
+    assert "end-to-end" in made.x_title
+    assert not made.bands
+    assert not made.live
+    assert all(one.x.value < other.x.value for one, other in zip(made.spots, drawn(found()).spots, strict=True))
+
+
+def test_watts_that_were_declared_are_dashed(home):
+    source = next(each for each in sweeps.sources(sweeps.Runs()) if each is not None)
+    assert source.foreign
+    example = next(each for each in sweeps.read(source) if each is not None)
+    made = drawn(example)
+    assert made.dashed
+    assert "estimated" in made.y_title
+    assert not drawn(example, "tokens_per_second").dashed
+
+
+def test_a_logarithmic_axis_finds_its_places_again():
+    axis = LogAxis.over([3.0, 700.0])
+    assert axis.place(axis.value(0.3)) == pytest.approx(0.3)
+    assert axis.ticks() == [5, 10, 20, 50, 100, 200, 500]
+
+
+def test_demand_and_prices_decide_what_is_served(found):
+    points = found().points
+    alone = answer(Question(promising="Ultra"), tiers(), points, Denominator())
+    assert set(alone.best.parts) == {"Ultra"}
+    assert alone.why["Free"] == "it has no price"
+    assert alone.why["High"] == "others bring more"
+    limited = answer(Question(demand={"Ultra": 10.0}), tiers(), points, Denominator())
+    assert limited.best.parts["Ultra"].rate == pytest.approx(10.0)
+    assert limited.best.revenue < alone.best.revenue
+    assert alone.now is not None
+    assert alone.gain.value == pytest.approx(alone.best.revenue - alone.now.revenue)
+    assert answer(Question(watts=500.0), tiers(), points, Denominator()).now is None
+    speeds = [speed for speed, _ in alone.curve]
+    assert speeds == sorted(speeds)
+    assert 20.0 in speeds, "the promise in force"
+    assert max(speeds) == pytest.approx(max(one.speed for one in alone.offers[-1].candidates))
+
+
+def test_a_trial_measures_what_comes_after_the_lanes_have_settled(home):
+    edits = Edits(Plant(tiers()))
+    edits.see({tier.name: tier for tier in tiers()}, running=True)
+    ledger, board, shown = Ledger(), Board(), Shown(state="running", run="r", tiers=LINES)
+    trial = Trial(0.001, tiers())
+    seen = []
+    for fact in facts(seconds=50.0, stopped=False):
+        for period in ledger.post(fact):
+            board.add(period)
+            trial.look(board, edits, shown)
+            seen.append(trial.checked)
+    assert seen[0] == Checked(0.001, words="Waiting for the lanes.")
+    assert next(each for each in seen if each.measured is not None).seconds >= SHORTEST_S
+    last = trial.checked
+    assert last.seconds == pytest.approx(board.end - SETTLE_S, abs=1.5)
+    assert last.measured == pytest.approx(board.value("revenue_per_hour", None, last.seconds) / 3600)
+    edits.now["Ultra"] = msgspec.structs.replace(edits.now["Ultra"], slots=7)
+    trial.look(board, edits, shown)
+    assert trial.checked == last, "what was measured stays"
+
+
+@pytest.fixture
+def page(application, record, qtbot, keep):
+    """The view beside a recording, with a sweep that has been read and solved for."""
+    keep()
+    window = Window("replay", Theme("dark"))
+    heartbeat = Heartbeat(window, Replay(record(seconds=20.0), speed=float("inf")))
+    heartbeat.source.play()
+    heartbeat.start()
+    window.show()
+    heartbeat.refresh()
+    window.visit("frontier")
+    view = window.view
+    qtbot.waitUntil(lambda: view.answered is not None, timeout=PATIENCE_MS)
+    yield view
+    window.close()
+    window.deleteLater()
+
+
+def press(page, text):
+    (button,) = [each for each in page.findChildren(QPushButton) if each.text() == text]
+    button.click()
+
+
+def test_a_click_tells_about_a_point_and_the_table_lists_all(page, qtbot):
+    chart = page.chart
+    spot = next(each for each in chart.scene.spots if each.point.tier.slots == 4)
+    at = chart._at(spot.x.value, spot.y.value, chart._plot(QSizeF(chart.size())))
+    qtbot.mouseClick(chart, Qt.MouseButton.LeftButton, pos=at.toPoint())
+    assert not page.detail.isHidden()
+    assert "4 slots" in page.detail.windowTitle()
+    assert page.detail.course.values(None), "the repeats over time"
+    qtbot.mouseClick(chart, Qt.MouseButton.LeftButton, pos=QPointF(4, 4).toPoint())
+    assert page.detail.isHidden()
+    qtbot.keyClick(chart, Qt.Key.Key_Right)
+    assert "8 slots" in page.detail.windowTitle(), "the slowest first"
+    qtbot.keyClick(chart, Qt.Key.Key_Escape)
+    assert page.detail.isHidden()
+    assert "3 measured points" in chart.accessibleDescription()
+    page.as_table.click()
+    assert page.table.isVisible()
+    assert len(page.table.text().splitlines()) == 4
+    assert "tok/s/MW" in page.table.text()
+
+
+def test_no_year_is_told_before_both_shares_are_set_and_a_slip_is_taken_back(page, qtbot):
+    assert "is busy and share of the tokens that are sold are not set" in page.ladder.accessibleDescription()
+    press(page, "Its factors")
+    press(page, "Take")
+    assert page.factors.given["busy_share"].base == pytest.approx(0.6)
+    assert "share of the tokens that are sold is not set" in page.ladder.accessibleDescription()
+    field = page.factors.fields["sold_share"]
+    field.setText("half")
+    field.editingFinished.emit()
+    assert field.text() == ""
+    assert any("half is not" in notice.cause for notice in page.desk.window._own)
+    field.setText("50")
+    field.editingFinished.emit()
+    assert "not a forecast" in page.ladder.accessibleDescription()
+    field = page.factors.fields["pue"]
+    field.setText("")
+    field.editingFinished.emit()
+    assert page.factors.given["pue"].base == 1.3, "what ships comes back"
+
+
+def test_moving_a_promise_says_what_it_costs_and_a_recording_takes_no_orders(page):
+    page.promise.slider.setValue(page.promise.slider.maximum())
+    assert "other tiers" in page.promise.slider.accessibleDescription()
+    assert not page.mix.apply.isEnabled()
+
+
+def test_the_best_mix_is_applied_in_one_step_and_undone_in_one(factory, keep, home, qtbot):
+    window, heartbeat = factory
+    keep(model=str(home / "model"))
+    qtbot.waitUntil(lambda: len(heartbeat.edits.now) == 2, timeout=PATIENCE_MS)
+    window.visit("frontier")
+    page = window.view
+    qtbot.waitUntil(lambda: page.answered is not None and page.mix.apply.isEnabled(), timeout=PATIENCE_MS)
+    before, edits = dict(heartbeat.edits.now), heartbeat.edits
+    wanted = change(page.answered.best, before.values())
+    assert wanted.after
+    page.mix.apply.click()
+    assert len(edits.history.done) == 1
+    after = before | {tier.name: tier for tier in wanted.after}
+    qtbot.waitUntil(lambda: edits.now == after, timeout=PATIENCE_MS)
+    page.refresh(window.shown)
+    assert "Start a run to measure it." in page.mix.accessibleDescription()
+    undo = next(action for action in window._offered() if action.name == "undo")
+    window.perform(undo)
+    qtbot.waitUntil(lambda: edits.now == before, timeout=PATIENCE_MS)
+    page.refresh(window.shown)
+    assert "The tiers were changed since." in page.mix.accessibleDescription()
