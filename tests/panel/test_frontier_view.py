@@ -275,6 +275,8 @@ def test_the_best_mix_is_applied_in_one_step_and_undone_in_one(factory, keep, ho
     window.visit("frontier")
     page = window.view
     qtbot.waitUntil(lambda: page.answered is not None and page.mix.apply.isEnabled(), timeout=PATIENCE_MS)
+    heartbeat.source.start()
+    qtbot.waitUntil(lambda: window.shown.state == "running", timeout=PATIENCE_MS)
     before, edits = dict(heartbeat.edits.now), heartbeat.edits
     wanted = change(page.answered.best, before.values())
     assert wanted.after
@@ -283,7 +285,7 @@ def test_the_best_mix_is_applied_in_one_step_and_undone_in_one(factory, keep, ho
     after = before | {tier.name: tier for tier in wanted.after}
     qtbot.waitUntil(lambda: edits.now == after, timeout=PATIENCE_MS)
     page.refresh(window.shown)
-    assert "Start a run to measure it." in page.mix.accessibleDescription()
+    assert "Predicted" in page.mix.accessibleDescription()
     undo = next(action for action in window._offered() if action.name == "undo")
     window.perform(undo)
     qtbot.waitUntil(lambda: edits.now == before, timeout=PATIENCE_MS)

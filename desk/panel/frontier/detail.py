@@ -1,7 +1,8 @@
 """One point of the frontier: its figures, each with the range of its repeats, and its windows over time."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desk.facts.tiers import Tariff
 from desk.frontier.points import Denominator, Measure, Point
@@ -10,6 +11,9 @@ from desk.panel.furniture import Label
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.runs.course import Course, Line
 from desk.panel.theme import Theme, scaled
+
+NO_LIMIT = 16_777_215
+"""What Qt calls no limit; Qt for Python has no name for it."""
 
 MOST_LINES = 4
 """The course of so many repeats can be told apart."""
@@ -45,7 +49,7 @@ class Detail(QWidget):
             grid.addWidget(name, place, 0)
             grid.addWidget(value, place, 1, Qt.AlignmentFlag.AlignRight)
         grid.setRowStretch(len(self._labels), 1)
-        row = QHBoxLayout()
+        self._parts = row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         row.setSpacing(20)
         row.addLayout(grid)
         row.addWidget(self.course, 1)
@@ -54,11 +58,27 @@ class Detail(QWidget):
         column.setSpacing(4)
         column.addLayout(head)
         column.addLayout(row, 1)
+        self._whole = False
         theme.changed.connect(self._measure)
         self._measure()
 
+    def fill(self, whole: bool) -> None:
+        """Take all the height there is, figures above the course, or a low part of it with both beside each other."""
+        if whole != self._whole:
+            self._whole = whole
+            self._measure()
+
     def _measure(self) -> None:
-        self.setFixedHeight(scaled(212))
+        way = QBoxLayout.Direction
+        self._parts.setDirection(way.TopToBottom if self._whole else way.LeftToRight)
+        self.setMinimumHeight(scaled(212))
+        self.setMaximumHeight(NO_LIMIT if self._whole else scaled(212))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.closed.emit()
+        else:
+            super().keyPressEvent(event)
 
     def show_point(self, found: Found, point: Point, denominator: Denominator, tariff: Tariff | None) -> None:
         """Tell all about a point of a sweep."""

@@ -103,7 +103,7 @@ class Page(View):
         self.as_table.toggled.connect(self._turn)
         self.chart.chosen.connect(self._select)
         self.detail.opened.connect(desk.window.recording_asked.emit)
-        self.detail.closed.connect(lambda: self._select(None))
+        self.detail.closed.connect(self._put_away)
         self.setFocusProxy(self.chart)
 
     def _arrange(self) -> None:
@@ -310,8 +310,14 @@ class Page(View):
             self.detail.show_point(found, point, self.denominator, self.tariff)
         self._make_room()
 
+    def _put_away(self) -> None:
+        self._select(None)
+        self.chart.setFocus()
+
     def _make_room(self) -> None:
-        self._pages.setVisible(self.detail.isHidden() or self.height() >= scaled(LOW))
+        low = self.height() < scaled(LOW)
+        self.detail.fill(low)
+        self._pages.setVisible(self.detail.isHidden() or not low)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
