@@ -3,6 +3,7 @@
 import msgspec
 
 from desk.facts.happened import tag
+from desk.facts.numbers import Whole
 from desk.facts.tiers import Provider, Sampling, Tier
 
 
@@ -20,8 +21,8 @@ class OpenFactory(Order):
     tiers: tuple[Tier, ...]
     provider: Provider = "auto"
     scenario: str = "steady"
-    seed: int = 0
-    requests: int = 0
+    seed: Whole = 0
+    requests: Whole = 0
     load: float = 1.0
     cuda_graphs: bool = False
 
@@ -70,7 +71,7 @@ class Generate(Order):
     prompt: str
     raw: bool = False
     provider: Provider = "auto"
-    max_tokens: int = 256
+    max_tokens: Whole = 256
     sampling: Sampling = Sampling()
     seed: int = 0
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from desk.facts.numbers import Real
+from desk.facts.numbers import Real, Whole
 
 TIER_NAMES = ("Free", "Medium", "High", "Premium", "Ultra")
 """From the cheapest service to the dearest. Views list them the other way round, Ultra on top."""
@@ -31,7 +31,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     """How the next token is drawn, and the texts that end an answer (`stop`). A temperature of 0 is greedy."""
 
     temperature: float = 0.0
-    top_k: int = 40
+    top_k: Whole = 40
     top_p: float = 1.0
     repetition_penalty: float = 1.0
     stop: tuple[str, ...] = ()
@@ -54,13 +54,13 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     precision: str = ""
     provider: Provider = "auto"
-    context: int = 1024
-    slots: int = 4
+    context: Whole = 1024
+    slots: Whole = 4
     share: float = 1.0
-    users: int = 4
+    users: Whole = 4
     think_s: float = 0.0
     mix: str = "chat"
-    answer_tokens: int = 128
+    answer_tokens: Whole = 128
     sampling: Sampling = Sampling()
     price: Price = Price()
     promise: Promise = Promise()

@@ -303,7 +303,8 @@ class Ledger:
     def _pass_over(self, fact: AnyFact, moment: float) -> list[Period]:
         """Settle what there is, and go on with the period of `moment`."""
         closed = self._close(self._latest)
-        self._not_recorded(Unrecorded(t=fact.t, since=self._latest + (self._origin or 0.0)), moment)
+        if not isinstance(fact, Unrecorded):  # else it says so itself
+            self._not_recorded(Unrecorded(t=fact.t, since=self._latest + (self._origin or 0.0)), moment)
         self._heard.clear()
         self._cell = max(self._cell + 1, ceil(moment / PERIOD_S) - 1)
         self._start = self._cell * PERIOD_S

@@ -1,0 +1,125 @@
+"""What happens seldom: alarms that nobody raised, loads too small to prove anything, answers told out of turn."""
+
+from story import T0, run_started
+
+from desk.board import Board
+from desk.facts.happened import (
+    AlarmCleared,
+    AlarmShelved,
+    ChildEnded,
+    ChildStarted,
+    Device,
+    DeviceReading,
+    EngineOpened,
+    Finished,
+    FirstToken,
+    FloorLearned,
+    LaneLoading,
+    LaneReady,
+    LaneWork,
+    MeterOpened,
+    Read,
+    Said,
+    Slot,
+    SoloLearned,
+    Worked,
+)
+from desk.ledger.energy import Energy
+from desk.ledger.ledger import Ledger
+from desk.ledger.period import Period, TierPeriod
+from desk.ledger.standing import Standing
+from desk.ledger.stream import Streams
+
+
+def said(text, request=1, at=2.0):
+    return Said(t=T0 + at, tier="Free", request=request, text=text)
+
+
+def test_a_text_is_followed_from_its_first_token_to_its_end():
+    streams = Streams()
+    streams.see(FirstToken(t=T0 + 1.0, tier="Free", request=1, submitted=T0, admitted=T0, prompt=3))
+    for fact in (Worked(t=T0 + 1.0, span=0.1, lanes=()), said("Hello")):
+        streams.see(fact)
+    assert (streams.ttft, streams.rate) == (1.0, None)
+    other = LaneWork(tier="Ultra", slots=(Slot(1, 3, 3, 99),))
+    mine = LaneWork(tier="Free", slots=(Slot(7, 3, 3, 50), Slot(1, 3, 3, 5)))
+    streams.see(Worked(t=T0 + 3.0, span=0.1, lanes=(other, mine)))
+    streams.see(Worked(t=T0 + 4.0, span=0.1, lanes=(mine,)))  # not one token more
+    assert (streams.tokens, streams.rate) == (5, 2.0)
+    # A crash has it prefilled again: its first token comes once more.
+    streams.see(FirstToken(t=T0 + 5.0, tier="Free", request=1, submitted=T0, admitted=T0, prompt=3))
+    assert streams.ttft == 5.0
+    end = Finished(t=T0 + 9.0, tier="Free", request=1, submitted=T0, first=T0 + 5.0, prompt=3, emitted=9, reason="eos")
+    streams.see(end)
+    streams.see(Worked(t=T0 + 9.5, span=0.1, lanes=(mine,)))
+    assert (streams.ended, streams.tokens, streams.rate) == ("eos", 9, 2.0)
+    streams.see(ChildEnded(t=T0 + 10.0, child="engine", exit=-9))
+    assert streams.ended == "eos"
+
+
+def test_a_text_ends_with_its_engine_and_an_empty_view_has_none():
+    streams = Streams()
+    streams.see(ChildEnded(t=T0, child="engine", exit=0))
+    assert streams.ended == ""
+    streams.see(said("Hello"))
+    streams.see(ChildEnded(t=T0, child="meter", exit=0))
+    assert streams.ended == ""
+    streams.see(ChildEnded(t=T0, child="engine", exit=-9))
+    assert streams.ended == "cancelled"
+
+
+def test_an_alarm_that_nobody_raised_clears_without_a_word_and_may_be_shelved():
+    standing = Standing()
+    cleared = standing.see(AlarmCleared(t=T0, alarm="ttft", title="Gone", subject="Nobody"))
+    assert cleared == ("cleared", "Gone", "")
+    standing.see(AlarmShelved(t=T0, alarm="ttft", until=T0 + 60.0))
+    standing.see(AlarmShelved(t=T0, alarm="heat"))
+    assert list(standing.shelved.values()) == [T0 + 60.0, float("inf")]
+
+
+def test_a_load_too_small_proves_nothing():
+    device = Device(id="gpu0", kind="gpu", name="Example GPU", uuid="GPU-0")
+    engine = EngineOpened(t=T0, runtime="1", provider="cuda", device="Example GPU", threads=1, device_uuid="GPU-0")
+    sizes = {"context": 64, "slots": 1, "weights_bytes": 1000, "kv_bytes": 1000, "load_s": 1.0}
+    ready = LaneReady(t=T0 + 2.0, tier="Free", model="m", precision="q4", provider="cuda", **sizes)
+
+    def seen(at):
+        return Read(t=T0 + at, devices=(DeviceReading(device="gpu0", memory_used=10_000),))
+
+    standing = Standing()
+    opened = MeterOpened(t=T0, source="nvml-counter", quality="measured", devices=(device,))
+    for fact in (run_started(), opened, ChildStarted(t=T0, child="engine", pid=1), engine, seen(0.5)):
+        standing.see(fact)
+    for fact in (LaneLoading(t=T0 + 1.0, tier="Free", model="m"), ready, seen(10.0)):
+        standing.see(fact)
+    assert standing.mapping.verdict == "unproven"
+    assert standing.counted == ("gpu0",)
+
+
+def test_what_was_not_learned_is_not_told_on():
+    energy, t = Energy(), T0
+    energy.recall(FloorLearned(t=t, device="gpu0", watts=20.0, seconds=5.0))
+    lane = {"model": "m", "precision": "q4", "context": 64, "slots": 1}
+    energy.recall(SoloLearned(t=t, device="gpu0", tier="Free", watts=9.0, seconds=5.0, **lane))
+    energy._accounts["gpu0"].solo["Nobody"] = type(energy._accounts["gpu0"].solo["Free"])()
+    assert [type(fact) for fact in energy.learned(t)] == [FloorLearned, SoloLearned]
+    assert list(Ledger().learned(t)) == []
+
+
+def test_a_board_that_no_longer_holds_a_moment_begins_with_it():
+    def told(board, periods):
+        for index in periods:
+            tiers = {"Free": TierPeriod(emitted=5)}
+            board.add(Period(index=index, start=index / 2, end=(index + 1) / 2, tiers=tiers, worked=0.5))
+
+    board = Board(hours=0.01)
+    told(board, range(10))
+    early = board.mark()
+    assert board.kept_s == 36.0
+    told(board, range(10, 400))
+    board.back_to(early)
+    assert board.end == 5.0
+    assert board.value("tokens_per_second") is None
+    assert board.samples("itl_p50", "Free") == board.samples("itl_p50", "Nobody") == 0
+    told(board, range(10, 30))
+    assert board.value("tokens_per_second") == 10.0
