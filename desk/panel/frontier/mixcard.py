@@ -27,7 +27,7 @@ HOUR = 3600.0
 class Checked:
     """Dollars/s as predicted and as measured since the mix was applied (`None`: too early), over so many seconds.
 
-    `words` says instead why nothing is measured.
+    `words` says why nothing is measured, or no more, or what else there is to know.
     """
 
     predicted: float
@@ -153,8 +153,8 @@ class MixCard(WordyCard):
         for widget in (self.bars, self._grid_at, self._difference, self.apply):
             widget.hide()
 
-    def show_answer(self, answer: Answer, *, read_only: bool, running: bool) -> None:
-        """Show a mix that was solved for."""
+    def show_answer(self, answer: Answer, *, read_only: bool, running: bool, in_force: bool) -> None:
+        """Show a mix that was solved for; nothing is left to apply where it is `in_force`."""
         self._answer = answer
         best, now, numbers = answer.best, answer.now, self._desk.numbers
         for widget in (self.bars, self._grid_at, self._difference, self.apply):
@@ -172,9 +172,10 @@ class MixCard(WordyCard):
         )
         for column, text in enumerate(sums, 1):
             self._cells["", column].setText(text)
-        self._difference.setText(self._told(answer))
+        self._difference.setText(self._told(answer, in_force))
         self.apply.setText("Try it live" if running else "Take it")
-        self.apply.setEnabled(not read_only and bool(best.parts) and answer.question.watts is None)
+        able = not read_only and not in_force and bool(best.parts)
+        self.apply.setEnabled(able and answer.question.watts is None)
         self.apply.setToolTip(
             "A recording takes no orders"
             if read_only
@@ -190,17 +191,14 @@ class MixCard(WordyCard):
             return
         numbers = self._desk.numbers
         predicted = f"Predicted {numbers.figure(HOUR * checked.predicted, '$')} $/h"
-        if checked.words:
-            self._checked.setText(f"{predicted}. {checked.words}")
-        elif checked.measured is None:
-            self._checked.setText(f"{predicted}; measuring since {checked.seconds:.0f} s.")
+        if checked.measured is None:
+            since = f"Measuring since {checked.seconds:.0f} s."
+            self._checked.setText(f"{predicted}. {checked.words or since}")
         else:
             error = checked.measured / checked.predicted - 1 if checked.predicted else None
             told = "" if error is None else f" ({_signed(100 * error, numbers, 1)} %)"
-            self._checked.setText(
-                f"<b>{predicted}, measured {numbers.figure(HOUR * checked.measured, '$')} $/h</b>{told}"
-                f" over {checked.seconds:.0f} s."
-            )
+            measured = f"<b>{predicted}, measured {numbers.figure(HOUR * checked.measured, '$')} $/h</b>{told}"
+            self._checked.setText(f"{measured} over {checked.seconds:.0f} s. {checked.words}".rstrip())
         self.setAccessibleDescription(self._checked.text())
 
     def _show_line(self, name: str, old: Part | None, new: Part | None, answer: Answer) -> None:
@@ -211,7 +209,7 @@ class MixCard(WordyCard):
             cell.setText(text)
             cell.setToolTip(f"{name}: {why}" if why else "")
 
-    def _told(self, answer: Answer) -> str:
+    def _told(self, answer: Answer, in_force: bool) -> str:
         numbers, gain = self._desk.numbers, answer.gain
         out: dict[str, list[str]] = {}
         for name in self._names:
@@ -220,6 +218,8 @@ class MixCard(WordyCard):
         left = "".join(f" {', '.join(names)} not served: {why}." for why, names in out.items())
         if not answer.best.parts:
             return f"No tier can be served.{left}"
+        if in_force:
+            return f"<b>The split in force is the best one.</b>{left}"
         if gain is None:
             why = "" if answer.question.watts is not None else "The split in force was not measured."
             return f"{why}{left}".strip()

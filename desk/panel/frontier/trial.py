@@ -1,5 +1,7 @@
 """A mix on trial: what the factory earns with it, beside what was predicted."""
 
+from dataclasses import replace
+
 from desk.board import Board
 from desk.facts.tiers import Tier
 from desk.panel.frontier.mixcard import Checked
@@ -13,10 +15,13 @@ SHORTEST_S = 20.0
 
 
 class Trial:
-    """Watches the tiers that were ordered: first until they are in force, then while they stay so."""
+    """Watches the tiers that were ordered: first until they are in force, then while they stay so.
 
-    def __init__(self, predicted: float, tiers: tuple[Tier, ...]) -> None:
-        self._predicted = predicted
+    `doubt` is what sets the measured revenue apart from the prediction from the start.
+    """
+
+    def __init__(self, predicted: float, tiers: tuple[Tier, ...], doubt: str = "") -> None:
+        self._predicted, self._doubt = predicted, doubt
         self._wanted = {tier.name: (tier.share, tier.slots) for tier in tiers}
         self._run = ""
         self._since: float | None = None
@@ -34,7 +39,7 @@ class Trial:
                 self._end("The tiers were changed since.")
         elif shown.state != "running":
             if self._since is not None:
-                self._end("The run did not go on long enough." if self.checked.measured is None else "")
+                self._end("The run did not go on.")
             else:
                 self.checked = Checked(self._predicted, words="Start a run to measure it.")
         elif any(line.state for line in shown.tiers):
@@ -47,10 +52,10 @@ class Trial:
 
     def _measure(self, board: Board, seconds: float) -> None:
         hourly = board.value("revenue_per_hour", None, seconds) if seconds >= SHORTEST_S else None
-        self.checked = Checked(self._predicted, None if hourly is None else hourly / 3600.0, seconds)
+        measured = None if hourly is None else hourly / 3600.0
+        self.checked = Checked(self._predicted, measured, seconds, "" if measured is None else self._doubt)
 
     def _end(self, words: str) -> None:
-        """What was measured stays; where nothing was, the reason is told."""
+        """What was measured stays, and the reason is told."""
         self._over = True
-        if self.checked.measured is None:
-            self.checked = Checked(self._predicted, words=words)
+        self.checked = replace(self.checked, words=words)

@@ -45,6 +45,7 @@ from desk.runs.store import Runs
 SCOPES: dict[Scope, str] = {"board": "Device watts", "host": "Machine watts", "all-in": "All-in watts"}
 BY: dict[Interactivity, str] = {"itl": "1 ÷ ITL", "e2e": "End to end"}
 COMMAND = "desk sweep"
+UNSOLD = "Users are not held back at what is sold at most."
 LOW = 620
 """In a lower view a point takes the place of the chart instead of a part of it."""
 BESIDE = 456
@@ -366,8 +367,9 @@ class Page(View):
 
     def _show_answer(self) -> None:
         if self._answer is not None:
-            live = not self.edits.read_only
-            self.mix.show_answer(self._answer, read_only=not live, running=self.edits.running)
+            edits = self.edits
+            in_force = not change(self._answer.best, edits.wanted.values()).after
+            self.mix.show_answer(self._answer, read_only=edits.read_only, running=edits.running, in_force=in_force)
 
     def _climb(self) -> None:
         """The ladder from the best mix."""
@@ -380,7 +382,7 @@ class Page(View):
 
         def order() -> None:
             self.edits.change_together("best mix", wanted.after)
-            self._trial = Trial(chosen.best.revenue, wanted.after)
+            self._trial = Trial(chosen.best.revenue, wanted.after, UNSOLD if chosen.question.demand else "")
 
         self.desk.order(order)
         self.refresh(self.desk.window.shown)
