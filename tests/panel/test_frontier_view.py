@@ -23,7 +23,7 @@ from desk.ledger.ledger import Ledger
 from desk.panel.frontier import sweeps
 from desk.panel.frontier.mixcard import Checked
 from desk.panel.frontier.reckoning import Question, answer, here
-from desk.panel.frontier.scene import LogAxis, scene
+from desk.panel.frontier.scene import LogAxis, scene, with_lanes
 from desk.panel.frontier.trial import SETTLE_S, SHORTEST_S, Trial
 from desk.panel.heartbeat import Heartbeat
 from desk.panel.shown import Shown, TierLine
@@ -95,7 +95,7 @@ LINES = tuple(TierLine(tier, speed=30.0, tokens_per_second=60.0, tokens_per_joul
 
 
 def drawn(of, axis="tokens_per_second_per_mw", by="itl", denominator=None, tariff=None, **more):
-    return scene(of, (), axis, by, denominator or Denominator(), tariff, LINES, **more)
+    return with_lanes(scene(of, (), axis, by, denominator or Denominator(), tariff, **more), LINES)
 
 
 def test_the_chart_is_in_the_units_that_it_names(found):

@@ -5,9 +5,12 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableWidget, QTableWidgetItem
 
 from desk.frontier.points import Measure
-from desk.panel.frontier.scene import AXES, Scene
+from desk.panel.frontier.scene import AXES, Scene, short
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.theme import Theme, font, scaled
+
+MANY = 1e5
+"""From here on figures are written in thousands and millions."""
 
 
 class PointTable(QTableWidget):
@@ -16,6 +19,7 @@ class PointTable(QTableWidget):
     def __init__(self, theme: Theme, numbers: Numbers) -> None:
         super().__init__(0, 0)
         self._theme, self._numbers = theme, numbers
+        self._spots: object = None
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setShowGrid(False)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -28,9 +32,12 @@ class PointTable(QTableWidget):
         self._dress()
 
     def show_scene(self, scene: Scene) -> None:
-        """List what the chart draws."""
+        """List what the chart draws, unless that is listed already: what is selected stays so."""
+        if scene.spots is self._spots:
+            return
+        self._spots = scene.spots
         unit = AXES[scene.axis][1]
-        heads = ["Slots", "Context", "Edge", "tok/s/user", "low to high", unit, "low to high", "Repeats"]
+        heads = ["Slots", "Context", "Edge", "tok/s/user", "range", unit, "range", "Repeats"]
         rows = sorted(scene.spots, key=lambda spot: spot.x.value)
         self.setColumnCount(len(heads))
         self.setHorizontalHeaderLabels(heads)
@@ -45,10 +52,11 @@ class PointTable(QTableWidget):
                 self.setItem(row, column, item)
 
     def _words(self, measure: Measure) -> tuple[str, str]:
-        numbers = self._numbers
-        if measure.low is None or measure.high is None:
-            return numbers.figure(measure.value), DASH
-        return numbers.figure(measure.value), f"{numbers.figure(measure.low)} to {numbers.figure(measure.high)}"
+        value, low, high = (
+            DASH if each is None else short(each, self._numbers) if each >= MANY else self._numbers.figure(each)
+            for each in (measure.value, measure.low, measure.high)
+        )
+        return value, DASH if measure.low is None else f"{low} to {high}"
 
     def text(self) -> str:
         """All rows as tab-separated lines under their names."""

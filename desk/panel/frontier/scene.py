@@ -1,11 +1,12 @@
 """What the chart of the frontier draws, as plain values: chosen here, painted in `chart`, listed in its table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, log10
 
 from desk.facts.tiers import Tariff
-from desk.frontier.edge import edge
+from desk.frontier.edge import Edge, edge
+from desk.frontier.edge import Place as EdgePlace
 from desk.frontier.points import Axis, Denominator, Interactivity, Measure, Point
 from desk.frontier.published import Chart
 from desk.ledger import money
@@ -65,8 +66,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that is drawn. `line` is the edge, `dashed` where its watts were declared; `wanting` says why there is
-    nothing, `note` what the chart is of."""
+    """All that is drawn. `line` is the edge, `dashed` where its watts were declared; `wanting` says why all is empty.
+
+    Promises and lanes are speeds by 1 / ITL, and have `lanes` on that axis only; the heights of lanes are those of the
+    metered device, and `lanes_rise` where that is what the axis shows.
+    """
 
     axis: Axis
     x_title: str
@@ -79,8 +83,9 @@ class Scene:
     promised: tuple[Place, ...] = ()
     overlay: Chart | None = None
     dashed: bool = False
+    lanes: bool = True
+    lanes_rise: bool = True
     wanting: str = ""
-    note: str = ""
 
     @property
     def better_up(self) -> bool:
@@ -99,12 +104,10 @@ def scene(
     by: Interactivity,
     denominator: Denominator,
     tariff: Tariff | None,
-    lines: Sequence[TierLine] = (),
     keynote: Chart | None = None,
-    note: str = "",
 ) -> Scene:
     """The chart of a sweep, with other sweeps behind it. Without watts the vertical axis is tokens/s, whatever is
-    asked; promises and lanes are speeds by 1 / ITL and are not drawn on the other axis."""
+    asked."""
     measured = found is not None and any(point.watts() for point in found.points)
     hourly = tariff is not None and tariff.dollars_per_hour is not None
     if not measured and not (axis == "dollars_per_mtok" and hourly):
@@ -117,9 +120,6 @@ def scene(
         axis == "dollars_per_mtok" and not hourly
     )
     estimated = rests_on_watts and any(each.estimated for each in spots)
-    itl = by == "itl"
-    bands = _bands(lines) if itl else ()
-    promised = [(band.tier, line.at(band.left)) for band in bands]
     return Scene(
         axis,
         f"tokens/s per user ({SPEEDS[by]}){LOG}",
@@ -127,13 +127,26 @@ def scene(
         tuple(spots),
         tuple(spot for each in others for spot in _spots(each, axis, by, denominator, tariff)),
         tuple((place.x, place.y) for place in line.places),
-        bands,
-        _live(lines, axis) if itl and (denominator.scope == "board" or not rests_on_watts) else (),
-        tuple(Place(tier, place.x, place.y) for tier, place in promised if place is not None),
-        keynote if axis == "tokens_per_second_per_mw" else None,
-        estimated,
-        _wanting(found, spots, denominator),
-        note,
+        overlay=keynote if axis == "tokens_per_second_per_mw" else None,
+        dashed=estimated,
+        lanes=by == "itl",
+        lanes_rise=denominator.scope == "board" or not rests_on_watts,
+        wanting=_wanting(found, spots, denominator),
+    )
+
+
+def with_lanes(made: Scene, lines: Sequence[TierLine]) -> Scene:
+    """The chart with the promises of these tiers, and their lanes as they run: all that moves in it."""
+    if not made.lanes:
+        return made
+    bands = _bands(lines)
+    line = Edge(tuple(EdgePlace(x, y, number) for number, (x, y) in enumerate(made.line)))
+    promised = [(band.tier, line.at(band.left)) for band in bands]
+    return replace(
+        made,
+        bands=bands,
+        live=_live(lines, made.axis) if made.lanes_rise else (),
+        promised=tuple(Place(tier, place.x, place.y) for tier, place in promised if place is not None),
     )
 
 

@@ -31,7 +31,7 @@ from desk.panel.frontier.mixcard import MixCard
 from desk.panel.frontier.pointtable import PointTable
 from desk.panel.frontier.promise import Promise
 from desk.panel.frontier.reckoning import Answer, answer, here
-from desk.panel.frontier.scene import AXES, scene
+from desk.panel.frontier.scene import AXES, Scene, scene, with_lanes
 from desk.panel.frontier.sweeps import Found, Source, read, sources
 from desk.panel.frontier.trial import Trial
 from desk.panel.furniture import Label
@@ -46,6 +46,7 @@ SCOPES: dict[Scope, str] = {"board": "Device watts", "host": "Machine watts", "a
 BY: dict[Interactivity, str] = {"itl": "1 ÷ ITL", "e2e": "End to end"}
 COMMAND = "desk sweep"
 UNSOLD = "Users are not held back at what is sold at most."
+SCROLLBAR = 10
 LOW = 620
 """In a lower view a point takes the place of the chart instead of a part of it."""
 BESIDE = 456
@@ -66,6 +67,8 @@ class Page(View):
         self._sources: list[Source] = []
         self._stamp: object = None
         self._point: Point | None = None
+        self._still: object = None
+        self._scene = Scene("tokens_per_second", "", "")
         self.chart = FrontierChart(theme, numbers)
         self.table = PointTable(theme, numbers)
         self.detail = Detail(theme, numbers)
@@ -167,7 +170,7 @@ class Page(View):
         inner.setContentsMargins(16, 10, 16, 10)
         inner.addLayout(turns)
         inner.addWidget(self._lower, 1)
-        page = QWidget()
+        page = self._cards = QWidget()
         page.setObjectName("beside")
         cards = QVBoxLayout(page)
         cards.setContentsMargins(0, 0, 0, 0)
@@ -185,7 +188,9 @@ class Page(View):
         return area
 
     def _measure(self) -> None:
-        self._area.setFixedWidth(scaled(BESIDE))
+        # Figures of many digits in a large text want more than was designed for them.
+        wanted = self._cards.minimumSizeHint().width() + SCROLLBAR
+        self._area.setFixedWidth(max(scaled(BESIDE), wanted))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -275,10 +280,14 @@ class Page(View):
     def _draw(self) -> None:
         found = self.found
         axis: Axis = self.axis.currentData()
-        others = [each for key, each in self._found.items() if found is not None and each is not found]
-        keynote = published() if self.keynote.isChecked() else None
-        lines = self.desk.window.shown.tiers
-        made = scene(found, others, axis, self.by.currentData(), self.denominator, self.tariff, lines, keynote)
+        others = [each for each in self._found.values() if found is not None and each is not found]
+        keynote, by = self.keynote.isChecked(), self.by.currentData()
+        still = (id(found), tuple(map(id, others)), axis, by, self.denominator, self.tariff, keynote)
+        if still != self._still:  # folding the points anew twice a second would cost more than all that moves
+            self._still = still
+            chart = published() if keynote else None
+            self._scene = scene(found, others, axis, by, self.denominator, self.tariff, chart)
+        made = with_lanes(self._scene, self.desk.window.shown.tiers)
         self.chart.show_scene(made, "Reading the sweep …" if self._sources else NONE)
         self.chart.mark(self._point)
         if self._pages.currentWidget() is self.table:
@@ -370,6 +379,7 @@ class Page(View):
             edits = self.edits
             in_force = not change(self._answer.best, edits.wanted.values()).after
             self.mix.show_answer(self._answer, read_only=edits.read_only, running=edits.running, in_force=in_force)
+            self._measure()
 
     def _climb(self) -> None:
         """The ladder from the best mix."""
