@@ -46,6 +46,7 @@ SCOPES: dict[Scope, str] = {"board": "Device watts", "host": "Machine watts", "a
 BY: dict[Interactivity, str] = {"itl": "1 ÷ ITL", "e2e": "End to end"}
 COMMAND = "desk sweep"
 UNSOLD = "Users are not held back at what is sold at most."
+NARROWEST = 84
 SCROLLBAR = 10
 LOW = 620
 """In a lower view a point takes the place of the chart instead of a part of it."""
@@ -407,6 +408,7 @@ def _box(name: str, choices: dict[Any, str] | None = None) -> QComboBox:
     box.setAccessibleName(name)
     box.setToolTip(name)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    box.setMinimumWidth(NARROWEST)  # in a small window they give way before the cards beside the chart do
     for key, words in (choices or {}).items():
         box.addItem(words, key)
     return box
