@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from io import FileIO
 from types import SimpleNamespace
 
@@ -71,3 +72,22 @@ def test_a_claim_whose_file_was_removed_under_it_is_none(tmp_path, monkeypatch):
         patch.setattr(files.os, "fstat", lambda number: SimpleNamespace(st_ino=real(number).st_ino + 1))
         with pytest.raises(BlockingIOError):
             files.Claim(tmp_path / "r.jsonl")
+
+
+def test_the_disk_is_asked_only_for_what_is_new(tmp_path, monkeypatch):
+    asked, looked = [], threading.Semaphore(0)
+
+    class Clock(threading.Event):
+        def wait(self, timeout=None):
+            looked.release()
+            return super().wait(0.001)
+
+    monkeypatch.setattr(writing.threading, "Event", Clock)
+    journal = Journal(tmp_path / "r.jsonl")
+    monkeypatch.undo()
+    monkeypatch.setattr(writing.os, "fsync", asked.append)
+    journal.write(encode(START))
+    for _ in range(20):
+        assert looked.acquire(timeout=30.0)
+    assert len(asked) == 1
+    journal.close()

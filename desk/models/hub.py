@@ -127,6 +127,7 @@ def _plan(wanted: Entry, variant: Variant, part: Path, report: Report) -> Plan:
             revision=msgspec.convert(found.sha or wanted.revision, str),
             files=tuple(_chosen(wanted, variant, found.siblings or ())),
         )
+        msgspec.json.encode(plan)  # halves of characters cannot be written down
     except _NO_LISTING as error:
         raise _unreadable(error) from error
     if part.exists():  # of another revision
@@ -230,7 +231,10 @@ def _stream(url: str, headers: dict[str, str], path: Path, digest: Digest, tell:
     ):
         if response.status_code >= 400:
             response.read()  # the reason stands in the body
-        hf_raise_for_status(response)
+        try:
+            hf_raise_for_status(response)
+        except (AttributeError, TypeError, ValueError) as error:  # the body of a refusal is read, too
+            raise _unreadable(error) from error
         if digest.bytes and response.status_code != 206:
             sink.truncate(0)
             digest.reset()
@@ -309,8 +313,6 @@ def _explained(wanted: Entry) -> Generator[None]:
     except _ClientError as error:
         words = str(error) or type(error).__name__
         raise Trouble(f"The hub {host} cannot be reached: {words}.", f"Check the network. {kept}") from error
-    except ValueError as error:  # a refusal whose reason is none
-        raise _unreadable(error) from error
 
 
 def _unreadable(error: Exception) -> Trouble:

@@ -17,16 +17,21 @@ from desk.facts.happened import (
     LaneLoading,
     LaneReady,
     LaneWork,
+    LoadChanged,
     MeterOpened,
     Read,
+    RunStopped,
     Said,
     Slot,
     SoloLearned,
     Worked,
 )
+from desk.facts.tiers import Tariff
+from desk.ledger.earnings import earnings
 from desk.ledger.energy import Energy
 from desk.ledger.ledger import Ledger
-from desk.ledger.period import Period, TierPeriod
+from desk.ledger.mapping import Mapping
+from desk.ledger.period import Period, TierPeriod, Totals
 from desk.ledger.standing import Standing
 from desk.ledger.stream import Streams
 
@@ -96,6 +101,56 @@ def test_a_load_too_small_proves_nothing():
     assert standing.counted == ("gpu0",)
 
 
+def test_requests_that_an_engine_takes_with_it_are_cancelled_once():
+    """Those of its last beat, and what it told since: one that came and ended, one that only began, one more end."""
+    held = LaneWork(tier="Free", queue=2, slots=(Slot(1, 3, 3, 1),))
+
+    def begun(request):
+        return FirstToken(t=T0 + 1.2, tier="Free", request=request, submitted=T0, admitted=T0, prompt=3)
+
+    def over(request):
+        about = {"tier": "Free", "request": request, "submitted": T0, "prompt": 3, "emitted": 9}
+        return Finished(t=T0 + 1.3, first=T0 + 1.2, reason="eos", **about)
+
+    ledger = Ledger()
+    for fact in (run_started(), Worked(t=T0 + 1.0, span=0.1, lanes=(held,)), begun(2), over(2), over(1), begun(3)):
+        ledger.post(fact)
+    for fact in (ChildEnded(t=T0 + 1.5, child="engine", exit=-9), RunStopped(t=T0 + 2.0, reason="stopped")):
+        ledger.post(fact)
+    tier = ledger.totals().tiers["Free"]
+    assert (tier.finished, tier.cancelled) == (2, 1)
+
+
+def test_a_load_is_marked_when_it_changes_and_while_something_runs():
+    standing = Standing()
+    assert standing.see(LoadChanged(t=T0, load=2.0)) is None
+    standing.see(run_started())
+    assert standing.see(LoadChanged(t=T0, load=1.0)) is None
+    assert standing.see(LoadChanged(t=T0, load=0.5)) == ("load", "Load 100% to 50%", "")
+
+
+def test_memory_that_another_program_holds_is_a_doubt():
+    device = Device(id="gpu0", kind="gpu", name="Example GPU", uuid="GPU-0")
+    engine = EngineOpened(t=T0, runtime="1", provider="cuda", device="Example GPU", threads=1, device_uuid="GPU-0")
+    standing = Standing()
+    standing.see(MeterOpened(t=T0, source="nvml-counter", quality="measured", devices=(device,)))
+    standing.see(engine)
+    standing.see(Read(t=T0, devices=(DeviceReading(device="gpu0", memory_foreign=1 << 30),)))
+    assert standing.doubt.startswith("Another program uses the GPU")
+    standing.see(Read(t=T0, devices=(DeviceReading(device="gpu0", memory_foreign=0),)))
+    assert standing.doubt == ""
+
+
+def test_nothing_is_judged_before_engine_and_meter_are_known():
+    mapping = Mapping()
+    sizes = {"context": 64, "slots": 1, "weights_bytes": 1 << 30, "kv_bytes": 1000, "load_s": 1.0}
+    mapping.loading("Free", {"gpu0": 0})
+    mapping.ready(LaneReady(t=T0, tier="Free", model="m", precision="q4", provider="cuda", **sizes))
+    reading = Read(t=T0 + 9.0, devices=(DeviceReading(device="gpu0", memory_used=2 << 30),))
+    assert not mapping.judge(reading, None, None)
+    assert mapping.verdict == "unproven"
+
+
 def test_what_was_not_learned_is_not_told_on():
     energy, t = Energy(), T0
     energy.recall(FloorLearned(t=t, device="gpu0", watts=20.0, seconds=5.0))
@@ -123,3 +178,14 @@ def test_a_board_that_no_longer_holds_a_moment_begins_with_it():
     assert board.samples("itl_p50", "Free") == board.samples("itl_p50", "Nobody") == 0
     told(board, range(10, 30))
     assert board.value("tokens_per_second") == 10.0
+
+
+def test_where_nobody_measures_there_is_no_cost_and_no_margin():
+    found = earnings(Totals(seconds=10.0, tiers={"Free": TierPeriod(revenue=1.0, on_time_revenue=0.5)}), None)
+    assert found.cost is found.margin is found.on_time_margin is found.dollars_per_mtok is None
+    assert found.revenue_per_second_per_mw is found.break_even is None
+    hourly = earnings(
+        Totals(seconds=3600.0, tiers={"Free": TierPeriod(on_time_revenue=2.0)}), Tariff(dollars_per_hour=1.0)
+    )
+    assert hourly.on_time_margin == 0.5
+    assert hourly.break_even is None
