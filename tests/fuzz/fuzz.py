@@ -8,6 +8,7 @@ import argparse
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -66,6 +67,8 @@ def _run(plan: dict[str, int], first: int, jobs: int) -> int:
 
     for number in range(jobs):
         begin(number)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # whoever ends it is told how far it came
+        signal.signal(stop, signal.default_int_handler)
     try:
         while workers:
             time.sleep(1.0)
