@@ -14,7 +14,7 @@ _TOLD_AGAIN = 16
 class Streams:
     """Folds what was said of the watched request of one run; `tier` is empty before anything was.
 
-    `ttft` in seconds from submission, `tokens` handed to its user so far, `ended` why it is over, empty while it is not.
+    `ttft` in seconds from submission, `tokens` handed to its user so far, `ended` why it is over, empty until then.
     """
 
     tier: str = ""
