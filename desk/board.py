@@ -153,9 +153,9 @@ class _Rolling:
             return self._percentiles
         count_into(self._sum, part)
         for bucket, count in oldest.items():
-            self._sum[bucket] -= count
-            if not self._sum[bucket]:
-                del self._sum[bucket]
+            left = self._sum.pop(bucket, 0) - count  # a foreign recording may count nothing into a bucket
+            if left:
+                self._sum[bucket] = left
         found = percentiles(self._sum, self._fractions)
         self._percentiles = (0.0, 0.0, 0.0) if found is None else (*found, 1.0)
         return self._percentiles
