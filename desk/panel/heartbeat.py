@@ -36,9 +36,10 @@ from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.lineage import Lineage
 from desk.models.catalogue import catalogue
-from desk.panel.actions import Action
+from desk.panel.actions import CHARTS, Action
 from desk.panel.charts.actions import actions as chart_actions
 from desk.panel.charts.setting import Stretch
+from desk.panel.eventlog import EventLog
 from desk.panel.limits import Limits
 from desk.panel.look import EXTEND_BUDGET, ON_CPU, RETRY_METER, Books, explained, look, setting_of, stream_of
 from desk.panel.pictures.scene import whole_span
@@ -244,6 +245,20 @@ class Heartbeat(QObject):
         """The sheet of what can be carried out, made when it is first asked for."""
         return ExportSheet(self.window.theme, self.window, self)
 
+    @cached_property
+    def log(self) -> EventLog:
+        """The sheet with all events, made when it is first asked for."""
+        return EventLog(self.window.theme, self.window.numbers, self.window, lambda: self.chart.setting.events)
+
+    def _copy_chart(self, window: Window) -> None:
+        figure = self.seen_chart.figure
+
+        def copy() -> None:
+            self.carrying.copy_chart(figure)
+            window.say("The chart is on the clipboard, with its caption.")
+
+        window.ordered(copy)
+
     @property
     def mode(self) -> Literal["live", "replay"]:
         """Whether this is the factory itself, or a recording of it."""
@@ -331,6 +346,10 @@ class Heartbeat(QObject):
             window.footer.follow_chosen.connect(chart.follow_now)
             chart.noted.connect(self._note)
         window.learn(*chart_actions(lambda: self.seen_chart))
+        window.learn(
+            Action("copy-chart", "Copy a chart: the one under the pointer", self._copy_chart, ("C",), CHARTS, _charted),
+            Action("log", "Log: all events with their times", lambda _: self.log.toggle(), ("L",), CHARTS),
+        )
         window.learn(Action("export", "Export a picture or data…", lambda _: self.carrying.toggle(), ("Ctrl+E",)))
 
     @property
@@ -477,6 +496,11 @@ class Heartbeat(QObject):
     def _loop(self, wanted: bool) -> None:
         assert isinstance(self.source, Replay)
         self.source.loop = (0.0, inf) if wanted else None
+
+
+def _charted(window: Window) -> bool:
+    """There are charts of a run to be seen."""
+    return window.view is None and bool(window.shown.run)
 
 
 def furnish(window: Window, replay: Path | None, settings: Settings, trouble: Trouble | None) -> Heartbeat:

@@ -143,6 +143,11 @@ class StripChart(Canvas):
         for place in places:
             self._show_table(place, not tabled)
 
+    @property
+    def figure(self) -> str:
+        """The figure of the strip under the pointer, else of the first."""
+        return next((strip for strip in self._strips if strip.hovered), self._strips[0]).spec.figure
+
     def write_note(self) -> None:
         """Open the field for a note, where notes are taken."""
         if self.takes_notes and self.isVisible():

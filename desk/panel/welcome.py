@@ -10,6 +10,7 @@ from desk.panel.icons import paint_icon
 from desk.panel.shown import Obstacle
 from desk.panel.theme import Theme, canvas, font, natural, scaled, zoom
 
+START, START_ON_CPU = "Start", "Start on CPU"
 READY, NO_GPU = "This machine is ready. Start the factory.", "No GPU to run on. The processor makes tokens, too."
 
 
@@ -71,10 +72,10 @@ class Welcome(WordyCard):
         paint_card(QPainter(self), self.theme, QRectF(self.rect()), "raised", "band")
 
     def show_place(self, model: str, idles_at: str, obstacle: Obstacle | None = None) -> None:
-        """Where tokens are going to be made: on the processor where an `obstacle` keeps a GPU from it."""
-        where = "Tokens can be made on the processor." if obstacle else "Tokens are made by a model on this machine."
-        what = f" {model} comes with the program; nothing is fetched." if model else ""
-        words = " ".join(part for part in (f"{where}{what}", idles_at) if part)
+        """What comes with the program, and what keeps a GPU from making the tokens, where there is such an obstacle."""
+        where = "" if obstacle else "Tokens are made by a model on this machine."
+        what = f"{model} comes with the program; nothing is fetched." if model else ""
+        words = " ".join(part for part in (where, what, idles_at) if part)
         if (words, obstacle) == (self._place.text(), self._obstacle):
             return
         self._obstacle = obstacle
@@ -82,7 +83,8 @@ class Welcome(WordyCard):
         self._why.setText(f"{obstacle.cause} {obstacle.remedy}" if obstacle else "")
         self._why.setVisible(obstacle is not None)
         self._place.setText(words)
-        self.button.say("Start on CPU" if obstacle else "Start")
+        self._place.setVisible(bool(words))
+        self.button.say(START_ON_CPU if obstacle else START)
         self.updateGeometry()
 
 
@@ -94,7 +96,7 @@ class _StartButton(QAbstractButton):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._word = "Start"
+        self._word = START
         self.setAccessibleName("Start the factory")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         theme.changed.connect(self._measure)
@@ -136,6 +138,7 @@ class _StartButton(QAbstractButton):
             for row, line in enumerate(lines):
                 painter.drawText(QPointF(56, 43 + 16 * row), line)
             key = QRectF(0, 8, size.width() - 18, 22)
-            painter.drawText(key, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, "Ctrl+Enter")
+            keys = "Ctrl+Enter" if self._word == START else "Enter"
+            painter.drawText(key, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, keys)
             if self.hasFocus():
                 paint_focus(painter, theme, whole.adjusted(3, 3, -3, -3), 4, "mut")

@@ -303,6 +303,11 @@ class Window(QWidget):
     def _show_notices(self) -> None:
         self.notices.show_notices((*self._own, *self._offers, *self.shown.notices))
 
+    def say(self, text: str) -> None:
+        """Say what was done where it does not show, until the next order."""
+        self._own = [Notice(text, severity="notice")]
+        self.notices.show_notices((*self._own, *self.shown.notices))
+
     def ordered(self, order: Callable[[], Any]) -> None:
         """Give an order, and show the trouble it meets in place of the last one."""
         self._own = []
