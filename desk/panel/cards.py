@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
+from typing import get_args
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
@@ -11,8 +13,8 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from desk.facts.figures import FIGURES
 from desk.panel.bars import paint_provenance, paint_rule, provenance_width
 from desk.panel.numbers import DASH, Numbers
-from desk.panel.shown import Value
-from desk.panel.theme import MARGIN, RADIUS, Theme, canvas, font, scaled
+from desk.panel.shown import EMPTY, Provenance, Value
+from desk.panel.theme import MARGIN, RADIUS, Theme, canvas, font, natural, scaled
 
 HEIGHT = 120
 NARROWEST = 184
@@ -218,8 +220,7 @@ class ValueCard(Card):
         painter.setFont(font(14, 600))
         painter.setPen(theme.colour("text"))
         painter.drawText(QPointF(MARGIN, 24), value.title)
-        title = QFontMetricsF(painter.font()).horizontalAdvance(value.title)
-        roomy = MARGIN + title + 8 + provenance_width(value.provenance) <= wide - MARGIN
+        roomy = wide >= _worded()
         paint_provenance(painter, theme, wide - MARGIN, 19.5, value.provenance, word=roomy)
         return value.note if roomy else f"{value.provenance}, {value.note}".removesuffix(", ")
 
@@ -289,6 +290,15 @@ class ValueCard(Card):
         left = scaled((MARGIN + 36) * self._magnified)
         wide = self.width() - left - scaled(MARGIN / 2 * self._magnified)
         self._offers.setGeometry(left, scaled(32 * self._magnified), wide, scaled(66 * self._magnified))
+
+
+@cache
+def _worded() -> float:
+    """The width from which on any title and any provenance stand side by side: cards of one row say it alike."""
+    with natural():
+        title = QFontMetricsF(font(14, 600)).horizontalAdvance
+        longest = max(title(value.title) for value in (*EMPTY, Value("", "Machine power", "W")))
+        return 2 * MARGIN + longest + 8 + max(provenance_width(word) for word in get_args(Provenance))
 
 
 def wrapped(text: str, metrics: QFontMetricsF, room: float) -> list[str]:

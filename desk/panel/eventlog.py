@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout
 
 from desk.panel.charts.setting import Event
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
-from desk.panel.overlay import Overlay
+from desk.panel.overlay import EDGE, Overlay
 from desk.panel.theme import Theme, font, scaled
 from desk.panel.window import Window
 
@@ -60,12 +60,11 @@ class EventLog(Overlay):
         self.table.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def place(self) -> None:
-        margins, over = self._page.contentsMargins(), self._over.size()
-        room = over.height() - 2 * scaled(56)
-        high = HIGH if self.table.rowCount() else 0
-        self.table.setFixedSize(
-            min(scaled(WIDE), over.width() - 2 * scaled(56)), max(1, min(scaled(high), room - 2 * margins.top()))
-        )
+        """As high as its rows are, as far as the window has room."""
+        room = self._over.size() - QSize(2 * EDGE, 2 * EDGE)
+        rows = self.table.rowCount() + 2  # the heads, and some air
+        high = min(rows * scaled(ROW), scaled(HIGH), room.height() - scaled(ROW) * 3)
+        self.table.setFixedSize(min(scaled(WIDE), room.width()), high)
         super().place()
 
     def text(self) -> str:

@@ -1,5 +1,8 @@
 """Cards and bars say what they show, in paint and in words."""
 
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
@@ -11,7 +14,7 @@ from desk.panel.bars import Badge, PointerBar, Toggle, paint_fill, paint_provena
 from desk.panel.cards import ValueCard
 from desk.panel.icons import application_icon, icon
 from desk.panel.numbers import Numbers
-from desk.panel.shown import Pointer, Value
+from desk.panel.shown import EMPTY, Pointer, Provenance, Value
 from desk.panel.theme import Theme, prepare
 
 
@@ -197,3 +200,16 @@ def test_icons_follow_the_theme_and_stay_crisp(theme):
     theme.choose("light")
     assert before != dark.pixmap(QSize(16, 16)).toImage()
     assert not application_icon().pixmap(QSize(16, 16)).isNull()
+
+
+@pytest.mark.parametrize("wide", [190.0, 215.0, 226.0, 300.0])
+def test_cards_of_one_width_place_the_word_of_provenance_alike(card, wide):
+    places = set()
+    for value in EMPTY:
+        for word in get_args(Provenance):
+            card.show_value(replace(value, provenance=word))
+            image = QImage(10, 10, QImage.Format.Format_RGB32)
+            painter = QPainter(image)
+            places.add(card._paint_head(painter, wide).startswith(word))
+            painter.end()
+    assert len(places) == 1
