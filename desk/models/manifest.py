@@ -111,7 +111,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def _require_sound(manifest: Manifest, folder: str) -> None:
     """Raise `Trouble` for a manifest that nobody here wrote: of files elsewhere, or of sizes that no graph has."""
-    for name in (manifest.graph, manifest.tokenizer, *manifest.files):
+    texts = (manifest.tokenizer,) if manifest.tokenizer else ()  # a graph that is only measured has no words
+    for name in (manifest.graph, *texts, *manifest.files):
         if place_of(name, f"The {MANIFEST} of model {folder}") is None:
             raise Trouble(f"The {MANIFEST} of model {folder} names no file.", _AGAIN)
     sizes = (manifest.layers, manifest.kv_heads, manifest.head_size, manifest.vocabulary, manifest.context)
@@ -119,7 +120,6 @@ def _require_sound(manifest: Manifest, folder: str) -> None:
     if (
         not all(0 < size < 2**31 for size in (*sizes, manifest.candidates))
         or not all(0 <= token < 2**31 for token in (*manifest.eos, manifest.bos or 0))
-        or not manifest.eos
         or manifest.kv_type not in _KV_BYTES
         or len(wiring.past) != len(wiring.present)
     ):
