@@ -146,8 +146,8 @@ def test_a_run_by_mouse_and_keys_leaves_a_recording_a_picture_and_no_child(scree
         insist(lambda: hand.click(window, GO), lambda: journal.tells("paused"), "the pause")
         insist(lambda: hand.click(window, GO), lambda: journal.tells("resumed"), "the run to go on")
 
-        hand.key("ctrl+e")
-        hand.find("^Picture of the Floor$")
+        hand.key("ctrl+shift+e")
+        hand.find("^Picture of this view$")
         picture = tmp_path / "floor.png"
         hand.key("ctrl+a")
         hand.write(str(picture))
