@@ -92,12 +92,19 @@ def test_a_recording_is_played_with_captions_of_its_own(application, record, qtb
     heartbeat = Heartbeat(window, Replay(record(seconds=15.0)))
     window.show()
     demo = Demo(heartbeat)
-    assert demo.cues is RECORDED
-    heartbeat.source.seek(heartbeat.source.duration)
-    heartbeat.beat()
-    assert heartbeat.source.ended
-    demo.go_on()
-    assert not heartbeat.source.ended
-    demo.timer.stop()
-    window.close()
-    window.deleteLater()
+    try:
+        assert demo.cues is RECORDED
+        heartbeat.source.play()
+        heartbeat.source.seek(heartbeat.source.duration)
+
+        def at_the_end():
+            heartbeat.beat()
+            return heartbeat.source.ended
+
+        qtbot.waitUntil(at_the_end, timeout=PATIENCE_MS)
+        demo.go_on()
+        assert not heartbeat.source.ended
+    finally:
+        demo.timer.stop()
+        window.close()
+        window.deleteLater()
