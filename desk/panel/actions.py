@@ -89,6 +89,7 @@ ACTIONS: tuple[Action, ...] = (
         RUN,
         lambda w: w.shown.calibration_s is not None,
     ),
+    Action("limits", "Limits of a run: budget, warm-up, seed", lambda w: w.runbar.ask_limits(), (), RUN, live),
     Action(
         "shelve",
         "Shelve the alarms for 10 minutes",

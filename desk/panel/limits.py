@@ -121,7 +121,7 @@ def slider_rules(theme: Theme) -> str:
 
 
 class BudgetBar(QWidget):
-    """The limit that is nearest to its end: a bar, and how much of it is used. Nothing where no limit is set."""
+    """The limit that is nearest to its end: a bar, and how much of it is used. Without a limit there is none."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -147,7 +147,6 @@ class BudgetBar(QWidget):
 
     def show_budget(self, shown: Shown) -> None:
         """Follow the run."""
-        self.setVisible(bool(shown.spent))
         if not shown.spent:
             return
         nearest = shown.spent[0]

@@ -106,6 +106,17 @@ class Player(QWidget):
     def resizeEvent(self, _event: QResizeEvent) -> None:
         self._write()
 
+    def fit(self, room: int) -> None:
+        """Do without the buttons that the room is too narrow for; each has a key."""
+        parts = (self._stepper, self._leaper, self.looping, self._factory)
+        for part in parts:
+            part.show()
+        row = self.layout()
+        for part in reversed(parts):
+            if row is None or row.totalMinimumSize().width() <= room:
+                return
+            part.hide()
+
     def show_player(self, told: Told) -> None:
         """Follow the replay."""
         self._position, self._duration = told.position, told.duration

@@ -1,11 +1,11 @@
 """The run bar: Start, Pause and STOP, always at the same place, and what the factory is busy with before it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFontMetricsF, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from desk.panel.furniture import Label
@@ -14,9 +14,11 @@ from desk.panel.limits import BudgetBar, Limits, LimitsForm, LoadKnob
 from desk.panel.numbers import Numbers
 from desk.panel.player import Player, Told
 from desk.panel.shown import Job, Shown
-from desk.panel.theme import Theme, font, scaled
+from desk.panel.theme import Theme, canvas, font, scaled
 
 HEIGHT = 48
+SPACING = 16
+LEAST_PROGRESS = 160
 NARROW = 1100
 """Below this width the bar does without the words that its boxes explain."""
 
@@ -71,20 +73,19 @@ class RunBar(QWidget):
         self._ask_limits.setProperty("quiet", True)
         self._ask_limits.setToolTip("Energy, money and time that stop the run; warm-up; seed")
         self._ask_limits.clicked.connect(self.ask_limits)
-        self._ask_limits.setVisible(self._live)
         self._scenario_of = Label(theme, size=13)
         self._scenario_of.setTextFormat(Qt.TextFormat.RichText)
-        self._progress = _Progress(theme)
+        self._progress = _Progress(theme, LEAST_PROGRESS if self._live else 0)
         self.calibration = QPushButton()
         self.calibration.setProperty("quiet", True)
         self.calibration.setAccessibleName("Calibrate")
         self.calibration.clicked.connect(self.calibrate)
-        self.calibration.hide()
+        self._wanted: set[QWidget] = {self.knob, *([self._ask_limits] if self._live else ())}
+        """What there is to show beside the two buttons and the progress, where there is room for it."""
         if not self._live:
             self.player = Player(theme, numbers or Numbers())
         row = QHBoxLayout(self)
-        row.setContentsMargins(0, 8, 0, 8)
-        row.setSpacing(16)
+        row.setSpacing(SPACING)
         row.addWidget(self.go)
         if not self._live:
             row.addWidget(self.player, 6)
@@ -106,6 +107,8 @@ class RunBar(QWidget):
     def _measure(self) -> None:
         """Take the measures of the text size."""
         self.setFixedHeight(scaled(HEIGHT))
+        if (row := self.layout()) is not None:
+            row.setContentsMargins(0, scaled(8), 0, scaled(8))
         for button, mark in ((self.go, 14), (self.halt, 12)):
             button.setFixedWidth(scaled(112))
             button.setIconSize(QSize(scaled(mark), scaled(mark)))
@@ -123,7 +126,6 @@ class RunBar(QWidget):
         self._scenario_head = Label(self._theme, "Scenario", 13, token="mut")
         pair.addWidget(self._scenario_head)
         pair.addWidget(self.scenarios)
-        self._scenario.hide()
         row.addWidget(self._scenario)
 
     def resizeEvent(self, _event: QResizeEvent) -> None:
@@ -134,6 +136,36 @@ class RunBar(QWidget):
             self._scenario_head.setVisible(not self._narrow)
         self._dress()
 
+    # ---- room
+
+    def _want(self, part: QWidget, wanted: bool) -> None:
+        (self._wanted.add if wanted else self._wanted.discard)(part)
+
+    def _fit(self) -> None:
+        """Show what is wanted as far as there is room for it whole: Start and STOP stay where they are.
+
+        What has to go can be had from the command palette, or reads on the Floor.
+        """
+        busy = self._shown.state not in ("idle", "stopped")
+        kept: list[QWidget] = [
+            part for part in (self.knob, self._warming, self.calibration, self._budget) if part in self._wanted
+        ]
+        choices: list[QWidget] = [self._scenario_of, *([self._scenario] if self._live else ())]
+        for choice in choices:
+            if choice in self._wanted:
+                kept.insert(len(kept) if busy else 1, choice)
+        kept += [self._ask_limits] if self._ask_limits in self._wanted else []
+        always = [self.go, self.halt, self._progress, *([] if self._live else [self.player])]
+        if not self._live:
+            self.player.fit(self.width() - _least(self.go) - 2 * SPACING)
+            self.halt.setVisible(_together(always) <= self.width())  # there is nothing to stop
+        while kept and _together([*always, *kept]) > self.width():
+            kept.pop()
+        # What goes, goes first: a bar that is too full for a moment would widen the window, and be fitted anew in here.
+        parts = (self.knob, self._warming, self.calibration, self._budget, *choices, self._ask_limits)
+        for part in sorted(parts, key=lambda part: part in kept):
+            part.setVisible(part in kept)
+
     # ---- mirroring
 
     def show_run(self, shown: Shown) -> None:
@@ -143,12 +175,12 @@ class RunBar(QWidget):
         self._progress.show_job(shown.job)
         self.knob.show_load(shown)
         self._budget.show_budget(shown)
-        if self._narrow and (shown.job or shown.warming):
-            self._budget.hide()
-        self._warming.setVisible(shown.warming)
+        self._want(self._budget, bool(shown.spent))
+        self._want(self._warming, shown.warming)
         self._offer_calibration(shown)
         if self._live:
             self._show_scenario(shown)
+        self._fit()
 
     def show_scenarios(self, scenarios: Mapping[str, Choice], chosen: str) -> None:
         """Offer these for the next run; `chosen` is the one that it would take now."""
@@ -156,7 +188,7 @@ class RunBar(QWidget):
             self.scenarios.addItem(choice.title, name)
             self.scenarios.setItemData(index, choice.note, Qt.ItemDataRole.ToolTipRole)
         self.scenarios.setCurrentIndex(self.scenarios.findData(chosen))
-        self._scenario.show()
+        self._want(self._scenario, True)
         self._dress()
 
     def _show_scenario(self, shown: Shown) -> None:
@@ -170,7 +202,7 @@ class RunBar(QWidget):
 
     def _offer_calibration(self, shown: Shown) -> None:
         seconds = shown.calibration_s
-        self.calibration.setVisible(seconds is not None)
+        self._want(self.calibration, seconds is not None)
         if seconds is None:
             return
         what = "Calibrate" if shown.state == "running" else "Start with calibration"
@@ -209,7 +241,8 @@ class RunBar(QWidget):
             self.go.setIcon(icon(self._theme, picture, "text"))
         words = "" if self._live and self.scenarios.count() else self._words()
         self._scenario_of.setText(words)
-        self._scenario_of.setVisible(bool(words) and not (self._narrow and not self._live))
+        self._want(self._scenario_of, bool(words))
+        self._fit()
 
     def _words(self) -> str:
         mut, text = self._theme.palette.mut, self._theme.palette.text
@@ -252,35 +285,55 @@ class RunBar(QWidget):
 class _Progress(QWidget):
     """A job in words and a bar below it; an unknown size is a bar without a length, nothing moves by itself."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, least: int) -> None:
         super().__init__()
-        self._theme = theme
+        self._theme, self._least = theme, least
         self._job: Job | None = None
         self.setAccessibleName("Progress")
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(scaled(self._least) if self._job else 0, 0)
 
     def show_job(self, job: Job | None) -> None:
         if job != self._job:
             self._job = job
             self.setAccessibleDescription(job.text if job else "")
+            self.setToolTip(job.text if job else "")
+            self.updateGeometry()
             self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        if self._job is None:
+        if self._job is None or self.width() < scaled(LEAST_PROGRESS):
             return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        wide = min(self.width(), 360)
-        left = self.width() - wide
-        painter.setFont(font(12, 400))
-        painter.setPen(self._theme.colour("soft"))
-        share = "" if self._job.done is None else f"{100 * self._job.done:.0f} %"
-        text = painter.fontMetrics().elidedText(self._job.text, Qt.TextElideMode.ElideRight, wide - 48)
-        painter.drawText(QRectF(left, 2, wide, 16), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
-        painter.drawText(QRectF(left, 2, wide, 16), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, share)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.colour("track"))
-        painter.drawRoundedRect(QRectF(left, 22, wide, 6), 3, 3)
-        if self._job.done:
-            painter.setBrush(self._theme.colour("mut"))
-            painter.drawRoundedRect(QRectF(left, 22, wide * min(self._job.done, 1.0), 6), 3, 3)
-        painter.end()
+        job, soft = self._job, self._theme.colour("soft")
+        across = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        with canvas(self) as (painter, size):
+            wide = min(size.width(), 360.0)
+            box = QRectF(size.width() - wide, 2, wide, 16)
+            painter.setFont(font(12))
+            painter.setPen(soft)
+            metrics = QFontMetricsF(painter.font())
+            share = "" if job.done is None else f"{100 * job.done:.0f} %"
+            room = wide - (metrics.horizontalAdvance(share) + 8 if share else 0)
+            painter.drawText(box, across, metrics.elidedText(job.text, Qt.TextElideMode.ElideRight, room))
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, share)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.colour("track"))
+            track = QRectF(box.left(), 22, wide, 6)
+            painter.drawRoundedRect(track, 3, 3)
+            if job.done:
+                track.setWidth(wide * min(job.done, 1.0))
+                painter.setBrush(self._theme.colour("mut"))
+                painter.drawRoundedRect(track, 3, 3)
+
+
+def _together(parts: Sequence[QWidget]) -> int:
+    """The width that parts in a row take at least."""
+    return sum(_least(part) + SPACING for part in parts) - SPACING
+
+
+def _least(part: QWidget) -> int:
+    """The least width that a part can be shown whole in."""
+    if (inside := part.layout()) is not None:
+        inside.invalidate()  # of what is hidden it keeps an old measure
+    return max(part.minimumSizeHint().width(), part.minimumWidth())

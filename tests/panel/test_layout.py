@@ -1,5 +1,6 @@
 """Nothing is cut at any window size and text size: what is painted is read as it is drawn, and measured."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -7,13 +8,15 @@ from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 
+from desk.facts.tiers import Budget
 from desk.panel.capture import picture_of
 from desk.panel.look import look, setting_of
 from desk.panel.numbers import Numbers
-from desk.panel.shown import Shown
+from desk.panel.shown import Job, Shown, Spent
 from desk.panel.strips import FLOOR, StripChart
 from desk.panel.theme import Theme
 from desk.panel.window import SMALLEST, Window
+from desk.scenario import names, scenario
 
 SIZES = (SMALLEST, (1280, 800), (1440, 900), (1920, 1080))
 TEXTS = (90, 100, 150, 200)
@@ -181,3 +184,44 @@ def test_the_page_of_the_usual_window_needs_no_scrolling(floor_at, books, applic
         window.resize(*size)
         application.processEvents()
         assert window.floor._scroll.verticalScrollBar().maximum() == 0, size
+
+
+RUNNING = Shown(
+    state="running",
+    users=20,
+    load=1.5,
+    warming=True,
+    budget=Budget(joules=720_000.0),
+    spent=(Spent("152 of 200 Wh", 0.76),),
+    calibration_s=42.0,
+    job=Job("Loading Ultra", 0.4),
+)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("mode", ["live", "replay"])
+def test_the_run_bar_drops_what_has_no_room_and_never_moves_stop(application, qtbot, mode, text):
+    window = Window(mode, Theme("dark"), SMALLEST)
+    qtbot.addWidget(window)
+    bar = window.runbar
+    if mode == "live":
+        bar.show_scenarios({name: scenario(name) for name in names()}, "steady")
+    window.show()
+    try:
+        window.theme.choose(text_size=text)
+        for size in SIZES:
+            window.resize(*size)
+            for shown in (replace(RUNNING, mode=mode), replace(RUNNING, mode=mode, job=None), Shown(mode=mode)):
+                window.show_all(shown)
+                application.processEvents()
+                application.processEvents()
+                parts = [part for part in bar.findChildren(QWidget) if part.parent() is bar and part.isVisible()]
+                told = f"{mode} at {size}, text {text} %, {shown.state}"
+                assert bar.halt.geometry().right() == bar.rect().right() or not bar.halt.isVisible(), told
+                assert bar.halt.isVisible() or mode == "replay", told
+                for part in parts:
+                    assert part.width() >= part.minimumSizeHint().width(), (told, type(part).__name__)
+                for one, other in combinations(parts, 2):
+                    assert not one.geometry().intersects(other.geometry()), (told, type(one).__name__)
+    finally:
+        window.theme.choose(text_size=100)

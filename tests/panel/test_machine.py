@@ -253,7 +253,8 @@ def test_a_doubt_stands_on_the_card_and_over_the_tokens_per_watt(books, two_gpus
     ):
         seen = shown(folded)
         assert ("In doubt", doubt) in seen.machine.words
-        assert setting_of(folded, seen, 300.0, 3.0).notes["tokens_per_joule"] == f"{{smooth}}; {doubt}"
+        clause = f"{doubt[:1].lower()}{doubt[1:]}".rstrip(".")
+        assert setting_of(folded, seen, 300.0, 3.0).notes["tokens_per_joule"] == f"{{smooth}}; {clause}"
 
 
 def test_a_doubt_does_not_flicker_with_the_periods_and_ends_with_its_last_joules(books):

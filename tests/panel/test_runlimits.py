@@ -106,5 +106,3 @@ def test_a_budget_that_nothing_measures_says_so(application, qtbot):
     bar.show_budget(Shown(spent=(Spent("1.0 of 2.0 min", 0.5), Spent("– of 200 Wh", None))))
     assert bar.accessibleDescription() == "1.0 of 2.0 min"
     assert "– of 200 Wh: nothing measures it here" in bar.toolTip()
-    bar.show_budget(Shown())
-    assert bar.isHidden()
