@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from desk.facts.tiers import TIER_NAMES, Price, Promise, Sampling, Tier
@@ -81,6 +81,8 @@ OF_KIND = {
 }
 
 
+# The first text that hypothesis draws reads its tables, which takes a busy machine a while.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(FIELDS).flatmap(lambda field: st.tuples(st.just(field), OF_KIND[field.kind])))
 def test_what_a_field_writes_it_reads_again(given):
     field, value = given
