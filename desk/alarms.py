@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from desk.board import Board
-from desk.facts.happened import AlarmCleared, AlarmRaised, Device, DeviceReading, Severity
+from desk.facts.alarmed import AlarmCleared, AlarmRaised, Severity
+from desk.facts.metered import Device, DeviceReading
 from desk.ledger.budget import spending
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import Period

@@ -22,9 +22,9 @@ from desk import journal
 from desk.board import Board
 from desk.exports import table
 from desk.exports.summary import summary
+from desk.facts.alarmed import AlarmRaised
 from desk.facts.codec import decode_fact
 from desk.facts.happened import (
-    AlarmRaised,
     AnyFact,
     Calibrated,
     ChildEnded,

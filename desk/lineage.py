@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from desk.board import Basis, Board
 from desk.facts.figures import FIGURES, INSTRUMENTS, READINGS, Figure
-from desk.facts.happened import Device, DeviceReading
+from desk.facts.metered import Device, DeviceReading
 from desk.ledger.ledger import Ledger
 from desk.ledger.money import JOULES_PER_KWH, dollars_per_kwh
 from desk.ledger.period import PERIOD_S

@@ -9,8 +9,8 @@ import pytest
 
 from desk.board import _RATIOS, Board
 from desk.facts.figures import FIGURES
-from desk.facts.happened import DeviceReading
 from desk.facts.histogram import bucket_of
+from desk.facts.metered import DeviceReading
 from desk.ledger.period import Event, Period, TierPeriod
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.doctor.premises import Verdict, size_words
-from desk.facts.happened import MeterOpened
+from desk.facts.metered import MeterOpened
 
 DRIVER, CUDA = 580, 13_000
 """The oldest driver that CUDA 13 runs on, and CUDA 13.0 as a driver writes it."""

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from desk.facts.codec import decode_fact
-from desk.facts.happened import MeterOpened, Read, now
+from desk.facts.happened import now
+from desk.facts.metered import MeterOpened, Read
 from desk.facts.orders import Resume
 from desk.facts.trouble import Trouble
 from desk.plant.children import Child, describe_exit

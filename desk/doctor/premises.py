@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from desk.facts import places
-from desk.facts.happened import MeterOpened
+from desk.facts.metered import MeterOpened
 from desk.facts.tiers import Provider, Tier
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from desk import __version__
 from desk.exports.privacy import Veil
 from desk.facts.figures import INSTRUMENTS
-from desk.facts.happened import Device
+from desk.facts.metered import Device
 from desk.ledger.ledger import Ledger
 from desk.ledger.standing import Standing
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
-from desk.facts.happened import AnyFact, RunStarted, Source
+from desk.facts.happened import AnyFact, RunStarted
+from desk.facts.metered import Source
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import Period, TierPeriod
 

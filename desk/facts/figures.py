@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from desk.facts.happened import Source
+from desk.facts.metered import Source
 
 Kind = Literal["measured", "derived", "assumed"]
 

@@ -3,53 +3,34 @@
 Every fact carries `t`, seconds on the machine-wide monotonic clock (`time.perf_counter`), comparable across the
 processes of one boot; wall time stands once, in `RunStarted`. Units are SI throughout; an absent value is `None`.
 Figures (revenue, tokens per watt, margins) are never facts: `desk.ledger` derives them.
+
+Here are those of the run, its children, jobs and lanes, and `AnyFact`, the union of all there are: with the facts of
+alarms (`desk.facts.alarmed`), of the meter (`desk.facts.metered`) and of a sweep (`desk.facts.swept`).
 """
 
 import time
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
+from desk.facts.alarmed import AlarmCleared, AlarmRaised, AlarmShelved
+from desk.facts.fact import Bucket, Count, Fact, Span, Wall
+from desk.facts.metered import FloorLearned, MeterOpened, Read, SoloLearned
 from desk.facts.numbers import Real, Whole
-from desk.facts.plans import Plan
+from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointStarted, SweepStarted
 from desk.facts.tiers import Budget, Tariff, Tier
 
 FORMAT = 1
 """Raised when an old reader would misread a new journal."""
 
 Child = Literal["engine", "meter", "worker"]
-Source = Literal["nvml-counter", "nvml-power", "amd", "rapl", "battery", "declared", "none"]
-Quality = Literal["measured", "estimated", "unavailable"]
 Job = Literal["build", "fetch", "verify", "import"]
 FinishReason = Literal["eos", "length", "stop", "cancelled", "error"]
-Severity = Literal["notice", "warning", "critical"]
-
-Stamp = Annotated[float, Meta(ge=-1e10, le=1e10)]
-"""Three hundred years of uptime."""
-Wall = Annotated[float, Meta(ge=0.0, le=2.4e11)]
-"""Unix time that a calendar has, also a run later."""
-Count = Annotated[int, Meta(ge=0, le=2**53)]
-Bucket = Annotated[int, Meta(ge=0, le=2000)]
-"""Of `desk.facts.histogram`: the last one ends after 200,000 years."""
-Span = Annotated[float, Meta(ge=0.0, le=3600.0)]
-"""Seconds that one beat may tell of."""
 
 
 def now() -> float:
     """The stamp of a fact that happens now, in seconds."""
     return time.perf_counter_ns() / 1e9
-
-
-def tag(name: str) -> str:
-    """The name of a message on the wire: `RunStarted` is `run_started`."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
-
-
-class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fact", tag=tag):
-    """Something that happened at `t`."""
-
-    t: Stamp
 
 
 # ---- the run, recorded by the plant
@@ -144,37 +125,6 @@ class Troubled(Fact):
     where: str
     cause: str
     remedy: str = ""
-
-
-class AlarmRaised(Fact):
-    """A condition that asks for attention has lasted. `alarm` and `subject` (a tier or a device) name it.
-
-    `title` is a word or two for the event lane; `cause` and `remedy` are sentences with the values of that moment. The
-    end of a run ends its alarms.
-    """
-
-    alarm: str
-    title: str
-    cause: str
-    remedy: str = ""
-    subject: str = ""
-    severity: Severity = "warning"
-
-
-class AlarmCleared(Fact):
-    """The condition has gone, for good as far as can be told; `title` is a word or two for the event lane."""
-
-    alarm: str
-    title: str
-    subject: str = ""
-
-
-class AlarmShelved(Fact):
-    """The user does not want to see an alarm until the stamp `until`, `None`: until the run ends."""
-
-    alarm: str
-    subject: str = ""
-    until: Real | None = None
 
 
 class Unrecorded(Fact):
@@ -394,141 +344,6 @@ class Calibrating(Fact):
 
 class Calibrated(Fact):
     """The lanes take turns again."""
-
-
-# ---- the meter
-
-
-class Tried(msgspec.Struct, frozen=True, kw_only=True):
-    """A source of watts that was tried, and why it is not in use (empty where it is)."""
-
-    source: Source
-    cause: str = ""
-
-
-class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A metered device. `id` is stable within a run (`gpu0`, `cpu0`); `uuid` is the driver's own, for matching.
-
-    `source` is where its joules come from, `None`: from the meter's own source.
-    """
-
-    id: str
-    kind: Literal["gpu", "cpu", "machine"]
-    name: str
-    uuid: str = ""
-    memory_bytes: Whole | None = None
-    power_limit: Real | None = None
-    slowdown_celsius: Real | None = None
-    source: Source | None = None
-
-
-class MeterOpened(Fact):
-    """The meter knows its source. `scope` says what the watts cover, in words for a caption.
-
-    `on_bus` counts the NVIDIA devices that the kernel sees, whatever drives them; `None` where it cannot be asked.
-    """
-
-    source: Source
-    quality: Quality
-    scope: str = ""
-    driver: str = ""
-    devices: tuple[Device, ...] = ()
-    tried: tuple[Tried, ...] = ()
-    on_bus: int | None = None
-
-
-class DeviceReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one device answered since the last reading.
-
-    `edges` are the moments at which its energy counter was seen to change: (seconds, joules since the meter opened),
-    joules never falling within one `epoch`. `samples` are instantaneous power (seconds, watts), for sources without a
-    counter and as a check. `watts` drives the needle only. `state` is one of the words that views show.
-    """
-
-    device: str
-    epoch: Whole = 0
-    edges: tuple[tuple[Real, Real], ...] = ()
-    samples: tuple[tuple[Real, Real], ...] = ()
-    watts: Real | None = None
-    utilization: Real | None = None
-    memory_used: Whole | None = None
-    memory_foreign: Whole | None = None
-    celsius: Real | None = None
-    clock_hz: Real | None = None
-    clock_max_hz: Real | None = None
-    power_limit: Real | None = None
-    limiter: str = ""
-    state: Literal[
-        "ok", "stale", "asleep", "not supported", "no permission", "lost", "not answering", "gap", "estimated"
-    ] = "ok"
-
-
-class Read(Fact):
-    """The meter's beat, ten times a second, also when nothing could be read."""
-
-    devices: tuple[DeviceReading, ...] = ()
-
-
-# ---- what was learned before a run, recorded by the plant at its start
-
-
-class FloorLearned(Fact):
-    """What a device draws while no lane is busy, learned over `seconds`; `loaded`: with the models in its memory."""
-
-    device: str
-    watts: Real
-    seconds: Real
-    loaded: bool = False
-
-
-class SoloLearned(Fact):
-    """What a lane with these settings adds to the floor of a device while it runs alone, learned over `seconds`."""
-
-    device: str
-    tier: str
-    watts: Real
-    seconds: Real
-    model: str
-    precision: str
-    context: Whole
-    slots: Whole
-
-
-# ---- a sweep: one lane through the points of a plan, recorded by the plant
-
-
-class SweepStarted(Fact):
-    """This run measures the points of a plan. `sweep` is the run in which the sweep began, this one or an earlier."""
-
-    sweep: str
-    plan: Plan
-
-
-class PointStarted(Fact):
-    """The sweep goes to its next point: `tier` is the setting wanted, `number` of `count` counts from 1, repeats
-    included. What comes before `PointMeasuring` is loading, warming up and settling."""
-
-    number: Whole
-    count: Whole
-    tier: Tier
-    repeat: Whole = 0
-
-
-class PointMeasuring(Fact):
-    """The window of the point begins: what is counted from here on is its figure."""
-
-
-class PointMeasured(Fact):
-    """The window ends; `whole` is false where the sweep was stopped inside it."""
-
-    whole: bool = True
-
-
-class PointMissed(Fact):
-    """The point cannot be measured, and the sweep goes on."""
-
-    cause: str
-    remedy: str = ""
 
 
 AnyFact = (

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from desk.facts.happened import tag
+from desk.facts.fact import tag
 from desk.facts.numbers import Whole
 from desk.facts.tiers import Provider, Sampling, Tier
 

@@ -14,19 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 from desk import journal
-from desk.facts.happened import (
-    AnyFact,
-    PointMeasured,
-    PointMeasuring,
-    PointMissed,
-    PointStarted,
-    Quality,
-    RunStarted,
-    Source,
-    SweepStarted,
-)
+from desk.facts.happened import AnyFact, RunStarted
 from desk.facts.histogram import mean
+from desk.facts.metered import Quality, Source
 from desk.facts.plans import Plan
+from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointStarted, SweepStarted
 from desk.facts.tiers import Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.ledger import money

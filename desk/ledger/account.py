@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 
-from desk.facts.happened import DeviceReading, Source
+from desk.facts.metered import DeviceReading, Source
 
 NOTHING = 1e-9
 """Busy seconds up to a nanosecond are rounding, not work."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from desk.facts.happened import DeviceReading, FloorLearned, MeterOpened, SoloLearned, Source
+from desk.facts.metered import DeviceReading, FloorLearned, MeterOpened, SoloLearned, Source
 from desk.ledger.account import NOTHING, Account, Busy, Solo, Tick
 
 Solos = Callable[[str], float | None]

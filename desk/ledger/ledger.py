@@ -18,19 +18,16 @@ from desk.facts.happened import (
     ChildStarted,
     Finished,
     FirstToken,
-    FloorLearned,
     LaneLoading,
     LaneReady,
     LaneWork,
-    MeterOpened,
-    Read,
     RunStarted,
     RunStopped,
-    SoloLearned,
     Unrecorded,
     Worked,
 )
 from desk.facts.histogram import bucket_of, count_into
+from desk.facts.metered import FloorLearned, MeterOpened, Read, SoloLearned
 from desk.facts.tiers import Price, Promise
 from desk.ledger.energy import Energy, Flow
 from desk.ledger.money import dollars_per_joule, input_value, kept, output_value

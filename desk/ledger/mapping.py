@@ -8,7 +8,8 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from typing import Literal
 
-from desk.facts.happened import EngineOpened, LaneReady, MeterOpened, Read
+from desk.facts.happened import EngineOpened, LaneReady
+from desk.facts.metered import MeterOpened, Read
 
 PROOF_S = 2.0
 """The meter asks for memory twice a second, and less often of a slow driver: a reading so late tells of the load."""

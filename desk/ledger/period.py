@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from desk.facts.happened import DeviceReading, Quality, Source
 from desk.facts.histogram import count_into, percentile
+from desk.facts.metered import DeviceReading, Quality, Source
 from desk.ledger.energy import Flow
 
 PERIOD_S = 0.5

@@ -8,10 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from desk.facts.alarmed import AlarmCleared, AlarmRaised, AlarmShelved
 from desk.facts.happened import (
-    AlarmCleared,
-    AlarmRaised,
-    AlarmShelved,
     AnyFact,
     BudgetChanged,
     Calibrated,
@@ -22,8 +20,6 @@ from desk.facts.happened import (
     ChildGivenUp,
     ChildStale,
     ChildStarted,
-    Device,
-    DeviceReading,
     EngineOpened,
     JobEnded,
     LaneDraining,
@@ -31,19 +27,13 @@ from desk.facts.happened import (
     LaneLoading,
     LaneReady,
     LoadChanged,
-    MeterOpened,
     Noted,
     Paused,
-    PointMissed,
-    PointStarted,
     Progressed,
-    Quality,
-    Read,
     Resumed,
     RunStarted,
     RunStopped,
     Slot,
-    Source,
     TariffChanged,
     TierChanged,
     TierRemoved,
@@ -51,6 +41,8 @@ from desk.facts.happened import (
     WattsDeclared,
     Worked,
 )
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Quality, Read, Source
+from desk.facts.swept import PointMissed, PointStarted
 from desk.facts.tiers import Budget, Tariff, Tier
 from desk.ledger.mapping import Mapping
 from desk.ledger.period import EventKind

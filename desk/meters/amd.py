@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from desk.facts.happened import Device, DeviceReading, Source, Tried, Troubled
+from desk.facts.happened import Troubled
+from desk.facts.metered import Device, DeviceReading, Source, Tried
 from desk.facts.trouble import Trouble
 from desk.meters import sysfs
 from desk.meters.counter import Counter

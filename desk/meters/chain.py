@@ -6,7 +6,7 @@ from typing import get_args
 
 import msgspec
 
-from desk.facts.happened import Device, DeviceReading, MeterOpened, Source, Tried
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Source, Tried
 from desk.facts.trouble import Trouble
 from desk.meters import sysfs
 from desk.meters.amd import Amd

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import psutil
 
-from desk.facts.happened import Device, DeviceReading, Troubled
+from desk.facts.happened import Troubled
+from desk.facts.metered import Device, DeviceReading
 from desk.meters import nvml
 from desk.meters.agreement import AGREEMENT, Agreement
 from desk.meters.counter import Counter

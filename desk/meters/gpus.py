@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from desk.facts.happened import Device, DeviceReading, Source, Tried
+from desk.facts.metered import Device, DeviceReading, Source, Tried
 from desk.facts.trouble import Trouble
 from desk.meters import nvml, sysfs
 from desk.meters.gpu import Gpu

@@ -13,7 +13,8 @@ from itertools import pairwise
 from operator import attrgetter
 
 from desk.facts.codec import encode
-from desk.facts.happened import AnyFact, Read, Troubled, now
+from desk.facts.happened import AnyFact, Troubled, now
+from desk.facts.metered import Read
 from desk.meters.chain import Chain
 from desk.meters.gpus import FIELDS
 from desk.meters.rounds import Round

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from desk.facts.happened import Device, DeviceReading, Source, Tried
+from desk.facts.metered import Device, DeviceReading, Source, Tried
 from desk.facts.trouble import Trouble
 from desk.meters import sysfs
 from desk.meters.counter import Counter

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from desk.facts.happened import AnyFact, Device, DeviceReading, Source, Tried
+from desk.facts.happened import AnyFact
+from desk.facts.metered import Device, DeviceReading, Source, Tried
 from desk.facts.trouble import Trouble
 from desk.meters.rounds import Round
 

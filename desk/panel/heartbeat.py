@@ -14,8 +14,8 @@ from typing import Literal
 import msgspec
 from PySide6.QtCore import QObject, QTimer
 
+from desk.facts.alarmed import AlarmShelved
 from desk.facts.happened import (
-    AlarmShelved,
     AnyFact,
     BudgetChanged,
     Calibrated,

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from functools import cache
 
 from desk.board import Board, Mark
+from desk.facts.alarmed import AlarmRaised
 from desk.facts.figures import FIGURES, READINGS
-from desk.facts.happened import AlarmRaised, AnyFact, Calibrated, Progressed, Read, RunStarted, Slot
+from desk.facts.happened import AnyFact, Calibrated, Progressed, RunStarted, Slot
+from desk.facts.metered import Read
 from desk.facts.orders import Calibrate
 from desk.facts.tiers import Tier
 from desk.ledger.budget import Spending, spending

@@ -6,7 +6,7 @@ from dataclasses import replace
 from desk.board import Board
 from desk.exports.privacy import bare
 from desk.facts.figures import INSTRUMENTS
-from desk.facts.happened import Device, DeviceReading, Tried
+from desk.facts.metered import Device, DeviceReading, Tried
 from desk.ledger.period import Totals
 from desk.ledger.standing import Standing
 from desk.panel.numbers import DASH, Numbers

@@ -1,7 +1,7 @@
 """Why no GPU makes the tokens here, in words with what to do: read off the facts of meter and engine."""
 
 from desk.doctor.cards import DRIVER
-from desk.facts.happened import MeterOpened
+from desk.facts.metered import MeterOpened
 from desk.ledger.standing import Standing
 from desk.panel.shown import Obstacle
 

@@ -1,6 +1,7 @@
 """All that the facts tell of a device, line by line: its readings, what they mean, and where each comes from."""
 
-from desk.facts.happened import Device, DeviceReading, LaneReady
+from desk.facts.happened import LaneReady
+from desk.facts.metered import Device, DeviceReading
 from desk.ledger.standing import Standing
 from desk.panel.machine import LIMITERS, OLD_S, SOURCES, Ages, in_words, state_of, title_of
 from desk.panel.numbers import DASH, Numbers

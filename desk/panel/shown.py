@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
 
-from desk.facts.happened import Severity, Tried
+from desk.facts.alarmed import Severity
+from desk.facts.metered import Tried
 from desk.facts.tiers import Budget, Tier
 
 Mode = Literal["live", "replay"]

@@ -19,7 +19,6 @@ from desk.facts.happened import (
     ChildGivenUp,
     ChildStarted,
     LoadChanged,
-    MeterOpened,
     Paused,
     Resumed,
     RunStarted,
@@ -32,6 +31,7 @@ from desk.facts.happened import (
     WattsDeclared,
     now,
 )
+from desk.facts.metered import MeterOpened
 from desk.facts.tiers import Budget, Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.journal import Journal, existing

@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from desk import __version__
+from desk.facts.alarmed import AlarmShelved
 from desk.facts.codec import decode_fact
 from desk.facts.happened import (
-    AlarmShelved,
     AnyFact,
     BudgetChanged,
     ChildStale,
@@ -27,13 +27,8 @@ from desk.facts.happened import (
     JobEnded,
     LoadChanged,
     Noted,
-    PointMeasured,
-    PointMeasuring,
-    PointMissed,
-    PointStarted,
     RunStarted,
     RunStopped,
-    SweepStarted,
     TariffChanged,
     TierChanged,
     TierRemoved,
@@ -44,6 +39,7 @@ from desk.facts.happened import (
 )
 from desk.facts.happened import Child as Role
 from desk.facts.orders import AnyOrder, Calibrate, ChangeLoad, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
+from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointStarted, SweepStarted
 from desk.facts.tiers import Budget, Provider, Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.models import store

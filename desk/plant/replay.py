@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from desk import journal
+from desk.facts.alarmed import AlarmCleared, AlarmRaised
 from desk.facts.happened import (
-    AlarmCleared,
-    AlarmRaised,
     AnyFact,
     Calibrated,
     Calibrating,

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
+from desk.facts.alarmed import AlarmCleared
 from desk.facts.happened import (
-    AlarmCleared,
     AnyFact,
     BudgetChanged,
     Calibrated,

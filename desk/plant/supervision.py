@@ -18,10 +18,10 @@ from desk.facts.happened import (
     LaneFailed,
     LaneLoading,
     LaneReady,
-    Read,
     Worked,
 )
 from desk.facts.happened import Child as Role
+from desk.facts.metered import Read
 from desk.facts.orders import AnyOrder
 from desk.plant.children import Child, describe_exit
 

@@ -15,18 +15,14 @@ from desk.facts.happened import (
     LaneFailed,
     LaneReady,
     Paused,
-    PointMeasured,
-    PointMeasuring,
-    PointMissed,
-    PointStarted,
     RunStarted,
     RunStopped,
-    SweepStarted,
     TierChanged,
     Worked,
     now,
 )
 from desk.facts.plans import LANE, Plan
+from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointStarted, SweepStarted
 from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.frontier.points import setting

@@ -15,7 +15,8 @@ import msgspec
 
 from desk import journal
 from desk.facts.codec import NOT_JSON
-from desk.facts.happened import EngineOpened, MeterOpened
+from desk.facts.happened import EngineOpened
+from desk.facts.metered import MeterOpened
 from desk.facts.trouble import Trouble
 from desk.runs.store import Run, Runs
 

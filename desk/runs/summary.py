@@ -15,19 +15,16 @@ from desk.facts.happened import (
     AnyFact,
     Calibrated,
     Calibrating,
-    DeviceReading,
     FirstToken,
     LoadChanged,
     Paused,
-    Quality,
-    Read,
     Resumed,
     RunStarted,
     RunStopped,
-    Source,
     TierChanged,
     Unrecorded,
 )
+from desk.facts.metered import DeviceReading, Quality, Read, Source
 from desk.facts.tiers import Price, Promise, Tier
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import PERIOD_S, Period, TierPeriod

@@ -121,7 +121,8 @@ def _until_stopped(plant: Any) -> None:
 
 
 def _tell(fact: Any) -> None:
-    from desk.facts.happened import ChildGivenUp, PointMissed, Troubled
+    from desk.facts.happened import ChildGivenUp, Troubled
+    from desk.facts.swept import PointMissed
 
     if isinstance(fact, ChildGivenUp | PointMissed | Troubled):
         typer.echo(f"{fact.cause} {fact.remedy}".rstrip(), err=True)

@@ -11,7 +11,7 @@ from desk.doctor.examination import NAMES, Check, diagnosis
 from desk.engine import checks
 from desk.engine.checks import Bench
 from desk.engine.toy import EIGHT_BIT, PLAIN, Toy
-from desk.facts.happened import Device, MeterOpened, Tried
+from desk.facts.metered import Device, MeterOpened, Tried
 from desk.facts.tiers import Tier
 from desk.verbs.doctor import show
 

@@ -14,7 +14,8 @@ import time
 import psutil
 
 from desk.facts.codec import encode
-from desk.facts.happened import Device, DeviceReading, MeterOpened, Read, now
+from desk.facts.happened import now
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 
 STUB_UUID = "GPU-5b5b5b5b-5b5b-5b5b-5b5b-5b5b5b5b5b5b"
 """The card of the stub CUDA runtime."""

@@ -29,15 +29,11 @@ from desk.facts.happened import (  # noqa: E402
     ChildEnded,
     ChildStale,
     ChildStarted,
-    Device,
-    DeviceReading,
     Finished,
     FirstToken,
     LoadChanged,
-    MeterOpened,
     Noted,
     Paused,
-    Read,
     Resumed,
     RunStarted,
     RunStopped,
@@ -47,6 +43,7 @@ from desk.facts.happened import (  # noqa: E402
     Worked,
     now,
 )
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read  # noqa: E402
 from desk.facts.places import shipped  # noqa: E402
 from desk.ledger.ledger import Ledger  # noqa: E402
 from desk.ledger.period import Totals  # noqa: E402

@@ -19,8 +19,9 @@ from desk.exports.privacy import Veil, bare
 from desk.exports.receipt import digest
 from desk.exports.report import report
 from desk.exports.summary import summary
+from desk.facts.alarmed import AlarmCleared, AlarmRaised
 from desk.facts.codec import encode
-from desk.facts.happened import AlarmCleared, AlarmRaised, EngineOpened, LaneReady, RunStarted
+from desk.facts.happened import EngineOpened, LaneReady, RunStarted
 from desk.facts.trouble import Trouble
 from desk.ledger.ledger import Ledger
 from desk.ledger.standing import Standing

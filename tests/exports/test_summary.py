@@ -11,21 +11,18 @@ from desk.exports.summary import summary
 from desk.exports.table import dollars, number, table
 from desk.facts.codec import encode
 from desk.facts.happened import (
-    Device,
-    DeviceReading,
     EngineOpened,
     Finished,
     FirstToken,
     LaneReady,
     LaneWork,
     Machine,
-    MeterOpened,
-    Read,
     RunStarted,
     RunStopped,
     WattsDeclared,
     Worked,
 )
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.facts.tiers import Price, Promise, Tariff, Tier
 from desk.ledger.ledger import Ledger
 

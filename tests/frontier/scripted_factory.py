@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from desk.engine.scheduler import Stride
 from desk.facts.happened import (
-    Device,
-    DeviceReading,
     EngineOpened,
     Finished,
     FirstToken,
@@ -17,9 +15,7 @@ from desk.facts.happened import (
     LaneWork,
     LoadChanged,
     Machine,
-    MeterOpened,
     Paused,
-    Read,
     Resumed,
     RunStarted,
     RunStopped,
@@ -28,6 +24,7 @@ from desk.facts.happened import (
     Worked,
 )
 from desk.facts.histogram import bucket_of
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.facts.tiers import Tariff
 from desk.ledger.ledger import Ledger
 

@@ -7,16 +7,9 @@ import msgspec
 import pytest
 
 from desk.facts.codec import encode
-from desk.facts.happened import (
-    ChildEnded,
-    PointMeasured,
-    PointMeasuring,
-    PointMissed,
-    PointStarted,
-    RunStarted,
-    SweepStarted,
-)
+from desk.facts.happened import ChildEnded, RunStarted
 from desk.facts.plans import LANE, Graph, Plan
+from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointStarted, SweepStarted
 from desk.facts.tiers import Price, Promise, Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.frontier import mix

@@ -1,19 +1,7 @@
 """Short stories in facts, for the books to be kept of: builders with the dull parts filled in."""
 
-from desk.facts.happened import (
-    Device,
-    DeviceReading,
-    Finished,
-    FirstToken,
-    LaneWork,
-    Machine,
-    MeterOpened,
-    Read,
-    RunStarted,
-    RunStopped,
-    Slot,
-    Worked,
-)
+from desk.facts.happened import Finished, FirstToken, LaneWork, Machine, RunStarted, RunStopped, Slot, Worked
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.facts.tiers import Price, Promise, Tariff, Tier
 from desk.ledger.ledger import Ledger
 

@@ -11,17 +11,10 @@ from story import BOARD, T0, finished, first, opened, run_started, run_stopped, 
 
 from desk.alarms import RULES, Alarms
 from desk.board import Board
-from desk.facts.happened import (
-    AlarmCleared,
-    AlarmRaised,
-    BudgetChanged,
-    Calibrated,
-    Calibrating,
-    DeviceReading,
-    Paused,
-    Read,
-)
+from desk.facts.alarmed import AlarmCleared, AlarmRaised
+from desk.facts.happened import BudgetChanged, Calibrated, Calibrating, Paused
 from desk.facts.histogram import bucket_of
+from desk.facts.metered import DeviceReading, Read
 from desk.facts.tiers import Budget
 from desk.ledger.ledger import Ledger
 

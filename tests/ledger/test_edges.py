@@ -3,29 +3,23 @@
 from story import T0, run_started
 
 from desk.board import Board
+from desk.facts.alarmed import AlarmCleared, AlarmShelved
 from desk.facts.happened import (
-    AlarmCleared,
-    AlarmShelved,
     ChildEnded,
     ChildStarted,
-    Device,
-    DeviceReading,
     EngineOpened,
     Finished,
     FirstToken,
-    FloorLearned,
     LaneLoading,
     LaneReady,
     LaneWork,
     LoadChanged,
-    MeterOpened,
-    Read,
     RunStopped,
     Said,
     Slot,
-    SoloLearned,
     Worked,
 )
+from desk.facts.metered import Device, DeviceReading, FloorLearned, MeterOpened, Read, SoloLearned
 from desk.facts.tiers import Tariff
 from desk.ledger.earnings import earnings
 from desk.ledger.energy import Energy

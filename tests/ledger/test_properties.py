@@ -10,17 +10,8 @@ from hypothesis import strategies as st
 from story import BOARD, T0, balanced, finished, first, opened, run_started, run_stopped
 
 from desk.facts.codec import decode_fact, encode
-from desk.facts.happened import (
-    ChildAnswered,
-    ChildEnded,
-    ChildStale,
-    ChildStarted,
-    DeviceReading,
-    LaneWork,
-    Read,
-    WattsDeclared,
-    Worked,
-)
+from desk.facts.happened import ChildAnswered, ChildEnded, ChildStale, ChildStarted, LaneWork, WattsDeclared, Worked
+from desk.facts.metered import DeviceReading, Read
 from desk.ledger.ledger import Ledger
 
 BEAT_S = 0.1

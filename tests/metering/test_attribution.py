@@ -18,19 +18,17 @@ from desk.facts.happened import (
     Calibrated,
     Calibrating,
     ChildStarted,
-    DeviceReading,
     EngineOpened,
     FirstToken,
     LaneLoading,
     LaneReady,
     LaneWork,
-    MeterOpened,
-    Read,
     RunStopped,
     TariffChanged,
     WattsDeclared,
     Worked,
 )
+from desk.facts.metered import DeviceReading, MeterOpened, Read
 from desk.facts.tiers import Tariff, Tier
 from desk.ledger.ledger import Ledger
 

@@ -10,7 +10,8 @@ import pytest
 from road import device
 from scripted_plant import PATIENCE_S
 
-from desk.facts.happened import ChildEnded, ChildGivenUp, ChildStarted, FloorLearned, Read, RunStarted, Troubled, Worked
+from desk.facts.happened import ChildEnded, ChildGivenUp, ChildStarted, RunStarted, Troubled, Worked
+from desk.facts.metered import FloorLearned, Read
 from desk.journal import read
 from desk.ledger.ledger import Ledger
 

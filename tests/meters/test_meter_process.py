@@ -12,7 +12,8 @@ import pytest
 from nvml_standin.metering import decode
 
 from desk.facts.codec import decode_fact, encode
-from desk.facts.happened import MeterOpened, Read, now
+from desk.facts.happened import now
+from desk.facts.metered import MeterOpened, Read
 from desk.facts.orders import Pause
 
 WITHIN_S = 10.0
@@ -169,7 +170,7 @@ def test_a_replaced_driver_asks_for_a_fresh_process(standin):
 
 def test_what_native_code_prints_never_spoils_a_line(standin):
     code = "import os, sys; from desk.meters import process; w = process.Wire(); os.write(1, b'chatter')"
-    code += "; from desk.facts.happened import Read; w.tell(Read(t=1.0)); w.close()"
+    code += "; from desk.facts.metered import Read; w.tell(Read(t=1.0)); w.close()"
     done = subprocess.run(
         [sys.executable, "-c", code], env=standin.environment, capture_output=True, timeout=WITHIN_S, check=True
     )
@@ -182,7 +183,7 @@ def test_a_deaf_parent_costs_the_oldest_readings_and_no_memory(standin):
     code = """
 import sys, tracemalloc
 from desk.meters import process
-from desk.facts.happened import MeterOpened, Read
+from desk.facts.metered import MeterOpened, Read
 wire = process.Wire()
 wire.tell(MeterOpened(t=0.0, source="none", quality="unavailable", scope="x" * 60000))
 wire.tell(MeterOpened(t=0.0, source="none", quality="unavailable", scope="x" * 60000))

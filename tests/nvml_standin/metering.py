@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from nvml_standin.standin import HERE, ROOT
 
 from desk.facts.codec import decode_fact
-from desk.facts.happened import DeviceReading, MeterOpened, Read, Troubled
+from desk.facts.happened import Troubled
+from desk.facts.metered import DeviceReading, MeterOpened, Read
 
 
 @dataclass

@@ -7,25 +7,21 @@ import msgspec
 from desk.alarms import Alarms
 from desk.facts.happened import (
     ChildStarted,
-    Device,
-    DeviceReading,
     EngineOpened,
     Finished,
     FirstToken,
     LaneReady,
     LaneWork,
     Machine,
-    MeterOpened,
     Noted,
-    Read,
     RunStarted,
     RunStopped,
     Slot,
-    Tried,
     WattsDeclared,
     Worked,
 )
 from desk.facts.histogram import bucket_of
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read, Tried
 from desk.facts.tiers import Price, Promise, Tariff, Tier
 from desk.ledger.ledger import Ledger
 

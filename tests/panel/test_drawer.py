@@ -5,7 +5,8 @@ import pytest
 from PySide6.QtCore import Qt
 from scripted import T0
 
-from desk.facts.happened import DeviceReading, LaneReady, Read
+from desk.facts.happened import LaneReady
+from desk.facts.metered import DeviceReading, Read
 from desk.panel.look import look
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme

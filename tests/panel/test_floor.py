@@ -5,7 +5,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLineEdit, QPushButton
 from scripted import facts
 
-from desk.facts.happened import ChildStarted, MeterOpened, Read
+from desk.facts.happened import ChildStarted
+from desk.facts.metered import MeterOpened, Read
 from desk.panel.floor import ASSUME, DECLARE
 from desk.panel.look import Books, look, setting_of
 from desk.panel.numbers import Numbers

@@ -13,7 +13,8 @@ from scripted import facts, tiers
 from desk.board import Board
 from desk.facts import places
 from desk.facts.codec import encode
-from desk.facts.happened import MeterOpened, Read, RunStarted
+from desk.facts.happened import RunStarted
+from desk.facts.metered import MeterOpened, Read
 from desk.facts.plans import Graph, Plan
 from desk.facts.tiers import Tariff
 from desk.frontier.mix import change

@@ -6,17 +6,8 @@ import pytest
 from PySide6.QtGui import QImage
 from scripted import T0, facts, meter, unwatched, watched
 
-from desk.facts.happened import (
-    Calibrated,
-    ChildGivenUp,
-    ChildStale,
-    Device,
-    DeviceReading,
-    EngineOpened,
-    MeterOpened,
-    Read,
-    Worked,
-)
+from desk.facts.happened import Calibrated, ChildGivenUp, ChildStale, EngineOpened, Worked
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.panel.look import Books, look, setting_of
 from desk.panel.machine import FORGOTTEN_S, SILENT_S
 from desk.panel.machinecard import MachineCard

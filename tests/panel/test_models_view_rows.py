@@ -7,7 +7,8 @@ from typing import get_args
 import msgspec
 import pytest
 
-from desk.facts.happened import Device, DeviceReading, MeterOpened, Progressed, Read
+from desk.facts.happened import Progressed
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.facts.tiers import Tier
 from desk.ledger.standing import Standing
 from desk.models.catalogue import catalogue

@@ -4,7 +4,8 @@ import pytest
 from PySide6.QtCore import Qt
 from scripted import T0, facts, meter, tiers
 
-from desk.facts.happened import EngineOpened, LaneFailed, MeterOpened, RunStarted, RunStopped, Tried, Troubled
+from desk.facts.happened import EngineOpened, LaneFailed, RunStarted, RunStopped, Troubled
+from desk.facts.metered import MeterOpened, Tried
 from desk.panel.floor import Floor
 from desk.panel.heartbeat import RECORDED
 from desk.panel.look import ON_CPU, Books, look

@@ -3,7 +3,8 @@
 import pytest
 from PySide6.QtWidgets import QPushButton
 
-from desk.facts.happened import AlarmCleared, AlarmRaised, AlarmShelved, RunStopped, now
+from desk.facts.alarmed import AlarmCleared, AlarmRaised, AlarmShelved
+from desk.facts.happened import RunStopped, now
 from desk.facts.tiers import Budget
 from desk.panel.look import EXTEND_BUDGET, look, setting_of
 from desk.panel.notices import NoticeStrip

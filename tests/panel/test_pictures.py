@@ -15,7 +15,8 @@ import pytest
 from PySide6.QtGui import QImage
 from scripted import facts
 
-from desk.facts.happened import EngineOpened, LaneReady, MeterOpened, RunStarted
+from desk.facts.happened import EngineOpened, LaneReady, RunStarted
+from desk.facts.metered import MeterOpened
 from desk.facts.trouble import Trouble
 from desk.panel import theme
 from desk.panel.capture import png_of

@@ -17,8 +17,6 @@ from desk.facts.codec import decode_order, encode
 from desk.facts.happened import (
     Calibrated,
     Calibrating,
-    Device,
-    DeviceReading,
     EngineOpened,
     Finished,
     FirstToken,
@@ -28,15 +26,14 @@ from desk.facts.happened import (
     LaneReady,
     LaneWork,
     LoadChanged,
-    MeterOpened,
     Paused,
     Progressed,
-    Read,
     Resumed,
     TierChanged,
     Worked,
     now,
 )
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.facts.orders import Calibrate, ChangeLoad, ChangeTier, Halt, OpenFactory, Pause, Resume
 from desk.models.manifest import MANIFEST, Manifest
 

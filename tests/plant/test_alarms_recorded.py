@@ -6,18 +6,14 @@ from collections import namedtuple
 import pytest
 
 from desk import journal
+from desk.facts.alarmed import AlarmRaised
 from desk.facts.happened import (
     FORMAT,
-    AlarmRaised,
-    Device,
-    DeviceReading,
     EngineOpened,
     FirstToken,
     LaneWork,
     LoadChanged,
     Machine,
-    MeterOpened,
-    Read,
     RunStarted,
     RunStopped,
     Troubled,
@@ -25,6 +21,7 @@ from desk.facts.happened import (
     Worked,
     now,
 )
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.facts.tiers import Tariff, Tier
 from desk.ledger.ledger import Ledger
 from desk.plant.pen import Pen

@@ -27,11 +27,9 @@ from desk.facts.happened import (
     FirstToken,
     JobEnded,
     LaneReady,
-    MeterOpened,
     Noted,
     Paused,
     Progressed,
-    Read,
     Resumed,
     RunStarted,
     RunStopped,
@@ -42,6 +40,7 @@ from desk.facts.happened import (
     WattsDeclared,
     Worked,
 )
+from desk.facts.metered import MeterOpened, Read
 from desk.facts.tiers import Tariff, Tier
 from desk.plant.plant import Plant
 

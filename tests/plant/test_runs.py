@@ -11,16 +11,12 @@ from desk import journal
 from desk.facts.codec import encode
 from desk.facts.happened import (
     FORMAT,
-    Device,
-    DeviceReading,
     EngineOpened,
     FirstToken,
     LaneWork,
     Machine,
-    MeterOpened,
     Noted,
     Paused,
-    Read,
     Resumed,
     RunStarted,
     RunStopped,
@@ -30,6 +26,7 @@ from desk.facts.happened import (
     Worked,
     now,
 )
+from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.facts.tiers import Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.plant.pen import Pen

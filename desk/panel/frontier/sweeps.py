@@ -10,9 +10,10 @@ import numpy as np
 from desk import journal
 from desk.board import SHORTEST_S, Floats
 from desk.facts.figures import INSTRUMENTS
-from desk.facts.happened import RunStarted, SweepStarted
+from desk.facts.happened import RunStarted
 from desk.facts.places import shipped
 from desk.facts.plans import LANE
+from desk.facts.swept import SweepStarted
 from desk.facts.trouble import Trouble
 from desk.frontier.points import HEAD, Missed, Point, Survey, setting
 from desk.ledger.ledger import Ledger

@@ -1,0 +1,27 @@
+"""What every fact is, and the bounds of what it may hold."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Stamp = Annotated[float, Meta(ge=-1e10, le=1e10)]
+"""Three hundred years of uptime."""
+Wall = Annotated[float, Meta(ge=0.0, le=2.4e11)]
+"""Unix time that a calendar has, also a run later."""
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Bucket = Annotated[int, Meta(ge=0, le=2000)]
+"""Of `desk.facts.histogram`: the last one ends after 200,000 years."""
+Span = Annotated[float, Meta(ge=0.0, le=3600.0)]
+"""Seconds that one beat may tell of."""
+
+
+def tag(name: str) -> str:
+    """The name of a message on the wire: `RunStarted` is `run_started`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fact", tag=tag):
+    """Something that happened at `t`."""
+
+    t: Stamp
