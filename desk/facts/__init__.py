@@ -2,6 +2,6 @@
 
 `happened` the facts, `alarmed`, `metered` and `swept` those of alarms, of the meter and of a sweep, `fact` what they
 all are, `orders` what is asked of children, `codec` lines of JSON, `tiers` promise and price, `plans` of sweeps,
-`promises` to start from, `numbers` bounds of what messages hold, `histogram` durations, `figures` the definitions of what
-is shown, `palette` colours as data, `places` folders, `trouble` whose fault it is.
+`promises` to start from, `numbers` bounds of what messages hold, `histogram` durations, `figures` the definitions of
+what is shown, `palette` colours as data, `places` folders, `trouble` whose fault it is.
 """
