@@ -32,6 +32,7 @@ from desk.facts.tiers import Price, Promise
 from desk.ledger.energy import Energy, Flow
 from desk.ledger.money import dollars_per_joule, input_value, kept, output_value
 from desk.ledger.period import PERIOD_S, Event, Period, TierPeriod, Totals
+from desk.ledger.seeing import see
 from desk.ledger.standing import Standing
 
 PATIENCE_S = 1.0
@@ -61,7 +62,7 @@ class Ledger:
         moment = fact.t - (self._origin or 0.0)
         passed = self._pass_over(fact, moment) if moment > self._latest + LONGEST_SILENCE_S else []
         self._latest = max(self._latest, moment)
-        mark = self.standing.see(fact)
+        mark = see(self.standing, fact)
         if mark is not None:
             kind, text, tier = mark
             self._period(moment).events.append(Event(moment, kind, text, tier))

@@ -26,6 +26,7 @@ from desk.ledger.energy import Energy
 from desk.ledger.ledger import Ledger
 from desk.ledger.mapping import Mapping
 from desk.ledger.period import Period, TierPeriod, Totals
+from desk.ledger.seeing import see
 from desk.ledger.standing import Standing
 from desk.ledger.stream import Streams
 
@@ -69,10 +70,10 @@ def test_a_text_ends_with_its_engine_and_an_empty_view_has_none():
 
 def test_an_alarm_that_nobody_raised_clears_without_a_word_and_may_be_shelved():
     standing = Standing()
-    cleared = standing.see(AlarmCleared(t=T0, alarm="ttft", title="Gone", subject="Nobody"))
+    cleared = see(standing, AlarmCleared(t=T0, alarm="ttft", title="Gone", subject="Nobody"))
     assert cleared == ("cleared", "Gone", "")
-    standing.see(AlarmShelved(t=T0, alarm="ttft", until=T0 + 60.0))
-    standing.see(AlarmShelved(t=T0, alarm="heat"))
+    see(standing, AlarmShelved(t=T0, alarm="ttft", until=T0 + 60.0))
+    see(standing, AlarmShelved(t=T0, alarm="heat"))
     assert list(standing.shelved.values()) == [T0 + 60.0, float("inf")]
 
 
@@ -88,9 +89,9 @@ def test_a_load_too_small_proves_nothing():
     standing = Standing()
     opened = MeterOpened(t=T0, source="nvml-counter", quality="measured", devices=(device,))
     for fact in (run_started(), opened, ChildStarted(t=T0, child="engine", pid=1), engine, seen(0.5)):
-        standing.see(fact)
+        see(standing, fact)
     for fact in (LaneLoading(t=T0 + 1.0, tier="Free", model="m"), ready, seen(10.0)):
-        standing.see(fact)
+        see(standing, fact)
     assert standing.mapping.verdict == "unproven"
     assert standing.counted == ("gpu0",)
 
@@ -117,21 +118,21 @@ def test_requests_that_an_engine_takes_with_it_are_cancelled_once():
 
 def test_a_load_is_marked_when_it_changes_and_while_something_runs():
     standing = Standing()
-    assert standing.see(LoadChanged(t=T0, load=2.0)) is None
-    standing.see(run_started())
-    assert standing.see(LoadChanged(t=T0, load=1.0)) is None
-    assert standing.see(LoadChanged(t=T0, load=0.5)) == ("load", "Load 100% to 50%", "")
+    assert see(standing, LoadChanged(t=T0, load=2.0)) is None
+    see(standing, run_started())
+    assert see(standing, LoadChanged(t=T0, load=1.0)) is None
+    assert see(standing, LoadChanged(t=T0, load=0.5)) == ("load", "Load 100% to 50%", "")
 
 
 def test_memory_that_another_program_holds_is_a_doubt():
     device = Device(id="gpu0", kind="gpu", name="Example GPU", uuid="GPU-0")
     engine = EngineOpened(t=T0, runtime="1", provider="cuda", device="Example GPU", threads=1, device_uuid="GPU-0")
     standing = Standing()
-    standing.see(MeterOpened(t=T0, source="nvml-counter", quality="measured", devices=(device,)))
-    standing.see(engine)
-    standing.see(Read(t=T0, devices=(DeviceReading(device="gpu0", memory_foreign=1 << 30),)))
+    see(standing, MeterOpened(t=T0, source="nvml-counter", quality="measured", devices=(device,)))
+    see(standing, engine)
+    see(standing, Read(t=T0, devices=(DeviceReading(device="gpu0", memory_foreign=1 << 30),)))
     assert standing.doubt.startswith("Another program uses the GPU")
-    standing.see(Read(t=T0, devices=(DeviceReading(device="gpu0", memory_foreign=0),)))
+    see(standing, Read(t=T0, devices=(DeviceReading(device="gpu0", memory_foreign=0),)))
     assert standing.doubt == ""
 
 

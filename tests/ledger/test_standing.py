@@ -27,12 +27,14 @@ from desk.facts.happened import (
     WattsDeclared,
 )
 from desk.facts.tiers import Tariff
-from desk.ledger.standing import KEPT_TROUBLES, Standing, in_words
+from desk.ledger.differences import in_words
+from desk.ledger.seeing import see
+from desk.ledger.standing import KEPT_TROUBLES, Standing
 
 
 def seen(*facts):
     standing = Standing()
-    marks = [mark for fact in facts if (mark := standing.see(fact)) is not None]
+    marks = [mark for fact in facts if (mark := see(standing, fact)) is not None]
     return standing, marks
 
 
@@ -59,7 +61,7 @@ def test_a_lane_goes_through_its_states():
         LaneFailed(t=T0, tier="Ultra", cause="No room.", remedy="Fewer slots."),
         LaneLoading(t=T0, tier="Ultra", model="m"),
     ):
-        standing.see(fact)
+        see(standing, fact)
         states.append(lane.state)
     assert states == ["closed", "loading", "ready", "draining", "failed", "loading"]
     assert lane.opened == ready
@@ -92,13 +94,13 @@ def test_children_and_their_states():
         ChildEnded(t=T0 + 3, child="meter", exit=-9, cause="It was killed."),
         ChildGivenUp(t=T0 + 4, child="meter", cause="It fails.", remedy="Try again."),
     ):
-        mark = standing.see(fact)
+        mark = see(standing, fact)
         marks += [mark] if mark else []
         states.append(meter.state)
     assert states == ["started", "running", "stale", "running", "ended", "given up"]
     assert (meter.pid, meter.since, meter.cause, meter.remedy) == (7, T0 + 4, "It fails.", "Try again.")
     assert [mark[1] for mark in marks] == ["It was killed.", "It fails."]
-    standing.see(ChildStarted(t=T0 + 5, child="meter", pid=8))
+    see(standing, ChildStarted(t=T0 + 5, child="meter", pid=8))
     assert (meter.state, meter.cause) == ("started", "")
 
 
@@ -111,11 +113,11 @@ def test_run_pause_and_end():
     standing, marks = seen(msgspec.structs.replace(run_started(), preset="five tiers"), Resumed(t=T0), Paused(t=T0))
     assert standing.running
     assert standing.paused
-    standing.see(Paused(t=T0))
-    assert standing.see(Resumed(t=T0)) == ("pause", "Resumed", "")
+    see(standing, Paused(t=T0))
+    assert see(standing, Resumed(t=T0)) == ("pause", "Resumed", "")
     assert not standing.paused
-    standing.see(Paused(t=T0))
-    standing.see(run_stopped(3.0))
+    see(standing, Paused(t=T0))
+    see(standing, run_stopped(3.0))
     assert (standing.running, standing.paused, standing.stopped.reason) == (False, False, "stopped")
     assert [text for _, text, _ in marks] == ["Run started (five tiers)", "Paused"]
 
@@ -129,7 +131,7 @@ def test_settings_change_in_words_only_while_running():
     standing, marks = seen(run_started(), change, change, TariffChanged(t=T0, tariff=standing.tariff))
     assert marks[1] == ("tier", "Ultra: precision none to q8, share 1 to 2.5", "Ultra")
     assert marks[2][0] == "tariff"
-    assert standing.see(TariffChanged(t=T0, tariff=standing.tariff)) is None
+    assert see(standing, TariffChanged(t=T0, tariff=standing.tariff)) is None
 
 
 def test_differences_of_optional_settings():
@@ -152,7 +154,7 @@ def test_jobs_notes_troubles_and_declared_watts():
     assert (standing.source, standing.quality) == ("declared", "estimated")
     assert marks == [("note", "here", "")]
     for number in range(KEPT_TROUBLES + 5):
-        standing.see(Troubled(t=T0, where="meter", cause=f"{number}"))
+        see(standing, Troubled(t=T0, where="meter", cause=f"{number}"))
     assert len(standing.troubles) == KEPT_TROUBLES
     assert standing.troubles[-1].cause == f"{KEPT_TROUBLES + 4}"
 
@@ -160,7 +162,7 @@ def test_jobs_notes_troubles_and_declared_watts():
 def test_readings_are_those_of_the_devices_that_are_there():
     standing, _ = seen(opened(), read(0.1, device="gpu0", watts=80.0), read(0.1, device="gpu7"))
     assert standing.readings["gpu0"].watts == 80.0
-    standing.see(opened())
+    see(standing, opened())
     assert set(standing.readings) == {"gpu0"}
 
 

@@ -10,6 +10,7 @@ import pytest
 from desk.facts.happened import Progressed
 from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.facts.tiers import Tier
+from desk.ledger.seeing import see
 from desk.ledger.standing import Standing
 from desk.models.catalogue import catalogue
 from desk.models.condition import Room, Running, State, condition, conditions
@@ -127,8 +128,8 @@ def test_free_memory_is_what_the_meter_sees_now_and_unknown_in_a_recording():
     tier = Tier(name="Free", model="m", slots=3, context=700)
     assert room_for(tier, standing, 5, live=True) == Room({"cpu": 5}, 3, 700)
     board = Device(id="gpu0", kind="gpu", name="GPU", uuid="GPU-0", memory_bytes=24 << 30)
-    standing.see(MeterOpened(t=0.0, source="nvml-counter", quality="measured", devices=(board,)))
+    see(standing, MeterOpened(t=0.0, source="nvml-counter", quality="measured", devices=(board,)))
     assert room_for(tier, standing, 5, live=True).free == {"cpu": 5, "cuda": None}
-    standing.see(Read(t=1.0, devices=(DeviceReading(device="gpu0", memory_used=4 << 30),)))
+    see(standing, Read(t=1.0, devices=(DeviceReading(device="gpu0", memory_used=4 << 30),)))
     assert room_for(tier, standing, 5, live=True).free == {"cpu": 5, "cuda": 20 << 30}
     assert room_for(tier, standing, None, live=False).free == {"cpu": None, "cuda": None}

@@ -1,0 +1,343 @@
+"""How each fact changes what stands, and which of them deserve a mark on the event lane."""
+
+from collections.abc import Callable
+from math import inf
+from typing import Any, TypeVar
+
+import msgspec
+
+from desk.facts.alarmed import AlarmCleared, AlarmRaised, AlarmShelved
+from desk.facts.happened import (
+    AnyFact,
+    BudgetChanged,
+    Calibrated,
+    Calibrating,
+    Child,
+    ChildAnswered,
+    ChildEnded,
+    ChildGivenUp,
+    ChildStale,
+    ChildStarted,
+    EngineOpened,
+    JobEnded,
+    LaneDraining,
+    LaneFailed,
+    LaneLoading,
+    LaneReady,
+    LoadChanged,
+    Noted,
+    Paused,
+    Progressed,
+    Resumed,
+    RunStarted,
+    RunStopped,
+    TariffChanged,
+    TierChanged,
+    TierRemoved,
+    Troubled,
+    WattsDeclared,
+    Worked,
+)
+from desk.facts.metered import DeviceReading, MeterOpened, Read
+from desk.facts.swept import PointMissed, PointStarted
+from desk.ledger.differences import in_words
+from desk.ledger.mapping import Mapping
+from desk.ledger.period import EventKind
+from desk.ledger.standing import METERS, Alarmed, ChildNow, ChildState, Lane, Standing, source_of
+
+Remark = tuple[EventKind, str, str]
+"""Kind, text and tier of a mark for the event lane."""
+
+_Seeing = TypeVar("_Seeing", bound=Callable[..., Remark | None])
+_SEEN: dict[type, Callable[[Standing, Any], Remark | None]] = {}
+
+
+def see(standing: Standing, fact: AnyFact) -> Remark | None:
+    """Bring `standing` up to date with a fact; gives the mark that it deserves, if any."""
+    seen = _SEEN.get(type(fact))
+    return None if seen is None else seen(standing, fact)
+
+
+def _on(*kinds: type) -> Callable[[_Seeing], _Seeing]:
+    """Register what is done on facts of these kinds."""
+
+    def register(seeing: _Seeing) -> _Seeing:
+        _SEEN.update(dict.fromkeys(kinds, seeing))
+        return seeing
+
+    return register
+
+
+@_on(RunStarted)
+def _run_started(standing: Standing, fact: RunStarted) -> Remark:
+    standing.run, standing.running = fact, True
+    standing.tiers = {tier.name: tier for tier in fact.tiers}
+    standing.lanes = {name: Lane() for name in standing.tiers}
+    standing.tariff = fact.tariff
+    standing.load, standing.budget = fact.load, fact.budget
+    return "run", f"Run started{f' ({fact.preset})' if fact.preset else ''}", ""
+
+
+@_on(RunStopped)
+def _run_stopped(standing: Standing, fact: RunStopped) -> Remark:
+    standing.stopped, standing.running, standing.paused = fact, False, False
+    standing.alarms, standing.shelved = {}, {}
+    return "run", f"Run ended: {fact.reason}", ""
+
+
+@_on(TierChanged)
+def _tier_changed(standing: Standing, fact: TierChanged) -> Remark | None:
+    name = fact.tier.name
+    before = standing.tiers.get(name)
+    standing.tiers[name] = fact.tier
+    _lane(standing, name)
+    if before is None or not standing.running or before == fact.tier:
+        return None
+    return "tier", f"{name}: {in_words(before, fact.tier)}", name
+
+
+@_on(TierRemoved)
+def _tier_removed(standing: Standing, fact: TierRemoved) -> None:
+    standing.tiers.pop(fact.tier, None)
+    standing.lanes.pop(fact.tier, None)
+
+
+@_on(LoadChanged)
+def _load_changed(standing: Standing, fact: LoadChanged) -> Remark | None:
+    before, standing.load = standing.load, fact.load
+    return ("load", f"Load {before:.0%} to {fact.load:.0%}", "") if standing.running and before != fact.load else None
+
+
+@_on(BudgetChanged)
+def _budget_changed(standing: Standing, fact: BudgetChanged) -> None:
+    standing.budget = fact.budget
+
+
+@_on(TariffChanged)
+def _tariff_changed(standing: Standing, fact: TariffChanged) -> Remark | None:
+    before, standing.tariff = standing.tariff, fact.tariff
+    if before is None or not standing.running or before == fact.tariff:
+        return None
+    return "tariff", f"Tariff: {in_words(before, fact.tariff)}", ""
+
+
+@_on(WattsDeclared)
+def _declared(standing: Standing, fact: WattsDeclared) -> None:
+    standing.declared = fact
+
+
+@_on(Noted)
+def _noted(standing: Standing, fact: Noted) -> Remark:
+    return "note", fact.text, ""
+
+
+@_on(PointStarted)
+def _point_started(standing: Standing, fact: PointStarted) -> Remark:
+    return "note", f"Point {fact.number} of {fact.count}: {fact.tier.slots} slots", ""
+
+
+@_on(PointMissed)
+def _point_missed(standing: Standing, fact: PointMissed) -> Remark:
+    return "trouble", fact.cause, ""
+
+
+@_on(Troubled)
+def _troubled(standing: Standing, fact: Troubled) -> Remark:
+    standing.troubles.append(fact)
+    return "trouble", fact.cause, ""
+
+
+@_on(AlarmRaised)
+def _alarm_raised(standing: Standing, fact: AlarmRaised) -> Remark:
+    standing.alarms[fact.alarm, fact.subject] = fact
+    standing.alarmed.append(Alarmed(fact))
+    return "alarm", fact.title, fact.subject if fact.subject in standing.tiers else ""
+
+
+@_on(AlarmCleared)
+def _alarm_cleared(standing: Standing, fact: AlarmCleared) -> Remark:
+    raised = standing.alarms.pop((fact.alarm, fact.subject), None)
+    for span in standing.alarmed:
+        if span.raised is raised:
+            span.cleared = fact.t
+    return "cleared", fact.title, fact.subject if fact.subject in standing.tiers else ""
+
+
+@_on(AlarmShelved)
+def _alarm_shelved(standing: Standing, fact: AlarmShelved) -> None:
+    standing.shelved[fact.alarm, fact.subject] = inf if fact.until is None else fact.until
+
+
+@_on(ChildStarted)
+def _child_started(standing: Standing, fact: ChildStarted) -> None:
+    now = _child(standing, fact.child, "started", fact.t)
+    now.pid, now.cause, now.remedy = fact.pid, "", ""
+    if fact.child == "engine":
+        standing.mapping = Mapping()
+    _count(standing)
+
+
+@_on(ChildStale)
+def _child_stale(standing: Standing, fact: ChildStale) -> None:
+    _child(standing, fact.child, "stale", fact.t).age = fact.age
+    if fact.child == "meter":
+        for name, reading in standing.readings.items():
+            if reading.state in ("ok", "gap", "estimated"):
+                standing.readings[name] = msgspec.structs.replace(reading, state="stale")
+
+
+@_on(ChildAnswered)
+def _child_answered(standing: Standing, fact: ChildAnswered) -> None:
+    _child(standing, fact.child, "running", fact.t)
+
+
+@_on(ChildEnded)
+def _child_ended(standing: Standing, fact: ChildEnded) -> Remark | None:
+    _child(standing, fact.child, "ended", fact.t).cause = fact.cause
+    if fact.child == "engine":
+        for lane in standing.lanes.values():
+            lane.queue, lane.slots = 0, ()
+            if lane.state != "failed":
+                lane.state = "closed"
+        standing.calibrating = None
+    elif fact.child == "meter" and fact.cause:
+        for name, reading in standing.readings.items():
+            if reading.state in ("ok", "gap", "estimated", "stale"):
+                standing.readings[name] = DeviceReading(device=name, state="not answering")
+    return ("child", fact.cause, "") if fact.cause else None
+
+
+@_on(ChildGivenUp)
+def _child_given_up(standing: Standing, fact: ChildGivenUp) -> Remark:
+    now = _child(standing, fact.child, "given up", fact.t)
+    now.cause, now.remedy = fact.cause, fact.remedy
+    _count(standing)
+    return "child", fact.cause, ""
+
+
+@_on(Progressed, JobEnded)
+def _job(standing: Standing, fact: Progressed | JobEnded) -> None:
+    standing.jobs[fact.model] = fact
+
+
+@_on(EngineOpened)
+def _engine_opened(standing: Standing, fact: EngineOpened) -> None:
+    standing.engine = fact
+    _running_child(standing, "engine", fact.t)
+    _count(standing)
+
+
+@_on(LaneLoading)
+def _lane_loading(standing: Standing, fact: LaneLoading) -> None:
+    lane = _lane(standing, fact.tier)
+    lane.state, lane.cause, lane.remedy = "loading", "", ""
+    memory = {name: each.memory_used for name, each in standing.readings.items() if each.memory_used is not None}
+    standing.mapping.loading(fact.tier, memory)
+
+
+@_on(LaneReady)
+def _lane_ready(standing: Standing, fact: LaneReady) -> None:
+    lane = _lane(standing, fact.tier)
+    lane.state, lane.opened = "ready", fact
+    standing.mapping.ready(fact)
+
+
+@_on(LaneDraining)
+def _lane_draining(standing: Standing, fact: LaneDraining) -> None:
+    _lane(standing, fact.tier).state = "draining"
+
+
+@_on(LaneFailed)
+def _lane_failed(standing: Standing, fact: LaneFailed) -> Remark:
+    lane = _lane(standing, fact.tier)
+    lane.state, lane.cause, lane.remedy = "failed", fact.cause, fact.remedy
+    lane.queue, lane.slots = 0, ()
+    standing.mapping.failed(fact.tier)
+    return "trouble", f"{fact.tier}: {fact.cause}", fact.tier
+
+
+@_on(Worked)
+def _worked(standing: Standing, fact: Worked) -> None:
+    _running_child(standing, "engine", fact.t)
+    for work in fact.lanes:
+        lane = _lane(standing, work.tier)
+        lane.queue, lane.slots, lane.lag = work.queue, work.slots, max(lane.lag, work.lag)
+
+
+@_on(Paused)
+def _paused(standing: Standing, fact: Paused) -> Remark | None:
+    before, standing.paused = standing.paused, True
+    return None if before else ("pause", "Paused", "")
+
+
+@_on(Resumed)
+def _resumed(standing: Standing, fact: Resumed) -> Remark | None:
+    before, standing.paused = standing.paused, False
+    return ("pause", "Resumed", "") if before else None
+
+
+@_on(Calibrating)
+def _calibrating(standing: Standing, fact: Calibrating) -> Remark:
+    standing.calibrating = fact.tier
+    return "note", f"Calibrating: {f'{fact.tier} alone' if fact.tier else 'no lane steps'}", fact.tier
+
+
+@_on(Calibrated)
+def _calibrated(standing: Standing, fact: Calibrated) -> Remark:
+    standing.calibrating = None
+    return "note", "Calibrated", ""
+
+
+@_on(MeterOpened)
+def _meter_opened(standing: Standing, fact: MeterOpened) -> None:
+    standing.meter = fact
+    _count(standing)
+    ids = {device.id for device in fact.devices}
+    standing.readings = {name: reading for name, reading in standing.readings.items() if name in ids}
+
+
+@_on(Read)
+def _read(standing: Standing, fact: Read) -> Remark | None:
+    _running_child(standing, "meter", fact.t)
+    for reading in fact.devices:
+        standing.readings[reading.device] = reading
+    if not standing.mapping.judge(fact, standing.engine, standing.meter):
+        return None
+    _count(standing)
+    return ("trouble", standing.doubt, "") if standing.mapping.verdict == "contradicted" else None
+
+
+def _lane(standing: Standing, tier: str) -> Lane:
+    return standing.lanes.setdefault(tier, Lane())
+
+
+def _child(standing: Standing, child: Child, state: ChildState, since: float) -> ChildNow:
+    now = standing.children.setdefault(child, ChildNow(state, since))
+    now.state, now.since, now.age = state, since, None
+    return now
+
+
+def _count(standing: Standing) -> None:
+    """Choose the devices that count."""
+    standing.counted = ()
+    meter, engine, child = standing.meter, standing.engine, standing.children.get("meter")
+    if meter is None or meter.source not in METERS or (child and child.state == "given up"):
+        return
+    if standing.mapping.verdict == "contradicted":
+        return
+    devices = [each for each in meter.devices if each.kind == METERS[source_of(each, meter)]]
+    if engine is None:
+        devices = [each for each in devices if each.source in (None, meter.source)]
+    elif engine.provider == "cpu":
+        devices = [each for each in devices if each.kind != "gpu"]
+    else:
+        devices = [each for each in devices if each.kind != "cpu"]
+        mine = [each for each in devices if each.uuid and each.uuid == engine.device_uuid]
+        devices = mine or [each for each in devices if each.id == standing.mapping.device] or devices
+    standing.counted = tuple(device.id for device in devices)
+
+
+def _running_child(standing: Standing, child: Child, moment: float) -> None:
+    now = standing.children.get(child)
+    if now is None or now.state == "started":
+        _child(standing, child, "running", moment)
