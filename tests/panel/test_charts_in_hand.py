@@ -298,7 +298,7 @@ def test_the_smoothing_in_force_is_named(chart_of, run):
     coarse = chart_of(run, size=(220, 400), window_s=3600.0)
     apart = np.diff(coarse.strips[0]._curves.x)[1:-1]
     assert apart == pytest.approx(4.0), "few pixels, few points"
-    assert all("4 s mean" in strip._note for strip in coarse.strips)
+    assert all("4 s mean" in strip._heading.note for strip in coarse.strips)
 
 
 # ---- tiers by their labels

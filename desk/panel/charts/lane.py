@@ -8,9 +8,10 @@ from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from desk.panel.bars import paint_warning
+from desk.panel.charts.hairlines import paint_hairlines
 from desk.panel.charts.scale import nice_step
 from desk.panel.charts.setting import Event, Setting, Stretch
-from desk.panel.charts.strip import LEFT, RIGHT, paint_hairlines, shifted
+from desk.panel.charts.strip import LEFT, RIGHT
 from desk.panel.numbers import Numbers
 from desk.panel.theme import MARGIN, Theme, font
 
@@ -63,7 +64,7 @@ class Lane(pg.GraphicsObject):
         """Take the time to show; says whether the axis must be painted anew."""
         before, self.stretch, self.now = self.stretch, stretch, now
         self.update()
-        return shifted(before, stretch)
+        return not stretch.follows(before)
 
     def near(self) -> list[Event]:
         """The events under the cursor, oldest first."""

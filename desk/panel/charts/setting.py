@@ -41,6 +41,11 @@ class Stretch:
     def start(self) -> float:
         return self.end - self.span
 
+    def follows(self, before: "Stretch") -> bool:
+        """Whether this is the same stretch, moved along with now where it is not held."""
+        same = (before.span, before.held) == (self.span, self.held)
+        return same and (not self.held or before == self)
+
 
 @dataclass(frozen=True)
 class Trace:

@@ -1,31 +1,29 @@
 """One strip of the chart: its curves, its scale, its limits and its direct labels."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen
 
 from desk.panel.charts.curves import Curves, Rows, take
+from desk.panel.charts.hairlines import paint_hairlines
+from desk.panel.charts.heading import MEAN, Heading
 from desk.panel.charts.labels import Label, Labels
 from desk.panel.charts.lines import Array, areas, dashed, polylines, stroke
 from desk.panel.charts.scale import Scale
-from desk.panel.charts.setting import Board, Event, Reference, Setting, Stretch, StripSpec, Trace
+from desk.panel.charts.setting import Board, Reference, Setting, Stretch, StripSpec, Trace
 from desk.panel.charts.specs import NOW
 from desk.panel.numbers import DASH, MINUS, Numbers
-from desk.panel.theme import MARGIN, Theme, font, natural
+from desk.panel.theme import MARGIN, Theme, font
 
 LEFT = 56
 RIGHT = 136
 HEAD = 34
 FOOT = 10
-MEAN = "mean"
-"""The word by which a note tells its smoothing, which is named as long as there is room for anything."""
 THEN = "then"
 """What the whole is called where another moment than now is looked at."""
-_BUTTON = 28
 _TICK_ROOM = 40
 _TICK_TOP = 7
 """A tick nearer than this to the top of the plot would touch the heading, and is left out."""
@@ -49,7 +47,7 @@ class Strip(pg.GraphicsObject):
         self._setting = Setting()
         self._curves = Curves(spec)
         self._decimals: int | None = None
-        self._note = ""
+        self._heading = Heading(spec, theme)
         self._labels_kept = Labels(theme)
         self.reading: float | None = None
         self.hidden: frozenset[str] = frozenset()
@@ -69,13 +67,12 @@ class Strip(pg.GraphicsObject):
     @property
     def button(self) -> QRectF:
         """Where the strip is turned into a table and back."""
-        with natural():  # hands ask for it, not painters alone
-            right = self.plot.right() - self._mode_width() - 4
-        return QRectF(right - 24, self._rect.top() + 8, 24, 24)
+        return self._heading.button
 
     def place(self, rect: QRectF) -> None:
         self.prepareGeometryChange()
         self._rect = rect
+        self._heading.room, self._heading.right = rect, self.plot.right()
         self._scale = Scale(ticks=max(2, int(self.plot.height() // _TICK_ROOM)))
         self._labels_kept.forget()
 
@@ -94,18 +91,18 @@ class Strip(pg.GraphicsObject):
 
     def refresh(self, board: Board, setting: Setting, stretch: Stretch, traces: Sequence[Trace]) -> bool:
         """Take the newest data; says whether the ground must be painted anew."""
-        before, mode, note = self._curves.stretch, self._setting.mode, self._note
-        if shifted(before, stretch) or stretch.end < before.end:
+        before, words = self._curves.stretch, (self._heading.mode, self._heading.note)
+        if not stretch.follows(before) or stretch.end < before.end:
             self._scale.forget()
         self._setting = setting
         points = max(2, int(self.plot.width()))
         self._curves = take(self.spec, board, setting, stretch, traces, self.hidden, points)
         self._decimals = self._shared_decimals()
-        self._note = self._small_print()
+        self._heading.mode, self._heading.note = setting.mode, self._small_print()
         peak = max([self._curves.peak, *(line.value for line in self._references())])
         changed = self._scale.fit(peak, stretch.end)
         self.update()
-        return changed or (note, mode) != (self._note, setting.mode)
+        return changed or words != (self._heading.mode, self._heading.note)
 
     def _small_print(self) -> str:
         """The note of the heading. A point of a long stretch is a mean over more than was chosen, and it says so."""
@@ -150,21 +147,9 @@ class Strip(pg.GraphicsObject):
 
     def paint_ground(self, painter: QPainter) -> None:
         """Heading, grid and tick labels."""
-        theme, spec, plot = self._theme, self.spec, self.plot
+        theme, plot = self._theme, self.plot
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        base = QPointF(self._rect.left() + MARGIN, self._rect.top() + 24)
-        limit = plot.right() - self._mode_width() - _BUTTON - 8
-        for text, face, token in (
-            (spec.title, font(13, 600), "text"),
-            (spec.unit, font(12), "mut"),
-            (self._note, font(11), "mut"),
-        ):
-            wide = QFontMetricsF(face).horizontalAdvance
-            fitting = shortened(text, limit - base.x(), wide)
-            painter.setFont(face)
-            painter.setPen(theme.colour(token))
-            painter.drawText(base, fitting)
-            base.setX(base.x() + wide(fitting) + 8)
+        self._heading.paint_ground(painter)
         if self.tabled:
             return
         painter.setFont(font(11))
@@ -287,42 +272,17 @@ class Strip(pg.GraphicsObject):
         painter.setPen(self._theme.colour("mut"))
         painter.drawText(box, how, reason)
 
-    def _mode_width(self) -> float:
-        return QFontMetricsF(font(11, 600)).horizontalAdvance(self._setting.mode)
-
     def _paint_heading(self, painter: QPainter) -> None:
-        base = self._rect.top() + 24
-        painter.setFont(font(11, 600))
-        painter.setPen(self._theme.colour("mut"))
-        painter.drawText(QPointF(self.plot.right() - self._mode_width(), base), self._setting.mode)
-        if self.hovered or self.tabled:
-            self._paint_button(painter)
-        if not self.spec.stacked:
-            return
         column, total, main = self._column(), self._curves.total, self._curves.main
         if self.reading is not None:
             total = float(main[column]) if column is not None and main is not None else None
-        right = self._rect.right() - MARGIN
-        text = self._said(total, self.spec.unit)
-        word = "shown" if self._curves.hidden else "total"
-        painter.setFont(font(13, 600))
-        left = right - QFontMetricsF(painter.font()).horizontalAdvance(text)
-        painter.setPen(self._theme.colour("text" if text != DASH else "mut"))
-        painter.drawText(QPointF(left, base), text)
-        painter.setFont(font(11))
-        painter.setPen(self._theme.colour("mut"))
-        painter.drawText(QPointF(left - QFontMetricsF(painter.font()).horizontalAdvance(word) - 6, base), word)
-
-    def _paint_button(self, painter: QPainter) -> None:
-        """The sign of a table: a frame with a head and two columns."""
-        box = QRectF(0, 0, 13, 11)
-        box.moveCenter(self.button.center())
-        box.moveTo(round(box.left()), round(box.top()))
-        painter.setPen(QPen(self._theme.colour("text" if self.tabled else "soft"), 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(box.translated(0.5, 0.5))
-        painter.drawLine(box.topLeft() + QPointF(0.5, 4.5), box.topRight() + QPointF(0.5, 4.5))
-        painter.drawLine(box.topLeft() + QPointF(5.5, 0.5), box.bottomLeft() + QPointF(5.5, 0.5))
+        self._heading.paint(
+            painter,
+            button=self.hovered or self.tabled,
+            pressed=self.tabled,
+            word="shown" if self._curves.hidden else "total",
+            total=self._said(total, self.spec.unit) if self.spec.stacked else "",
+        )
 
     # ---- direct labels
 
@@ -370,40 +330,3 @@ class Strip(pg.GraphicsObject):
             return self._decimals
         near = [min(_MOST_DECIMALS, self._numbers.decimals(size * by, self.spec.unit)) for by in (0.95, 1.0, 1.05)]
         return self._decimals if self._decimals in near else near[1]
-
-
-def shortened(note: str, room: float, wide: Callable[[str], float]) -> str:
-    """As many clauses of a note as there is room for; what a point is the mean of goes last. None is cut short."""
-    clauses = re.split(r"(?<=[,;]) ", note)
-    while clauses and wide(" ".join(clauses).rstrip(",;")) > room:
-        others = [clause for clause in clauses if MEAN not in clause]
-        clauses.remove((others or clauses)[-1])
-    return " ".join(clauses).rstrip(",;")
-
-
-def paint_hairlines(
-    painter: QPainter,
-    theme: Theme,
-    rect: QRectF,
-    plot: QRectF,
-    events: Sequence[Event],
-    stretch: Stretch,
-    reading: float | None,
-) -> None:
-    """The upright lines of events and of the cursor, from the top of a plot through to the next strip's heading."""
-    drawn = -np.inf
-    scale = plot.width() / stretch.span
-    for since in sorted(event.t - stretch.end for event in events if stretch.start <= event.t <= stretch.end):
-        # Inside the plot also at its right edge, and one line where two would touch.
-        x = min(round(plot.right() + since * scale), round(plot.right()) - 1)
-        if x > drawn + 2:
-            painter.fillRect(QRectF(x, plot.top(), 1, rect.bottom() - plot.top()), theme.colour("band"))
-            drawn = x
-    if reading is not None:
-        x = round(plot.right() + reading * scale)
-        painter.fillRect(QRectF(x, plot.top(), 1, rect.bottom() - plot.top()), theme.colour("soft"))
-
-
-def shifted(before: Stretch, after: Stretch) -> bool:
-    """Whether another stretch is shown, not just the same one moving along with now."""
-    return (before.span, before.held) != (after.span, after.held) or (after.held and before != after)
