@@ -1,20 +1,26 @@
-"""What stands below every view, the footer; and the plain words that everything is made of."""
+"""What views have in common: plain words, the card with a head, the dress of a table, and below all, the footer."""
 
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QComboBox,
+    QFrame,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
+    QTableView,
+    QVBoxLayout,
     QWidget,
 )
 
 from desk.panel.bars import Toggle
+from desk.panel.cards import Card
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Shown
-from desk.panel.theme import Theme, font, scaled
+from desk.panel.theme import MARGIN, Theme, font, scaled
 
 WINDOWS_MIN = (1, 2, 5, 15, 60)
 SMOOTHINGS_S = (0, 3, 10, 30)
@@ -44,6 +50,49 @@ class Label(QLabel):
         tokens = self.palette()
         tokens.setColor(QPalette.ColorRole.WindowText, self._theme.colour(self._token))
         self.setPalette(tokens)
+
+
+def headed_card(theme: Theme, title: str) -> tuple[Card, QVBoxLayout, QHBoxLayout]:
+    """The card of a view: itself, its column, and at the column's top the row with the view's name."""
+    card = Card(theme)
+    column = QVBoxLayout(card)
+    column.setContentsMargins(1, 10, 1, 8)
+    column.setSpacing(6)
+    head = QHBoxLayout()
+    head.setContentsMargins(MARGIN, 0, MARGIN, 0)
+    head.setSpacing(8)
+    head.addWidget(Label(theme, title, 16, 600))
+    head.addSpacing(8)
+    column.addLayout(head)
+    return card, column, head
+
+
+def lay_figures(table: QTableView, name: str) -> None:
+    """Make a table one of figures to read and to copy from, row by row."""
+    table.setFrameShape(QFrame.Shape.NoFrame)
+    table.setShowGrid(False)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.verticalHeader().hide()
+    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    table.horizontalHeader().setHighlightSections(False)
+    table.setAccessibleName(name)
+
+
+def dress_figures(table: QTableView, theme: Theme, row: int) -> None:
+    """Give a table of figures the colours of the theme, and its rows their height at the text size."""
+    table.setFont(font(12))
+    table.verticalHeader().setDefaultSectionSize(scaled(row))
+    tokens = theme.palette
+    table.setStyleSheet(
+        f"QTableView {{ background: {tokens.panel}; color: {tokens.text};"
+        f" selection-background-color: {tokens.track}; selection-color: {tokens.text}; }}"
+        f"QTableView:focus {{ border: 1px solid {tokens.band}; }}"
+        f"QHeaderView {{ background: {tokens.panel}; border: none; }}"
+        f"QHeaderView::section {{ background: {tokens.panel}; color: {tokens.mut}; border: none;"
+        f" border-bottom: 1px solid {tokens.line}; padding: 2px 4px; font-size: {scaled(11)}px; }}"
+    )
 
 
 class Footer(QWidget):

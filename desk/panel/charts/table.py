@@ -3,11 +3,12 @@
 import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QTableView, QWidget
 
 from desk.panel.charts.curves import Rows
+from desk.panel.furniture import dress_figures, lay_figures
 from desk.panel.numbers import Numbers, spoken
-from desk.panel.theme import Theme, font, scaled
+from desk.panel.theme import Theme
 
 ROW_HEIGHT = 22
 _Index = QModelIndex | QPersistentModelIndex
@@ -87,15 +88,7 @@ class StripTable(QTableView):
         self._theme = theme
         self._model = _Model(numbers)
         self.setModel(self._model)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.horizontalHeader().setHighlightSections(False)
-        self.setAccessibleName(f"{title}, as a table")
+        lay_figures(self, f"{title}, as a table")
         theme.changed.connect(self._dress)
         self._dress()
 
@@ -122,14 +115,4 @@ class StripTable(QTableView):
             super().keyPressEvent(event)
 
     def _dress(self) -> None:
-        self.setFont(font(12))
-        self.verticalHeader().setDefaultSectionSize(scaled(ROW_HEIGHT))
-        tokens = self._theme.palette
-        self.setStyleSheet(
-            f"QTableView {{ background: {tokens.panel}; color: {tokens.text};"
-            f" selection-background-color: {tokens.track}; selection-color: {tokens.text}; }}"
-            f"QTableView:focus {{ border: 1px solid {tokens.band}; }}"
-            f"QHeaderView {{ background: {tokens.panel}; border: none; }}"
-            f"QHeaderView::section {{ background: {tokens.panel}; color: {tokens.mut}; border: none;"
-            f" border-bottom: 1px solid {tokens.line}; padding: 2px 4px; font-size: {scaled(11)}px; }}"
-        )
+        dress_figures(self, self._theme, ROW_HEIGHT)

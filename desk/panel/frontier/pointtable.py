@@ -2,13 +2,15 @@
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableWidget, QTableWidgetItem
+from PySide6.QtWidgets import QTableWidget, QTableWidgetItem
 
 from desk.frontier.points import Measure
 from desk.panel.frontier.scene import AXES, Scene, short
+from desk.panel.furniture import dress_figures, lay_figures
 from desk.panel.numbers import DASH, Numbers
-from desk.panel.theme import Theme, font, scaled
+from desk.panel.theme import Theme
 
+ROW_HEIGHT = 24
 MANY = 1e5
 """From here on figures are written in thousands and millions."""
 
@@ -20,14 +22,7 @@ class PointTable(QTableWidget):
         super().__init__(0, 0)
         self._theme, self._numbers = theme, numbers
         self._spots: object = None
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.verticalHeader().hide()
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.horizontalHeader().setHighlightSections(False)
-        self.setAccessibleName("Points of the frontier, as a table")
+        lay_figures(self, "Points of the frontier, as a table")
         theme.changed.connect(self._dress)
         self._dress()
 
@@ -75,14 +70,4 @@ class PointTable(QTableWidget):
             super().keyPressEvent(event)
 
     def _dress(self) -> None:
-        self.setFont(font(12))
-        self.verticalHeader().setDefaultSectionSize(scaled(24))
-        tokens = self._theme.palette
-        self.setStyleSheet(
-            f"QTableView {{ background: {tokens.panel}; color: {tokens.text};"
-            f" selection-background-color: {tokens.track}; selection-color: {tokens.text}; }}"
-            f"QTableView:focus {{ border: 1px solid {tokens.band}; }}"
-            f"QHeaderView {{ background: {tokens.panel}; border: none; }}"
-            f"QHeaderView::section {{ background: {tokens.panel}; color: {tokens.mut}; border: none;"
-            f" border-bottom: 1px solid {tokens.line}; padding: 2px 4px; font-size: {scaled(11)}px; }}"
-        )
+        dress_figures(self, self._theme, ROW_HEIGHT)

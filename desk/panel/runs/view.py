@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from desk import journal
 from desk.facts.trouble import Trouble
 from desk.panel.cards import Card
-from desk.panel.furniture import Label
+from desk.panel.furniture import Label, headed_card
 from desk.panel.runs import rows, story
 from desk.panel.runs.beside import Beside
 from desk.panel.runs.detail import Detail
@@ -99,11 +99,7 @@ class Page(View):
 
     def _arrange(self) -> None:
         theme = self.desk.theme
-        head = QHBoxLayout()
-        head.setContentsMargins(MARGIN, 0, MARGIN, 0)
-        head.setSpacing(8)
-        head.addWidget(Label(theme, "Runs", 16, 600))
-        head.addSpacing(8)
+        above, column, head = headed_card(theme, "Runs")
         head.addWidget(self.search, 1)
         head.addWidget(self.tag)
         head.addWidget(self.order)
@@ -120,11 +116,6 @@ class Page(View):
         for button in (self.remove, self.rename, self.export, self.open):
             button.setProperty("slim", True)
             foot.addWidget(button)
-        above = Card(theme)
-        column = QVBoxLayout(above)
-        column.setContentsMargins(1, 10, 1, 8)
-        column.setSpacing(6)
-        column.addLayout(head)
         column.addWidget(self.table, 1)
         column.addLayout(foot)
         self._below = QStackedWidget()

@@ -6,13 +6,12 @@ from pathlib import Path
 import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton
 
 from desk.facts.tiers import TIER_NAMES
-from desk.panel.cards import Card
-from desk.panel.furniture import Label
+from desk.panel.furniture import Label, headed_card
 from desk.panel.shown import Shown
-from desk.panel.theme import GUTTER, MARGIN, scaled
+from desk.panel.theme import GUTTER, scaled
 from desk.panel.tiers.changes import Changes
 from desk.panel.tiers.grid import Grid
 from desk.panel.views import Desk, View
@@ -68,21 +67,12 @@ class Page(View):
 
     def _arrange(self) -> None:
         theme = self.desk.theme
-        head = QHBoxLayout()
-        head.setContentsMargins(MARGIN, 0, MARGIN, 0)
-        head.setSpacing(8)
-        head.addWidget(Label(theme, "Tiers", 16, 600))
-        head.addSpacing(8)
+        card, column, head = headed_card(theme, "Tiers")
         head.addWidget(self.presets)
         head.addWidget(self._count)
         head.addStretch(1)
         for button in (self._set, self.undo, self.redo, self.open, self.save):
             head.addWidget(button)
-        card = Card(theme)
-        column = QVBoxLayout(card)
-        column.setContentsMargins(1, 10, 1, 8)
-        column.setSpacing(6)
-        column.addLayout(head)
         column.addWidget(self.grid, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
