@@ -10,6 +10,7 @@ import zipfile
 from functools import cache
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 import msgspec
 from spoil import NAMES, as_json, changed, spoiled
@@ -142,9 +143,11 @@ def _written() -> bytes:
 
 
 GGUF = _written()
-checkpoints.MOST_VALUES = 10_000  # so that no case takes seconds: the vocabulary here is small, too
+# So that no case takes seconds: the vocabulary here is small, too. In force while such a file is read, and no longer.
+_few_values = patch.object(checkpoints, "MOST_VALUES", 10_000)
 
 
+@_few_values
 def ggufs(chance: Random, folder: Path) -> object:
     """The header of a GGUF file, and what is made of it: sizes, vocabulary, one matrix."""
     content = GGUF
@@ -315,6 +318,7 @@ def _speaker() -> tuple[Path, Manifest]:
     return place, describe(place)
 
 
+@_few_values
 def sources(chance: Random, folder: Path) -> object:
     """What the user names to be taken in: any file under any suffix."""
     from desk.models.imports import take_in
