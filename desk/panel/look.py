@@ -1,25 +1,20 @@
-"""From facts to what is shown: the books a window or a picture keeps, and one look at them.
+"""From facts to what is shown: one look at the books of a window or a picture.
 
 Nothing is decided here that the ledger or the board could decide; this is choice of figures and of words.
 """
 
-import pickle
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 
-from desk.board import Board, Mark
-from desk.facts.alarmed import AlarmRaised
 from desk.facts.figures import FIGURES, READINGS
-from desk.facts.happened import AnyFact, Calibrated, Progressed, RunStarted, Slot
-from desk.facts.metered import Read
+from desk.facts.happened import Progressed, RunStarted, Slot
 from desk.facts.orders import Calibrate
 from desk.facts.tiers import Tier
 from desk.ledger.budget import Spending, spending
-from desk.ledger.ledger import Ledger
 from desk.ledger.standing import Standing
-from desk.ledger.stream import Streams
 from desk.lineage import Lineage, lineage, reading
+from desk.panel.books import Books
+from desk.panel.complaints import complaints
 from desk.panel.headline import JUDGED, headlines
 from desk.panel.machine import (
     HEADLINE_S,
@@ -39,70 +34,11 @@ from desk.panel.machine import (
 from desk.panel.nogpu import obstacle
 from desk.panel.numbers import Numbers
 from desk.panel.sheet import sheets
-from desk.panel.shown import Cell, Job, Mode, Notice, Shown, Spent, State, Stream, TierLine, Totals
+from desk.panel.shown import Cell, Job, Mode, Shown, Spent, State, Stream, TierLine, Totals
 from desk.panel.statusline import badge_words
 from desk.panel.strips import Event, Reference, Setting
 from desk.panel.tiers.fields import FIELDS
 from desk.plant import presets
-
-
-@dataclass
-class Books:
-    """Ledger and board of one stream of facts.
-
-    `moment` is the stamp of the newest fact, `heard` that of each device's newest energy or power. `split` is the end
-    of the last period whose joules were shared among tiers without knowing what each of them draws.
-    """
-
-    ledger: Ledger = field(default_factory=Ledger)
-    board: Board = field(default_factory=Board)
-    moment: float = 0.0
-    heard: dict[str, float] = field(default_factory=dict)
-    split: float | None = None
-    streams: Streams = field(default_factory=Streams)
-    _doubt: str = ""
-
-    def post(self, fact: AnyFact) -> None:
-        if isinstance(fact, RunStarted):
-            self.moment, self.heard, self.streams = 0.0, {}, Streams()
-        self.streams.see(fact)
-        if isinstance(fact, RunStarted | Calibrated):
-            self.split = None
-        self.moment = max(self.moment, fact.t)
-        if isinstance(fact, Read):
-            for reading in fact.devices:
-                if told := [*reading.edges[-1:], *reading.samples[-1:]]:
-                    self.heard[reading.device] = max(t for t, _ in told)
-        for period in self.ledger.post(fact):
-            self.board.add(period)
-            if period.uncalibrated:
-                self.split, self._doubt = period.end, self.ledger.standing.doubt
-
-    def mark(self) -> tuple[bytes, Mark]:
-        """Where these books stand, for `back_to`: some twenty kilobytes, the columns of the board are shared."""
-        state = (self.ledger, self.streams, self.moment, self.heard, self.split, self._doubt)
-        return pickle.dumps(state, pickle.HIGHEST_PROTOCOL), self.board.mark()
-
-    def back_to(self, mark: tuple[bytes, Mark]) -> None:
-        """Stand again where these books stood in the same run."""
-        state, place = mark
-        self.ledger, self.streams, self.moment, self.heard, self.split, self._doubt = pickle.loads(state)  # our own
-        self.board.back_to(place)
-
-    def ages(self, now: float | None = None) -> dict[str, float]:
-        """Seconds since each device was heard, by the newest fact, or by the clock of the facts where it is given."""
-        moment = self.moment if now is None else max(now, self.moment)
-        return {device: max(0.0, moment - t) for device, t in self.heard.items()}
-
-    @property
-    def uncalibrated(self) -> bool:
-        """Whether the tiers' headline figures hold joules of such a period: one alone comes and goes."""
-        return self.split is not None and self.board.end - self.split < HEADLINE_S
-
-    @property
-    def doubt(self) -> str:
-        """What stands against the joules of the tiers, as long as their headline figures hold such joules."""
-        return self.ledger.standing.doubt or (self._doubt if self.uncalibrated else "")
 
 
 def look(
@@ -143,7 +79,7 @@ def look(
         tiers=_tiers(books, window_s),
         machine=machine(standing, board, totals, ages, numbers, books.doubt),
         job=_job(standing, mode),
-        notices=_notices(standing, numbers, mode, books.moment if now is None else max(now, books.moment)),
+        notices=complaints(standing, numbers, mode, books.moment if now is None else max(now, books.moment)),
         totals=Totals(totals.seconds or 0.0, totals.tokens_out, totals.joules, totals.revenue if run else None),
         recording_bytes=recording_bytes,
         idles_at=idles_at(standing, numbers),
@@ -323,7 +259,7 @@ def stream_of(books: Books) -> Stream | None:
     return Stream(tier.name, streams.request, tier.mix, streams.text, streams.ttft, streams.rate, *told)
 
 
-# ---- what is under way, and what is wrong
+# ---- what is under way
 
 
 def _job(standing: Standing, mode: Mode) -> Job | None:
@@ -377,53 +313,3 @@ def _calibration_s(books: Books, state: State, ages: Ages) -> float | None:
 
 
 _DOING = {"build": "Building", "fetch": "Fetching", "verify": "Verifying", "import": "Importing"}
-
-
-RETRY_METER, OPEN_TIER, EXTEND_BUDGET, ON_CPU = "Try the meter again", "Open", "Extend by half", "Start on CPU"
-"""The words of the buttons on notices; `OPEN_TIER` is followed by the name of the tier."""
-
-_RANKS = ("critical", "warning", "notice")
-
-
-def _notices(standing: Standing, numbers: Numbers, mode: Mode, moment: float) -> tuple[Notice, ...]:
-    """What stands against the factory, the most pressing first; a recording offers nothing to press."""
-    notices = []
-    for child, state in standing.children.items():
-        if state.state == "given up":
-            action = RETRY_METER if child == "meter" else ""
-            notices.append(Notice(state.cause, state.remedy, "critical", action=action))
-        elif child == "engine" and state.state == "stale" and standing.running:
-            notices.append(Notice(f"The {child} has been silent for {numbers.fixed(state.age)} s."))
-    notices += _failed_lanes(standing)
-    if standing.stopped and standing.stopped.reason == "budget":
-        notices.append(Notice("The run has used up its budget and was stopped.", "Set another before the next one."))
-    for key, alarm in standing.alarms.items():
-        if standing.shelved.get(key, moment) <= moment:
-            notices.append(_alarm(standing, key, alarm))
-    told = [lane.cause for lane in standing.lanes.values() if lane.state == "failed"]
-    if standing.troubles and standing.troubles[-1].cause not in told:
-        last = standing.troubles[-1]
-        notices.append(Notice(last.cause, last.remedy))
-    if mode == "replay":
-        notices = [replace(notice, action="", alarm=None) for notice in notices]
-    return tuple(sorted(notices, key=lambda notice: _RANKS.index(notice.severity)))
-
-
-def _failed_lanes(standing: Standing) -> list[Notice]:
-    """What keeps lanes from running, once for all that the same keeps; to run on the CPU is offered where none does."""
-    kept: dict[tuple[str, str], list[str]] = {}
-    for name, lane in standing.lanes.items():
-        if lane.state == "failed":
-            kept.setdefault((lane.cause, lane.remedy), []).append(name)
-    notices = []
-    for (cause, remedy), names in kept.items():
-        who = f"{' and '.join([', '.join(names[:-1]), names[-1]])} do" if len(names) > 1 else f"{names[0]} does"
-        action = ON_CPU if standing.engine is None and len(names) == len(standing.lanes) else ""
-        notices.append(Notice(f"{who} not run: {cause}", remedy, "critical", names[0], action, short=cause))
-    return notices
-
-
-def _alarm(standing: Standing, key: tuple[str, str], alarm: AlarmRaised) -> Notice:
-    tier = alarm.subject if alarm.subject in standing.tiers else ""
-    action = f"{OPEN_TIER} {tier}" if tier else EXTEND_BUDGET if alarm.alarm == "budget" else ""
-    return Notice(alarm.cause, alarm.remedy, alarm.severity, tier, action, key, alarm.title)

@@ -17,9 +17,10 @@ from desk.facts.happened import RunStarted
 from desk.facts.palette import PALETTES
 from desk.facts.trouble import Trouble
 from desk.panel.app import dressed_application
+from desk.panel.books import Books
 from desk.panel.capture import MARKS, picture_of, png_of, texts_of
 from desk.panel.furniture import WINDOWS_MIN
-from desk.panel.look import Books, look, setting_of
+from desk.panel.look import look, setting_of
 from desk.panel.numbers import Numbers
 from desk.panel.pictures.comparing import Side
 from desk.panel.pictures.composing import Wish

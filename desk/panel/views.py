@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QWidget
@@ -18,7 +18,8 @@ from desk.panel.shown import Shown
 from desk.panel.theme import Theme
 
 if TYPE_CHECKING:  # numpy, the ledger and the plant come after the first paint
-    from desk.panel.look import Books
+    from desk.facts.happened import AnyFact
+    from desk.panel.books import Books
     from desk.panel.tiers.edits import Edits
     from desk.panel.window import Window
     from desk.plant.plant import Plant
@@ -54,7 +55,8 @@ VIEWS: tuple[Entry, ...] = (
 class Desk:
     """What a view may use. `order` carries one out and shows the trouble it meets; views read facts from `books`.
 
-    What is changed in tiers goes through `edits`.
+    What is changed in tiers goes through `edits`. Who has to see each fact of the factory as it comes, before it is
+    folded, and may be out of sight, is among the `listeners`.
     """
 
     window: Window
@@ -62,6 +64,7 @@ class Desk:
     source: Plant | Replay
     order: Callable[[Callable[[], Any]], None]
     edits: Edits | None = None
+    listeners: list[Callable[[AnyFact], object]] = field(default_factory=list)
 
     @property
     def theme(self) -> Theme:

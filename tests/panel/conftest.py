@@ -39,7 +39,7 @@ def record(tmp_path_factory):
 @pytest.fixture
 def books():
     """Folds a scripted run."""
-    from desk.panel.look import Books
+    from desk.panel.books import Books
 
     def folded(**script):
         made = Books()

@@ -4,7 +4,8 @@ import pytest
 from scripted import T0, facts
 
 from desk.facts.happened import Calibrated, Calibrating, RunStopped
-from desk.panel.look import Books, look
+from desk.panel.books import Books
+from desk.panel.look import look
 from desk.panel.numbers import Numbers
 
 

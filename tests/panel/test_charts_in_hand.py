@@ -9,10 +9,11 @@ from PySide6.QtGui import QGuiApplication, QImage, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from scripted import WALL, facts
 
+from desk.panel.books import Books
 from desk.panel.charts.setting import Stretch
 from desk.panel.charts.table import StripTable
 from desk.panel.charts.timeview import LONGEST_S, SHORTEST_S, TimeView
-from desk.panel.look import Books, look, setting_of
+from desk.panel.look import look, setting_of
 from desk.panel.numbers import ENGLISH, Numbers
 from desk.panel.strips import FLOOR, StripChart
 from desk.panel.theme import Theme, prepare
@@ -415,7 +416,7 @@ def test_keys_move_the_charts_of_a_living_window(factory, qtbot):
         window.activateWindow()
     window.runbar.toggle()
     until(lambda: heartbeat.books.board.end > 3.0)
-    chart = heartbeat.chart
+    chart = heartbeat.charts.run
     qtbot.keyClick(window, Qt.Key.Key_Plus)
     assert not window.footer.follow.isChecked()
     held = chart.stretch
@@ -457,7 +458,7 @@ def test_scrubbing_a_recording_goes_where_it_is_asked_though_charts_were_held(ap
     qtbot.addWidget(window)
     heartbeat = Heartbeat(window, Replay(record(seconds=30.0, source="nvml-counter"), clock=lambda: clock[0]))
     window.show()
-    chart = heartbeat.chart
+    chart = heartbeat.charts.run
 
     def beaten():
         for _ in range(40):

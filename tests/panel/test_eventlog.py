@@ -38,7 +38,7 @@ def test_the_log_has_every_event_newest_first_and_gives_it_to_the_clipboard(seen
     press(window, "L")
     log = heartbeat.log
     assert log.isVisible()
-    events = heartbeat.chart.setting.events
+    events = heartbeat.charts.run.setting.events
     lines = log.text().splitlines()
     assert len(lines) == len(events) > 3
     assert lines[-1] == "00:00:00\tRun started"
@@ -53,7 +53,7 @@ def test_the_log_has_every_event_newest_first_and_gives_it_to_the_clipboard(seen
 
 def test_c_copies_the_chart_in_hand_with_its_caption(seen):
     window, heartbeat = seen
-    heartbeat.chart.strips[1].hovered = True
+    heartbeat.charts.run.strips[1].hovered = True
     press(window, "C")
     told = QGuiApplication.clipboard().mimeData()
     assert told.hasImage()

@@ -7,8 +7,9 @@ from scripted import facts
 
 from desk.facts.happened import ChildStarted
 from desk.facts.metered import MeterOpened, Read
+from desk.panel.books import Books
 from desk.panel.floor import ASSUME, DECLARE
-from desk.panel.look import Books, look, setting_of
+from desk.panel.look import look, setting_of
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme
 from desk.panel.tiertable import HEAD, ROW
@@ -250,7 +251,7 @@ def test_the_prices_bear_the_title_of_their_preset(application, qtbot):
     import msgspec
     from scripted import facts
 
-    from desk.panel.look import Books
+    from desk.panel.books import Books
 
     folded = Books()
     started = next(iter(facts(seconds=1.0)))

@@ -8,7 +8,8 @@ from scripted import T0, facts, meter, unwatched, watched
 
 from desk.facts.happened import Calibrated, ChildGivenUp, ChildStale, EngineOpened, Worked
 from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
-from desk.panel.look import Books, look, setting_of
+from desk.panel.books import Books
+from desk.panel.look import look, setting_of
 from desk.panel.machine import FORGOTTEN_S, SILENT_S
 from desk.panel.machinecard import MachineCard
 from desk.panel.numbers import DASH, Numbers

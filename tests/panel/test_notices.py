@@ -6,7 +6,8 @@ from PySide6.QtWidgets import QPushButton
 from desk.facts.alarmed import AlarmCleared, AlarmRaised, AlarmShelved
 from desk.facts.happened import RunStopped, now
 from desk.facts.tiers import Budget
-from desk.panel.look import EXTEND_BUDGET, look, setting_of
+from desk.panel.complaints import EXTEND_BUDGET
+from desk.panel.look import look, setting_of
 from desk.panel.notices import NoticeStrip
 from desk.panel.numbers import Numbers
 from desk.panel.shown import Notice

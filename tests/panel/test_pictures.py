@@ -19,8 +19,8 @@ from desk.facts.happened import EngineOpened, LaneReady, RunStarted
 from desk.facts.metered import MeterOpened
 from desk.facts.trouble import Trouble
 from desk.panel import theme
+from desk.panel.books import Books
 from desk.panel.capture import png_of
-from desk.panel.look import Books
 from desk.panel.pictures.comparing import Side
 from desk.panel.pictures.composing import Wish
 from desk.panel.pictures.paper import Paper

@@ -19,7 +19,8 @@ from desk.facts.happened import (
 )
 from desk.facts.tiers import Tariff
 from desk.ledger.stream import LONGEST, Streams
-from desk.panel.look import Books, look
+from desk.panel.books import Books
+from desk.panel.look import look
 from desk.panel.numbers import Numbers
 from desk.panel.stream import RECORDED
 from desk.panel.theme import Theme

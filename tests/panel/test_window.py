@@ -174,7 +174,7 @@ def test_a_replay_says_so_with_its_date_and_moves_the_knobs(replayed):
     window, heartbeat, to = replayed
     to(15.0)
     assert badge_words(window.shown) == "REPLAY 22 Nov 2026"
-    assert heartbeat.chart.setting.mode == "REPLAY 22 Nov 2026"
+    assert heartbeat.charts.run.setting.mode == "REPLAY 22 Nov 2026"
     assert window.shown.values[0].value > 0
     assert not window.runbar.halt.isEnabled()
     window.floor.open_tier("High")
@@ -203,7 +203,7 @@ def test_a_held_replay_rests_until_it_is_played(replayed):
     heartbeat._eager_until = 0.0
     heartbeat.beat()
     assert heartbeat._timer.interval() == RESTING_MS
-    assert not heartbeat.seen_chart.refresh_next(), "it rests only when all shows where it stands"
+    assert not heartbeat.charts.seen.refresh_next(), "it rests only when all shows where it stands"
     looks, at_rest = [], window.show_all
     window.show_all = lambda shown: (looks.append(shown), at_rest(shown))
     for _ in range(8):

@@ -11,7 +11,7 @@ from desk.facts.codec import encode
 from desk.facts.happened import Machine, Noted, RunStarted, RunStopped
 from desk.facts.tiers import Tariff
 from desk.facts.trouble import Trouble
-from desk.panel.look import Books
+from desk.panel.books import Books
 from desk.plant.replay import BURST, MARK_S, Replay
 
 MACHINE = Machine(system="Linux", processor="", cores=2, memory_bytes=1)

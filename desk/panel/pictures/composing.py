@@ -10,9 +10,9 @@ from PySide6.QtGui import QPainter
 from desk.exports.privacy import Veil
 from desk.exports.receipt import receipt
 from desk.ledger.standing import Standing
+from desk.panel.books import Books
 from desk.panel.capture import about, blank, file_name
 from desk.panel.charts.setting import Stretch
-from desk.panel.look import Books
 from desk.panel.numbers import Numbers
 from desk.panel.pictures import bodies, comparing
 from desk.panel.pictures.frame import paint_frame

@@ -7,10 +7,11 @@ from desk.exports.privacy import Veil
 from desk.facts.figures import FIGURES
 from desk.facts.trouble import Trouble
 from desk.lineage import Lineage, lineage
+from desk.panel.books import Books
 from desk.panel.charts.setting import Setting, Stretch, StripSpec
 from desk.panel.charts.specs import FLOOR, SHORTEST_SPAN_S
 from desk.panel.furniture import WINDOWS_MIN
-from desk.panel.look import Books, look, setting_of
+from desk.panel.look import look, setting_of
 from desk.panel.numbers import MINUS, Numbers
 from desk.panel.shown import Mode, Shown, Value
 from desk.panel.statusline import badge_words

@@ -16,10 +16,10 @@ from desk.exports.files import put
 from desk.exports.receipt import Digest
 from desk.facts.figures import FIGURES
 from desk.facts.trouble import Trouble
+from desk.panel.books import Books
 from desk.panel.capture import png_of
 from desk.panel.charts.setting import Stretch
 from desk.panel.furniture import Label
-from desk.panel.look import Books
 from desk.panel.overlay import Overlay
 from desk.panel.pictures.composing import Wish
 from desk.panel.pictures.making import Picture

@@ -1,0 +1,70 @@
+"""The books that a window or a picture keeps of one stream of facts."""
+
+import pickle
+from dataclasses import dataclass, field
+
+from desk.board import Board, Mark
+from desk.facts.happened import AnyFact, Calibrated, RunStarted
+from desk.facts.metered import Read
+from desk.ledger.ledger import Ledger
+from desk.ledger.stream import Streams
+from desk.panel.machine import HEADLINE_S
+
+
+@dataclass
+class Books:
+    """Ledger and board of one stream of facts.
+
+    `moment` is the stamp of the newest fact, `heard` that of each device's newest energy or power. `split` is the end
+    of the last period whose joules were shared among tiers without knowing what each of them draws.
+    """
+
+    ledger: Ledger = field(default_factory=Ledger)
+    board: Board = field(default_factory=Board)
+    moment: float = 0.0
+    heard: dict[str, float] = field(default_factory=dict)
+    split: float | None = None
+    streams: Streams = field(default_factory=Streams)
+    _doubt: str = ""
+
+    def post(self, fact: AnyFact) -> None:
+        if isinstance(fact, RunStarted):
+            self.moment, self.heard, self.streams = 0.0, {}, Streams()
+        self.streams.see(fact)
+        if isinstance(fact, RunStarted | Calibrated):
+            self.split = None
+        self.moment = max(self.moment, fact.t)
+        if isinstance(fact, Read):
+            for reading in fact.devices:
+                if told := [*reading.edges[-1:], *reading.samples[-1:]]:
+                    self.heard[reading.device] = max(t for t, _ in told)
+        for period in self.ledger.post(fact):
+            self.board.add(period)
+            if period.uncalibrated:
+                self.split, self._doubt = period.end, self.ledger.standing.doubt
+
+    def mark(self) -> tuple[bytes, Mark]:
+        """Where these books stand, for `back_to`: some twenty kilobytes, the columns of the board are shared."""
+        state = (self.ledger, self.streams, self.moment, self.heard, self.split, self._doubt)
+        return pickle.dumps(state, pickle.HIGHEST_PROTOCOL), self.board.mark()
+
+    def back_to(self, mark: tuple[bytes, Mark]) -> None:
+        """Stand again where these books stood in the same run."""
+        state, place = mark
+        self.ledger, self.streams, self.moment, self.heard, self.split, self._doubt = pickle.loads(state)  # our own
+        self.board.back_to(place)
+
+    def ages(self, now: float | None = None) -> dict[str, float]:
+        """Seconds since each device was heard, by the newest fact, or by the clock of the facts where it is given."""
+        moment = self.moment if now is None else max(now, self.moment)
+        return {device: max(0.0, moment - t) for device, t in self.heard.items()}
+
+    @property
+    def uncalibrated(self) -> bool:
+        """Whether the tiers' headline figures hold joules of such a period: one alone comes and goes."""
+        return self.split is not None and self.board.end - self.split < HEADLINE_S
+
+    @property
+    def doubt(self) -> str:
+        """What stands against the joules of the tiers, as long as their headline figures hold such joules."""
+        return self.ledger.standing.doubt or (self._doubt if self.uncalibrated else "")

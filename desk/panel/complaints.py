@@ -1,0 +1,57 @@
+"""What stands against the factory, as notices: what is wrong, what to do, and the button that does it."""
+
+from dataclasses import replace
+
+from desk.facts.alarmed import AlarmRaised
+from desk.ledger.standing import Standing
+from desk.panel.numbers import Numbers
+from desk.panel.shown import Mode, Notice
+
+RETRY_METER, OPEN_TIER, EXTEND_BUDGET, ON_CPU = "Try the meter again", "Open", "Extend by half", "Start on CPU"
+"""The words of the buttons on notices; `OPEN_TIER` is followed by the name of the tier."""
+
+_RANKS = ("critical", "warning", "notice")
+
+
+def complaints(standing: Standing, numbers: Numbers, mode: Mode, moment: float) -> tuple[Notice, ...]:
+    """What stands against the factory, the most pressing first; a recording offers nothing to press."""
+    notices = []
+    for child, state in standing.children.items():
+        if state.state == "given up":
+            action = RETRY_METER if child == "meter" else ""
+            notices.append(Notice(state.cause, state.remedy, "critical", action=action))
+        elif child == "engine" and state.state == "stale" and standing.running:
+            notices.append(Notice(f"The {child} has been silent for {numbers.fixed(state.age)} s."))
+    notices += _failed_lanes(standing)
+    if standing.stopped and standing.stopped.reason == "budget":
+        notices.append(Notice("The run has used up its budget and was stopped.", "Set another before the next one."))
+    for key, alarm in standing.alarms.items():
+        if standing.shelved.get(key, moment) <= moment:
+            notices.append(_alarm(standing, key, alarm))
+    told = [lane.cause for lane in standing.lanes.values() if lane.state == "failed"]
+    if standing.troubles and standing.troubles[-1].cause not in told:
+        last = standing.troubles[-1]
+        notices.append(Notice(last.cause, last.remedy))
+    if mode == "replay":
+        notices = [replace(notice, action="", alarm=None) for notice in notices]
+    return tuple(sorted(notices, key=lambda notice: _RANKS.index(notice.severity)))
+
+
+def _failed_lanes(standing: Standing) -> list[Notice]:
+    """What keeps lanes from running, once for all that the same keeps; to run on the CPU is offered where none does."""
+    kept: dict[tuple[str, str], list[str]] = {}
+    for name, lane in standing.lanes.items():
+        if lane.state == "failed":
+            kept.setdefault((lane.cause, lane.remedy), []).append(name)
+    notices = []
+    for (cause, remedy), names in kept.items():
+        who = f"{' and '.join([', '.join(names[:-1]), names[-1]])} do" if len(names) > 1 else f"{names[0]} does"
+        action = ON_CPU if standing.engine is None and len(names) == len(standing.lanes) else ""
+        notices.append(Notice(f"{who} not run: {cause}", remedy, "critical", names[0], action, short=cause))
+    return notices
+
+
+def _alarm(standing: Standing, key: tuple[str, str], alarm: AlarmRaised) -> Notice:
+    tier = alarm.subject if alarm.subject in standing.tiers else ""
+    action = f"{OPEN_TIER} {tier}" if tier else EXTEND_BUDGET if alarm.alarm == "budget" else ""
+    return Notice(alarm.cause, alarm.remedy, alarm.severity, tier, action, key, alarm.title)
