@@ -25,6 +25,9 @@ from desk.panel.theme import MARGIN, Theme, font, scaled
 WINDOWS_MIN = (1, 2, 5, 15, 60)
 SMOOTHINGS_S = (0, 3, 10, 30)
 
+LIST_HEAD = 30
+"""The height of the heads over a list."""
+
 
 class Label(QLabel):
     """Words in a colour of the theme. A style sheet on the window keeps its palette from reaching plain labels."""
@@ -92,6 +95,33 @@ def dress_figures(table: QTableView, theme: Theme, row: int) -> None:
         f"QHeaderView {{ background: {tokens.panel}; border: none; }}"
         f"QHeaderView::section {{ background: {tokens.panel}; color: {tokens.mut}; border: none;"
         f" border-bottom: 1px solid {tokens.line}; padding: 2px 4px; font-size: {scaled(11)}px; }}"
+    )
+
+
+def lay_list(table: QTableView, name: str) -> None:
+    """Make a table a list of lines to walk through, as wide as there is room and never wider."""
+    table.setFrameShape(QFrame.Shape.NoFrame)
+    table.setShowGrid(False)
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    table.setTabKeyNavigation(False)
+    table.verticalHeader().hide()
+    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    table.horizontalHeader().setHighlightSections(False)
+    table.setAccessibleName(name)
+
+
+def dress_list(table: QTableView, theme: Theme, row: int, pad: int, more: str = "") -> None:
+    """Give a list of lines the colours of the theme, its rows their height and its cells their padding at the text
+    size; `more` goes behind its style sheet."""
+    table.verticalHeader().setDefaultSectionSize(scaled(row))
+    table.horizontalHeader().setFixedHeight(scaled(LIST_HEAD))
+    tokens = theme.palette
+    table.setStyleSheet(
+        f"QTableView {{ background: transparent; border: none; color: {tokens.text}; }}"
+        "QHeaderView { background: transparent; border: none; }"
+        f"QHeaderView::section {{ background: transparent; color: {tokens.mut}; border: none;"
+        f" border-bottom: 1px solid {tokens.line}; padding: 0 {scaled(pad)}px; font-size: {scaled(12)}px; }}{more}"
     )
 
 

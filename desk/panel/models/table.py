@@ -7,14 +7,15 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView
+from PySide6.QtWidgets import QAbstractItemView, QTableView
 
 from desk.models.condition import Key
+from desk.panel.furniture import dress_list, lay_list
 from desk.panel.models.columns import ALL_DEEDS, COLUMNS, DEEDS, MODEL, SPARE, STATE, size_words
 from desk.panel.models.lines import PAD, Lines
 from desk.panel.models.rows import WORDS, Deed, Row, parameters_words, progress_words, state_words
 from desk.panel.numbers import Numbers
-from desk.panel.theme import MARGIN, Theme, font, scaled
+from desk.panel.theme import MARGIN, Theme, scaled
 
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
@@ -114,40 +115,24 @@ class Table(QTableView):
         self._kept: Key | None = None
         self.setModel(self.listing)
         self.setItemDelegate(self.lines)
-        self.setShowGrid(False)
-        self.setFrameShape(QFrame.Shape.NoFrame)
+        lay_list(self, "Models")
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        self.setTabKeyNavigation(False)
         self.setMouseTracking(True)
         self.setAcceptDrops(False)
-        self.setAccessibleName("Models")
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         heads = self.horizontalHeader()
-        heads.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         heads.setMinimumSectionSize(8)
         heads.setSectionsClickable(False)
-        heads.setHighlightSections(False)
         self.listing.modelReset.connect(self._return)
         self.selectionModel().currentChanged.connect(self._moved)
         theme.changed.connect(self._dress)
         self._dress()
 
     def _dress(self) -> None:
-        tokens = self.theme.palette
-        self.setStyleSheet(
-            f"QTableView {{ background: transparent; border: none; color: {tokens.text}; }}"
-            f"QHeaderView {{ background: {tokens.panel}; border: none; }}"
-            f"QHeaderView::section {{ background: {tokens.panel}; color: {tokens.mut}; border: none;"
-            f" border-bottom: 1px solid {tokens.line}; padding: 0 {scaled(PAD)}px; height: {scaled(28)}px; }}"
-            f"QHeaderView::section:first {{ padding-left: {scaled(MARGIN)}px; }}"
-        )
-        self.horizontalHeader().setFont(font(12))
-        self.verticalHeader().setDefaultSectionSize(scaled(ROW))
+        lead = f"QHeaderView::section:first {{ padding-left: {scaled(MARGIN)}px; }}"
+        dress_list(self, self.theme, ROW, PAD, lead)
         self._lay_out()
 
     # ---- rows

@@ -17,8 +17,6 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QFrame,
-    QHeaderView,
     QLineEdit,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -26,13 +24,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desk.panel.furniture import dress_list, lay_list
 from desk.panel.numbers import Numbers, spoken
 from desk.panel.runs.rows import COLUMNS, ORDERS, Column
 from desk.panel.theme import MARGIN, Theme, font, scaled
 from desk.runs.comparison import MOST
 from desk.runs.store import Run
 
-ROW, HEAD, PAD = 32, 30, 10
+ROW, PAD = 32, 10
 LONGEST_TITLE = 120
 
 Index = QModelIndex | QPersistentModelIndex
@@ -132,22 +131,15 @@ class Table(QTableView):
         self._marked: list[str] = []
         self.setModel(self.lines)
         self.setItemDelegate(_Cells(self))
-        self.verticalHeader().hide()
+        lay_list(self, "Runs")
         head = self.horizontalHeader()
-        head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         head.setSectionsClickable(True)
-        head.setHighlightSections(False)
         head.setSortIndicatorShown(False)
         head.sectionClicked.connect(self._ask_order)
-        self.setShowGrid(False)
         self.setWordWrap(False)
-        self.setFrameShape(QFrame.Shape.NoFrame)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
-        self.setTabKeyNavigation(False)
-        self.setAccessibleName("Runs")
         self.setAccessibleDescription("Enter opens a run, F2 renames it, Delete removes it; mark two to compare them")
         self.selectionModel().selectionChanged.connect(self._follow_marks)
         self.doubleClicked.connect(self._open)
@@ -155,17 +147,9 @@ class Table(QTableView):
         self._dress()
 
     def _dress(self) -> None:
-        tokens = self.theme.palette
-        self.setStyleSheet(
-            f"QTableView {{ background: transparent; border: none; color: {tokens.text}; }}"
-            f"QHeaderView {{ background: transparent; border: none; }}"
-            f"QHeaderView::section {{ background: transparent; color: {tokens.mut}; border: none;"
-            f" border-bottom: 1px solid {tokens.line}; padding: 0 {scaled(PAD)}px; font-size: {scaled(12)}px; }}"
-            f"QHeaderView::section:hover {{ color: {tokens.text}; }}"
-            f"QLineEdit {{ padding: 0 {scaled(PAD) - 3}px; min-height: 0; border-radius: 4px; }}"
-        )
-        self.verticalHeader().setDefaultSectionSize(scaled(ROW))
-        self.horizontalHeader().setFixedHeight(scaled(HEAD))
+        hovered = f"QHeaderView::section:hover {{ color: {self.theme.palette.text}; }}"
+        editor = f"QLineEdit {{ padding: 0 {scaled(PAD) - 3}px; min-height: 0; border-radius: 4px; }}"
+        dress_list(self, self.theme, ROW, PAD, hovered + editor)
         self._lay_out()
 
     # ---- which runs
