@@ -13,9 +13,11 @@ import typer
 
 from desk import __version__
 from desk.facts.trouble import Trouble
+from desk.verbs.compare import compare_runs
 from desk.verbs.export import export
 from desk.verbs.models import models
-from desk.verbs.runs import compare_runs, runs
+from desk.verbs.recording import recording_of
+from desk.verbs.runs import runs
 from desk.verbs.shot import shot
 from desk.verbs.sweep import mix, sweep
 
@@ -133,7 +135,7 @@ def run(
 
 @app.command()
 def replay(
-    recording: Annotated[Path, typer.Argument(help="A .jsonl or .jsonl.gz file, or a run as in desk runs list.")],
+    run: Annotated[str, typer.Argument(help="A .jsonl or .jsonl.gz file, or a run as in desk runs list.")],
     json: Annotated[bool, typer.Option("--json", help="Print what the run printed, and open no window.")] = False,
     table: Annotated[bool, typer.Option("--table", help="Print the table per tier, and open no window.")] = False,
     at: Annotated[
@@ -144,9 +146,7 @@ def replay(
 
     Example: desk replay latest --json
     """
-    from desk.verbs.runs import recording_of
-
-    recording = recording_of(recording)
+    recording = recording_of(run)
     if json or table or at is not None:
         from math import inf
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from desk.verbs.shot import recording_of
+from desk.verbs.recording import recording_of
 
 if TYPE_CHECKING:
     from desk.exports.data import Form

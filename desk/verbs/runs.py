@@ -1,27 +1,26 @@
-"""`desk runs`: what remains of runs, and `desk compare`: up to four of them beside each other."""
+"""`desk runs`: what remains of runs."""
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from desk.verbs.printing import Json, length, print_json, say, when
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from desk.runs.comparison import Comparison, Difference
     from desk.runs.store import Run, Runs
 
 runs = typer.Typer(help="The runs recorded on this machine.", no_args_is_help=True)
 
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 _Run = Annotated[str, typer.Argument(help="A run's name, the beginning of it, its title, or: latest.")]
 
 
 @runs.command("list")
 def list_runs(
     words: Annotated[str, typer.Argument(help="Only runs with this in their name, title, tags, model or preset.")] = "",
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """List the runs, the newest first. Runs that a crash cut off are named; desk runs recover closes them.
 
@@ -30,12 +29,13 @@ def list_runs(
     from rich.console import Console
 
     from desk.models.disk import size_words
+    from desk.runs import search
     from desk.runs.store import Runs
 
     store = Runs()
-    found = [run for run in store.summed_all(store.all()) if matches(run, words)]
+    found = search.found(store.summed_all(store.all()), words)
     if json:
-        _print_json([plain(run) for run in found])
+        print_json([plain(run) for run in found])
         return
     console = Console()
     if found:
@@ -46,13 +46,13 @@ def list_runs(
     console.print(f"{len(found)} runs; {size_words(use.runs)} on the disk{trash}{left}.", highlight=False)
     for run in found:
         if run.state == "cut off":
-            _say(console, f"{run.title} was cut off: desk runs recover closes it.")
+            say(console, f"{run.title} was cut off: desk runs recover closes it.")
         if run.trouble:
-            _say(console, run.trouble)
+            say(console, run.trouble)
 
 
 @runs.command("show")
-def show(run: _Run = "latest", json: _Json = False) -> None:
+def show(run: _Run = "latest", json: Json = False) -> None:
     """Show a run: what ran where, its figures by tier, and its phases.
 
     Example: desk runs show 20261123 --json
@@ -62,7 +62,7 @@ def show(run: _Run = "latest", json: _Json = False) -> None:
     store = _store()
     found = store.summed(store.find(run))
     if json:
-        _print_json(plain(found))
+        print_json(plain(found))
     else:
         _show_one(found, Console())
 
@@ -184,71 +184,7 @@ def recover() -> None:
         typer.echo("No run was cut off.")
 
 
-def compare_runs(
-    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two to four, or files of recordings.")],
-    json: _Json = False,
-) -> None:
-    """Compare up to four runs with the first of them: differences with their spread over windows of ten seconds.
-
-    None is called faster where scenario, seed, models or what was asked differ, or where the spreads overlap.
-    Exit code 5: they are not comparable.
-
-    Example: desk compare 20261123-17 latest
-    """
-    from rich.console import Console
-
-    from desk.facts.trouble import Trouble
-    from desk.headless import Exit
-    from desk.runs.comparison import compare
-    from desk.runs.summary import summary_of
-
-    store = _store()
-    titles, summaries = [], []
-    for name in names:
-        path = Path(name).expanduser()
-        if path.is_file():
-            titles.append(path.name)
-            summaries.append(summary_of(path))
-            continue
-        run = store.summed(store.find(name))
-        if run.summary is None:
-            raise Trouble(run.trouble, "Compare another run.")
-        titles.append(run.title)
-        summaries.append(run.summary)
-    comparison = compare(summaries)
-    if json:
-        import msgspec
-
-        _print_json({"comparable": comparison.comparable} | msgspec.to_builtins(comparison))
-    else:
-        _show_comparison(comparison, titles, Console())
-    if not comparison.comparable:
-        raise typer.Exit(Exit.NOT_COMPARABLE)
-
-
-def recording_of(named: Path) -> Path:
-    """The recording of that path, or of the run of that name; anything else is bad usage."""
-    from desk.facts.trouble import Trouble
-
-    if named.is_file():
-        return named
-    if named.parent == Path():
-        with contextlib.suppress(Trouble):
-            return _store().find(str(named)).path
-    raise typer.BadParameter(f"There is no file {named}, and no run of that name.")
-
-
 # ---- showing
-
-
-def matches(run: "Run", words: str) -> bool:
-    """Whether every one of the words occurs somewhere in what a list shows of the run."""
-    about = run.summary
-    texts = [run.name, *run.marks.tags, run.marks.title, run.marks.note]
-    if about is not None:
-        texts += [about.device, about.provider, about.preset, about.scenario, *about.models, *about.badges]
-    text = " ".join(texts).lower()
-    return all(word in text for word in words.lower().split())
 
 
 def plain(run: "Run") -> dict[str, Any]:
@@ -272,16 +208,6 @@ def _store() -> "Runs":
     from desk.runs.store import Runs
 
     return Runs()
-
-
-def _print_json(value: object) -> None:
-    import msgspec
-
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
-
-
-def _say(console: "Console", words: str) -> None:
-    console.print(words, highlight=False, markup=False, soft_wrap=True)
 
 
 def _show(found: "list[Run]", console: "Console") -> None:
@@ -308,8 +234,8 @@ def _show(found: "list[Run]", console: "Console") -> None:
         what = ", ".join([*about.models, about.scenario, *state, *badges, *tags])
         table.add_row(
             Text.assemble(run.title, "\n", (what, "dim")),
-            _when(about.started),
-            _length(about.seconds),
+            when(about.started),
+            length(about.seconds),
             number(about.tokens_per_second.value),
             number(about.watts.value),
             number(about.tokens_per_joule.value),
@@ -326,18 +252,18 @@ def _show_one(run: "Run", console: "Console") -> None:
 
     about = run.summary
     if about is None:
-        _say(console, f"{run.title}: {run.trouble}")
+        say(console, f"{run.title}: {run.trouble}")
         return
     ended = f"ended: {about.ended}" if about.ended else "cut off"
-    _say(console, f"{run.title} · {_when(about.started)} UTC · {_length(about.seconds)} · {ended}")
+    say(console, f"{run.title} · {when(about.started)} UTC · {length(about.seconds)} · {ended}")
     where = [about.device, about.provider, about.runtime, about.driver, *about.models, about.preset, about.scenario]
-    _say(console, " · ".join(filter(None, [*where, f"seed {about.seed}"])))
+    say(console, " · ".join(filter(None, [*where, f"seed {about.seed}"])))
     for name, unit in (("tokens_per_second", "tok/s"), ("watts", "W"), ("tokens_per_joule", "tok/J")):
         figure = getattr(about, name)
         spread = "" if figure.low is None else f"  ({number(figure.low)} to {number(figure.high)} in ten seconds)"
-        _say(console, f"{number(figure.value)} {unit}{spread}")
+        say(console, f"{number(figure.value)} {unit}{spread}")
     worth = f"worth {dollars(about.revenue_usd)} at list price, {dollars(about.on_time_revenue_usd)} of it on time"
-    _say(console, f"{number(about.tokens_out)} tokens, {worth}; energy {dollars(about.energy_cost_usd)}")
+    say(console, f"{number(about.tokens_out)} tokens, {worth}; energy {dollars(about.energy_cost_usd)}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     several = len(about.models) > 1
     for column in ("tier", "model") if several else ("tier",):
@@ -352,69 +278,9 @@ def _show_one(run: "Run", console: "Console") -> None:
         share = "–" if on_time is None else f"{on_time:.0%}"
         table.add_row(*names, *map(number, cells), *map(number, more), share)
     console.print(table)
-    _say(console, "Phases: " + ", ".join(f"{phase.stage} {_length(phase.end - phase.start)}" for phase in about.phases))
+    say(console, "Phases: " + ", ".join(f"{phase.stage} {length(phase.end - phase.start)}" for phase in about.phases))
     for label, words in (("Badges", about.badges), ("Tags", run.marks.tags)):
         if words:
-            _say(console, f"{label}: {', '.join(words)}")
+            say(console, f"{label}: {', '.join(words)}")
     if run.marks.note:
-        _say(console, run.marks.note)
-
-
-def _show_comparison(comparison: "Comparison", titles: list[str], console: "Console") -> None:
-    from rich import box
-    from rich.table import Table
-
-    from desk.exports.table import number
-    from desk.runs.comparison import FIGURES
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    for title in titles:
-        table.add_column(title, justify="right", overflow="fold")
-    rows: list[tuple[str, list[str]]] = [
-        ("device", [about.device for about in comparison.runs]),
-        ("models", [", ".join(about.models) for about in comparison.runs]),
-        ("length", [_length(about.seconds) for about in comparison.runs]),
-    ]
-    per_run = len(FIGURES)
-    for place, (name, unit, *_) in enumerate(FIGURES):
-        figures = [getattr(about, name) for about in comparison.runs]
-        rows.append((unit, [number(figure.value) for figure in figures]))
-        spread = ["–" if each.low is None else f"{number(each.low)} … {number(each.high)}" for each in figures]
-        rows.append(("  spread", spread))
-        against = [comparison.differences[place + per_run * other] for other in range(len(comparison.runs) - 1)]
-        rows.append(("  to the first", ["", *map(_against, against)]))
-    for label, cells in rows:
-        table.add_row(label, *cells)
-    console.print(table)
-    for words in comparison.unlike:
-        _say(console, words)
-    if comparison.unlike:
-        _say(console, "So neither is called faster.")
-        return
-    names = dict(zip((about.run for about in comparison.runs), titles, strict=True))
-    for each in comparison.differences:
-        if each.claim:
-            _say(console, f"{names[each.run]}: {each.claim} ({each.unit}).")
-        else:
-            _say(console, f"{names[each.run]}: no difference in {each.unit} is claimed. {' '.join(each.doubts)}")
-
-
-def _against(difference: "Difference") -> str:
-    if difference.ratio is None:
-        return "–"
-    if difference.low is None or difference.high is None:
-        return f"{difference.ratio:+.1%}"
-    return f"{difference.ratio:+.1%} ({difference.low:+.0%} … {difference.high:+.0%})"
-
-
-def _when(wall: float) -> str:
-    from datetime import UTC, datetime
-
-    return f"{datetime.fromtimestamp(wall, UTC):%Y-%m-%d %H:%M}"
-
-
-def _length(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+        say(console, run.marks.note)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from desk.verbs.recording import recording_of
+
 _Runs = Annotated[
     list[str], typer.Argument(metavar="RUN...", help="A recording, or a run as in desk runs list; two to four compare.")
 ]
@@ -84,16 +86,3 @@ def shot(
         compose(recordings, out, Wish(wished.value, preset and preset.value, style.value, figure), at)
     else:
         shoot(recordings[0], out, view=view.value, size=size.value, scale=scale, theme=theme.value, at=at)
-
-
-def recording_of(words: str) -> Path:
-    """The file of a recording, or that of the run of this name or title; raises `Trouble` where there is neither."""
-    from desk.facts.trouble import Trouble
-    from desk.runs.store import Runs
-
-    path = Path(words).expanduser()
-    if path.is_file():
-        return path
-    if path.suffix or len(path.parts) > 1:
-        raise Trouble(f"There is no recording {words}.", "Name a .jsonl or .jsonl.gz file, or a run of desk runs list.")
-    return Runs().find(words).path

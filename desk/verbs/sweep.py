@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from desk.facts.trouble import Trouble
+from desk.verbs.recording import recording_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,7 +49,7 @@ def sweep(
     from desk.plant import plans, settings
 
     tariff = settings.load()[0].tariff
-    before = recordings(_recording(resume)) if resume is not None else []
+    before = recordings(recording_of(resume)) if resume is not None else []
     known = survey(before)
     if not show:
         if known.plan is not None and plan is not None and plans.read(plan) != known.plan:
@@ -137,15 +138,6 @@ def _line(progress: "Progress") -> None:
     tier = progress.tier
     setting = "" if tier is None else f"{tier.slots} slots, context {tier.context}, {tier.model}: {progress.stage}"
     typer.echo(f"{progress.done}/{progress.count}  {setting}  {left}", err=True)
-
-
-def _recording(words: str) -> Path:
-    """The recording of that path, or of the run of that name."""
-    if Path(words).is_file():
-        return Path(words)
-    from desk.runs.store import Runs
-
-    return Runs().find(words).path
 
 
 def table(points: "tuple[Point, ...]", tariff: "Tariff | None") -> "Table":
@@ -255,7 +247,7 @@ def mix(
     from desk.frontier.points import recordings, survey
     from desk.plant import presets, settings
 
-    points = survey(recordings(_recording(recording))).points()
+    points = survey(recordings(recording_of(recording))).points()
     tiers = presets.preset(preset or settings.load()[0].preset).tiers
     wanted = dict(_demand(words, tiers) for words in demand or ())
     offers = [mixing.offer(tier, points, wanted.get(tier.name)) for tier in tiers]

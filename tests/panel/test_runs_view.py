@@ -22,6 +22,7 @@ from desk.panel.runs.table import Lines
 from desk.panel.theme import Theme
 from desk.panel.window import Window
 from desk.plant.replay import Replay
+from desk.runs import search
 from desk.runs.store import Marks, Run, Runs
 
 PATIENCE_MS = 20_000
@@ -243,7 +244,9 @@ def test_a_thousand_runs_are_ordered_and_painted_without_a_search_for_each(appli
     tagged = [
         msgspec.structs.replace(run, marks=Marks(tags=("even",) if n % 2 == 0 else ())) for n, run in enumerate(runs)
     ]
-    assert len(rows.found(tagged, "run-9 even")) == sum(1 for n in range(1000) if str(n).startswith("9") and n % 2 == 0)
+    assert len(search.found(tagged, "run-9 even")) == sum(
+        1 for n in range(1000) if str(n).startswith("9") and n % 2 == 0
+    )
     model = Lines(Numbers())
     resets, changes = [], []
     model.modelReset.connect(lambda: resets.append(1))

@@ -304,7 +304,8 @@ def test_the_verbs_do_all_of_it(folder, tmp_path):
     assert [run["name"] for run in json.loads(desk("runs", "list", "recovered", "--json"))] == ["20260103-c"]
     figures = [json.loads(desk("replay", "20260101", "--json", *words)) for words in ([], ["--at", "20"])]
     assert [found["run"]["seconds"] for found in figures] == pytest.approx([39.0, 19.0], abs=0.6)
-    assert "no run of that name" in desk("replay", "nowhere", "--json", code=2).replace("\n", " ")
+    with pytest.raises(Trouble, match="There is no run nowhere"):
+        CliRunner().invoke(app, ["replay", "nowhere", "--json"], catch_exceptions=False)
     assert "Phases: loading" in desk("runs", "show", "latest")
     assert json.loads(desk("runs", "show", "20260101", "--json"))["summary"]["tokens_out"] > 0
     assert "faster (tok/s)" in desk("compare", "20260101", "20260102")

@@ -29,10 +29,10 @@ from desk.facts.tiers import TIER_NAMES
 from desk.panel.furniture import Label
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.runs.course import Course, Line
-from desk.panel.runs.rows import badges, started_words
 from desk.panel.runs.story import Story
 from desk.panel.theme import MARGIN, Theme, font, scaled
 from desk.runs.comparison import FIGURES
+from desk.runs.search import badges, started_words
 from desk.runs.store import Run
 from desk.runs.summary import Summary, TierLine
 

@@ -29,7 +29,7 @@ from desk.panel.runs.work import Job, Worker
 from desk.panel.shown import Shown
 from desk.panel.theme import GUTTER, MARGIN
 from desk.panel.views import Desk, View
-from desk.runs import carry
+from desk.runs import carry, search
 from desk.runs.comparison import MOST
 from desk.runs.store import Run, Runs
 
@@ -175,7 +175,7 @@ class Page(View):
         self._list()
 
     def _offer_tags(self) -> None:
-        tags, chosen = rows.tags(self._runs), self.tag.currentData()
+        tags, chosen = search.tags(self._runs), self.tag.currentData()
         if [self.tag.itemData(place) for place in range(1, self.tag.count())] != tags or not self.tag.count():
             self.tag.clear()
             self.tag.addItem(EVERY_TAG, "")
@@ -186,7 +186,7 @@ class Page(View):
 
     def _list(self) -> None:
         words, tag = self.search.text(), self.tag.currentData() or ""
-        shown = rows.ordered(rows.found(self._runs, words, tag), self.order.currentData())
+        shown = rows.ordered(search.found(self._runs, words, tag), self.order.currentData())
         self.table.empty = "No run has all of these words." if self._runs else EMPTY
         self.table.show_runs(shown)
         self._follow()
@@ -226,7 +226,7 @@ class Page(View):
         elif not marked:
             self._words.setText("")
         elif unread := [run for run in marked if run.summary is None]:
-            self._words.setText(f"{unread[0].title} has no figures to compare: {', '.join(rows.badges(unread[0]))}.")
+            self._words.setText(f"{unread[0].title} has no figures to compare: {', '.join(search.badges(unread[0]))}.")
         else:
             self.beside.show_runs(marked, self._stories)
             self._below.setCurrentWidget(self.beside)
