@@ -22,6 +22,7 @@ from desk.frontier.points import Measure, Point
 from desk.panel.bars import paint_rule, paint_warning
 from desk.panel.cards import paint_focus, wrapped
 from desk.panel.charts.scale import spread
+from desk.panel.frontier.marks import diamond, whisker
 from desk.panel.frontier.scene import AXES, LOG, LogAxis, Scene, Spot, short
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, canvas, font, zoom
@@ -245,10 +246,10 @@ class FrontierChart(QWidget):
         painter.setPen(QPen(theme.colour(token), 1.4 if spot.on_edge else 1))
         if spot.y.low is not None and spot.y.high is not None:
             low, high = self._at(spot.x.value, spot.y.low, plot).y(), self._at(spot.x.value, spot.y.high, plot).y()
-            _whisker(painter, QPointF(at.x(), low), QPointF(at.x(), high), ends=not other)
+            whisker(painter, QPointF(at.x(), low), QPointF(at.x(), high), ends=not other)
         if spot.x.low is not None and spot.x.high is not None and not other:
             left, right = self._at(spot.x.low, spot.y.value, plot).x(), self._at(spot.x.high, spot.y.value, plot).x()
-            _whisker(painter, QPointF(left, at.y()), QPointF(right, at.y()), ends=True)
+            whisker(painter, QPointF(left, at.y()), QPointF(right, at.y()), ends=True)
         painter.setBrush(theme.colour(token) if spot.on_edge else theme.colour("panel"))
         painter.drawEllipse(at, 4.5 if spot.on_edge else 3.5, 4.5 if spot.on_edge else 3.5)
         if spot.point is self._mark:
@@ -275,11 +276,11 @@ class FrontierChart(QWidget):
         for place in self._scene.promised:
             painter.setPen(QPen(theme.tier(place.tier), 2))
             painter.setBrush(theme.colour("panel"))
-            painter.drawPolygon(_diamond(self._at(place.x, place.y, plot), 6))
+            painter.drawPolygon(diamond(self._at(place.x, place.y, plot), 6))
         for place in self._scene.live:
             painter.setPen(QPen(theme.colour("panel"), 1.5))
             painter.setBrush(theme.tier(place.tier))
-            painter.drawPolygon(_diamond(self._at(place.x, place.y, plot), 8))
+            painter.drawPolygon(diamond(self._at(place.x, place.y, plot), 8))
 
     def _paint_overlay(self, painter: QPainter, plot: QRectF) -> None:
         """What was read off the keynote's slide: triangles on dotted lines, each with its name."""
@@ -373,7 +374,7 @@ class FrontierChart(QWidget):
             case "live" | "promised":
                 painter.setPen(QPen(theme.colour("mut"), 1.6))
                 painter.setBrush(theme.colour("mut" if sign == "live" else "panel"))
-                painter.drawPolygon(_diamond(at, 5.5))
+                painter.drawPolygon(diamond(at, 5.5))
             case "dashed":
                 pen = QPen(theme.colour("text"), 2)
                 pen.setDashPattern([2, 1.5])
@@ -393,20 +394,6 @@ def _reach(measure: Measure) -> Sequence[float]:
 
 def _apart(one: QPointF, other: QPointF) -> float:
     return hypot(one.x() - other.x(), one.y() - other.y())
-
-
-def _diamond(at: QPointF, half: float) -> QPolygonF:
-    return QPolygonF([at + QPointF(0, -half), at + QPointF(half, 0), at + QPointF(0, half), at + QPointF(-half, 0)])
-
-
-def _whisker(painter: QPainter, start: QPointF, end: QPointF, *, ends: bool) -> None:
-    """A range, with short strokes at its ends."""
-    painter.drawLine(start, end)
-    if not ends:
-        return
-    side = QPointF(3.5, 0) if start.x() == end.x() else QPointF(0, 3.5)
-    for at in (start, end):
-        painter.drawLine(at - side, at + side)
 
 
 def _upright(painter: QPainter, at: QPointF, words: str) -> None:

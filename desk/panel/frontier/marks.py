@@ -1,0 +1,19 @@
+"""The marks of the frontier's charts, large and small: a lane is a diamond, a spread a whisker."""
+
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QPainter, QPolygonF
+
+
+def diamond(at: QPointF, half: float) -> QPolygonF:
+    """A square on its corner; `half` is from its middle to each of them."""
+    return QPolygonF([at + QPointF(0, -half), at + QPointF(half, 0), at + QPointF(0, half), at + QPointF(-half, 0)])
+
+
+def whisker(painter: QPainter, start: QPointF, end: QPointF, *, ends: bool) -> None:
+    """A range, with short strokes at its ends."""
+    painter.drawLine(start, end)
+    if not ends:
+        return
+    side = QPointF(3.5, 0) if start.x() == end.x() else QPointF(0, 3.5)
+    for at in (start, end):
+        painter.drawLine(at - side, at + side)
