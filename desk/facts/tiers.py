@@ -11,6 +11,8 @@ TIER_NAMES = ("Free", "Medium", "High", "Premium", "Ultra")
 
 Provider = Literal["auto", "cuda", "cpu"]
 
+Fit = Literal["required", "ignored"]
+
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
     """List prices in dollars per million tokens, as hosted services quote them."""
