@@ -42,10 +42,10 @@ from desk.facts.orders import AnyOrder, Calibrate, ChangeLoad, ChangeTier, Halt,
 from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointStarted, SweepStarted
 from desk.facts.tiers import Budget, Provider, Tariff, Tier
 from desk.facts.trouble import Trouble
-from desk.models import store
 from desk.plant import children, presets
 from desk.plant.loads import Loads
 from desk.plant.machine import this_machine
+from desk.plant.needs import needs
 from desk.plant.pen import Pen
 from desk.plant.settings import Settings
 from desk.plant.supervision import ENGINE, METER, REMEDIES, WORKER, Limits, Supervisor
@@ -106,8 +106,8 @@ class Plant:
 
         self._running = False
         self._reason: Reason | None = None
-        self._built: set[tuple[str, str]] = set()
-        self._building = ("", "")
+        self._built: set[tuple[str, ...]] = set()
+        self._building: tuple[str, ...] = ()
         self._job_ended = False
         self._preparing = False
         self._started = 0.0
@@ -354,35 +354,17 @@ class Plant:
     def _prepare(self) -> None:
         """Build the models that are missing, one after the other, then start the engine."""
         self._preparing = False
-        wanted = dict.fromkeys(self._file_of(tier) for tier in self._pen.tiers.values())
-        missing = [
-            (model, precision) for model, precision, provider in wanted if not store.ready(model, precision, provider)
-        ]
-        unbuilt = [file for file in missing if file not in self._built]
+        wanted = needs(self._pen.tiers.values(), self.provider, self._pen.meter)
+        missing = [need for need in wanted if not need.ready]
+        unbuilt = [need.build for need in missing if need.build not in self._built]
         if unbuilt:
             self._building, self._job_ended = unbuilt[0], False
             self._built.add(self._building)
-            self._worker.start(lambda: self._argv("worker", "build", *filter(None, self._building)), now())
+            self._worker.start(lambda: self._argv("worker", "build", *self._building), now())
         elif len(missing) < len(wanted):
             self._engine.start(lambda: self._argv("engine"), now())
         else:
             self._finish("given up")
-
-    def _file_of(self, tier: Tier) -> tuple[str, str, Provider]:
-        """Model, precision and provider that the tier's lane is going to ask for."""
-        provider = self.provider if tier.provider == "auto" else tier.provider
-        if provider == "auto":
-            provider = "cuda" if self._nvidia else "cpu"
-        try:
-            precision = store.precision_for(tier.model, tier.precision, provider)
-        except Trouble:
-            precision = tier.precision  # a folder of the user's, or a mistake that the worker puts into words
-        return tier.model, precision, provider
-
-    @property
-    def _nvidia(self) -> bool:
-        devices = self._pen.meter.devices if self._pen.meter else ()
-        return any(device.kind == "gpu" and device.uuid.startswith("GPU-") for device in devices)
 
     def _worker_settled(self) -> None:
         if self._reason is not None:
