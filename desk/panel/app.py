@@ -18,6 +18,7 @@ from desk.facts.trouble import Trouble
 from desk.panel import instance
 from desk.panel.icons import application_icon
 from desk.panel.numbers import Numbers
+from desk.panel.placing import keep_on_screen, place_of, stand
 from desk.panel.theme import Theme, prepare
 from desk.panel.window import Window
 from desk.plant.settings import Settings, keep, load
@@ -92,7 +93,7 @@ class _Panel(QObject):
             raise self._fault
         window = self._windows[asked]
         with contextlib.suppress(Trouble):  # there is nobody left to tell
-            keep(place=window.place, maximized=window.isMaximized())
+            keep(place=place_of(window), maximized=window.isMaximized())
         return code
 
     def show(self, asked: str) -> None:
@@ -109,7 +110,8 @@ class _Panel(QObject):
         settings, _ = load()
         window = Window("replay" if asked else "live", self._theme, numbers=self._numbers)
         if not self._windows:
-            window.stand(settings.place, settings.maximized)
+            stand(window, settings.place, settings.maximized)
+            window.painted.connect(lambda: keep_on_screen(window))  # its frame is known by then
         if asked:
             window.setWindowTitle(f"{Path(asked).name} – Token Desk")
         window.footer.choose_span(settings.window_s)

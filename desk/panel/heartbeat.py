@@ -239,7 +239,7 @@ class Heartbeat(QObject):
 
         def copy() -> None:
             self.carrying.copy_chart(figure)
-            window.say("The chart is on the clipboard, with its caption.")
+            window.tell("The chart is on the clipboard, with its caption.")
 
         window.ordered(copy)
 

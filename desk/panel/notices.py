@@ -22,16 +22,22 @@ ROOM = 120
 class NoticeStrip(QWidget):
     """The most pressing notices side by side, so that the strip never grows; its place is kept when there is none.
 
-    `acted` is emitted with the notice whose own button is pressed, `shelved` with one that is put away and for how
-    many seconds (`None`: until the run ends).
+    What came of the last order stands first, then the offers, then what stands against the factory. `acted` is emitted
+    with the notice whose own button is pressed, `shelved` with one that is put away and for how many seconds (`None`:
+    until the run ends), `taken` with an offer.
     """
 
     acted = Signal(object)
     shelved = Signal(object, object)
+    taken = Signal(object)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self.own: Notice | None = None
+        """What came of the last order."""
+        self._offers: tuple[Notice, ...] = ()
+        self._told: tuple[Notice, ...] = ()
         self._notices: tuple[Notice, ...] = ()
         self.lines = tuple(_Line(theme) for _ in range(SHOWN))
         row = QHBoxLayout(self)
@@ -42,6 +48,8 @@ class NoticeStrip(QWidget):
             line.acted.connect(self.acted)
             line.shelved.connect(self.shelved)
             line.hide()
+        self.acted.connect(self._take)
+        self.shelved.connect(lambda notice, _seconds: self._put_away(notice))
         self.setAccessibleName("Notices")
         self.setAccessibleDescription("No alarms")
         theme.changed.connect(self._measure)
@@ -52,7 +60,31 @@ class NoticeStrip(QWidget):
         self.update()
 
     def show_notices(self, notices: tuple[Notice, ...]) -> None:
-        """Show these, the most pressing first."""
+        """Show these of the factory, the most pressing first."""
+        self._told = notices
+        self._show()
+
+    def say(self, notice: Notice | None) -> None:
+        """Show what came of an order in place of what came of the one before."""
+        self.own = notice
+        self._show()
+
+    def offer(self, notice: Notice) -> None:
+        """Show a notice until it is put away, or taken."""
+        self._offers += (notice,)
+        self._show()
+
+    def _take(self, notice: Notice) -> None:
+        if notice in self._offers:
+            self._put_away(notice)
+            self.taken.emit(notice)
+
+    def _put_away(self, notice: Notice) -> None:
+        self._offers = tuple(offer for offer in self._offers if offer != notice)
+        self._show()
+
+    def _show(self) -> None:
+        notices = (*([self.own] if self.own else []), *self._offers, *self._told)
         if notices == self._notices:
             return
         self._notices = notices

@@ -9,12 +9,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QContextMenuEvent,
     QCursor,
-    QGuiApplication,
     QKeyEvent,
     QKeySequence,
     QPainter,
@@ -39,6 +38,7 @@ from desk.panel.icons import application_icon
 from desk.panel.notices import NoticeStrip
 from desk.panel.numbers import Numbers
 from desk.panel.overlay import KeySheet, Overlay
+from desk.panel.placing import SIZE, SMALLEST
 from desk.panel.rail import Rail
 from desk.panel.runbar import RunBar
 from desk.panel.shown import Mode, Notice, Shown
@@ -51,12 +51,6 @@ if TYPE_CHECKING:
     from desk.panel.kiosk import Kiosk
     from desk.panel.lineage import Asker, LineageSheet
 
-SIZE = (1440, 900)
-SMALLEST = (1024, 700)
-TITLE = 40
-"""What a window manager may put above a window, where it has not told yet."""
-Place = tuple[int, int, int, int]
-"""Left, top, width and height in logical pixels."""
 WIDE = 1800
 """From this width on, the rail is 72 wide instead of 56."""
 PICTURE_SCALE = 2.0
@@ -88,8 +82,6 @@ class Window(QWidget):
         self.frozen = False
         self._painted = False
         self.actions_known: list[Action] = []
-        self._own: list[Notice] = []
-        self._offers: list[Notice] = []
         self._ask: Asker | None = None
         self._on_close: Callable[[], None] | None = None
         self._open_view: Callable[[Entry], View] | None = None
@@ -110,8 +102,7 @@ class Window(QWidget):
         self.learn(*ACTIONS)
         self.rail.help.connect(lambda: self.sheet.toggle())
         self.rail.chosen.connect(self.visit)
-        self.notices.acted.connect(self._take_offer)
-        self.notices.shelved.connect(lambda notice, _seconds: self._put_away(notice))
+        self.notices.taken.connect(lambda offer: self.recording_asked.emit(offer.recording))
         self.theme.changed.connect(self._forget_sheet)
         self._dress()
         self.resize(*size)
@@ -270,47 +261,26 @@ class Window(QWidget):
         self.status.show_status(shown, self.frozen)
         self.runbar.show_run(shown)
         self.floor.show_floor(shown)
-        self._show_notices()
+        self.notices.show_notices(shown.notices)
         self.footer.show_totals(shown)
         if self.view is not None:
             self.view.refresh(shown)
 
     def show_trouble(self, trouble: Trouble) -> None:
         """Say what went wrong with an order, until the next one."""
-        self._own = [Notice(trouble.cause, trouble.remedy, severity="critical")]
-        self._show_notices()
+        self.notices.say(Notice(trouble.cause, trouble.remedy, severity="critical"))
 
     def tell(self, cause: str, remedy: str = "") -> None:
-        """Say what came of an order, until the next one."""
-        self._own = [Notice(cause, remedy, severity="notice")]
-        self._show_notices()
+        """Say what came of an order where it does not show, until the next one."""
+        self.notices.say(Notice(cause, remedy, severity="notice"))
 
     def offer(self, notice: Notice) -> None:
         """Show a notice until it is put away, or what it offers is done."""
-        self._offers.append(notice)
-        self._show_notices()
-
-    def _put_away(self, notice: Notice) -> None:
-        if notice in self._offers:
-            self._offers.remove(notice)
-            self._show_notices()
-
-    def _take_offer(self, notice: Notice) -> None:
-        if notice.recording:
-            self._put_away(notice)
-            self.recording_asked.emit(notice.recording)
-
-    def _show_notices(self) -> None:
-        self.notices.show_notices((*self._own, *self._offers, *self.shown.notices))
-
-    def say(self, text: str) -> None:
-        """Say what was done where it does not show, until the next order."""
-        self._own = [Notice(text, severity="notice")]
-        self.notices.show_notices((*self._own, *self.shown.notices))
+        self.notices.offer(notice)
 
     def ordered(self, order: Callable[[], Any]) -> None:
         """Give an order, and show the trouble it meets in place of the last one."""
-        self._own = []
+        self.notices.say(None)
         try:
             order()
         except Trouble as trouble:
@@ -341,39 +311,6 @@ class Window(QWidget):
             return None
         path = Path(chosen)
         return path if path.suffix else path.with_suffix(".png")
-
-    # ---- where it stands
-
-    def stand(self, place: Place | None = None, maximized: bool = False) -> None:
-        """Take the place of last time, or the usual size; nothing of it is off the screen. Call it before `show`."""
-        screen = place and QGuiApplication.screenAt(QRect(*place).center())
-        room = (screen or self.screen()).availableGeometry()
-        size = QSize(*place[2:]) if place else QSize(*SIZE)
-        self.resize(size.boundedTo(QSize(room.width(), room.height() - TITLE)).expandedTo(QSize(*SMALLEST)))
-        if place and screen:
-            self.move(QPoint(*place[:2]))
-        if maximized:
-            self.setWindowState(Qt.WindowState.WindowMaximized)
-        self.painted.connect(self._keep_on_screen)
-
-    def _keep_on_screen(self) -> None:
-        """Now that the frame is known: shrink and move the window so far that its edges can be seen."""
-        if self.isMaximized() or self.isFullScreen():
-            return
-        room, frame = self.screen().availableGeometry(), self.frameGeometry()
-        if not room.contains(frame):
-            most = room.size() - (frame.size() - self.size())
-            self.resize(self.size().boundedTo(most))
-            frame = self.frameGeometry()
-            left = max(room.left(), min(frame.left(), room.right() + 1 - frame.width()))
-            top = max(room.top(), min(frame.top(), room.bottom() + 1 - frame.height()))
-            self.move(left, top)
-
-    @property
-    def place(self) -> Place:
-        """Where the window stands when it does not fill its screen."""
-        box = self.normalGeometry() if self.isMaximized() or self.isFullScreen() else self.geometry()
-        return box.left(), box.top(), box.width(), box.height()
 
     # ---- life
 

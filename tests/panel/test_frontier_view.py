@@ -256,7 +256,7 @@ def test_no_year_is_told_before_both_shares_are_set_and_a_slip_is_taken_back(pag
     field.setText("half")
     field.editingFinished.emit()
     assert field.text() == ""
-    assert any("half is not" in notice.cause for notice in page.desk.window._own)
+    assert "half is not" in page.desk.window.notices.own.cause
     field.setText("50")
     field.editingFinished.emit()
     assert "not a forecast" in page.ladder.accessibleDescription()

@@ -7,9 +7,10 @@ from PySide6.QtWidgets import QLabel, QWidget
 from desk.panel.kiosk import MAGNIFIED, TOUCHED_MS, TURN_MS, Kiosk
 from desk.panel.look import look
 from desk.panel.numbers import Numbers
+from desk.panel.placing import SIZE, SMALLEST, keep_on_screen, place_of, stand
 from desk.panel.theme import Theme
 from desk.panel.views import VIEWS, Entry
-from desk.panel.window import SIZE, SMALLEST, Window
+from desk.panel.window import Window
 
 
 @pytest.fixture
@@ -113,13 +114,13 @@ def test_on_a_small_screen_the_whole_window_with_its_frame_is_seen(application, 
     window = Window("live", Theme("dark"))
     qtbot.addWidget(window)
     monkeypatch.setattr(window, "screen", lambda: Screen(*room))
-    window.stand()
+    stand(window)
     assert window.width() <= room[0]
     assert window.height() < room[1]
     frame = QRect(0, 0, window.width() + 8, window.height() + 60)
     monkeypatch.setattr(window, "frameGeometry", lambda: QRect(30, 30, window.width() + 8, window.height() + 60))
     assert not QRect(0, 0, *room).contains(frame.translated(30, 30))
-    window._keep_on_screen()
+    keep_on_screen(window)
     assert window.width() + 8 <= room[0]
     assert window.height() + 60 <= room[1]
 
@@ -129,7 +130,7 @@ def test_a_large_screen_gets_the_usual_window_and_a_tiny_one_the_smallest(applic
     qtbot.addWidget(window)
     for room, size in (((2560, 1440), SIZE), ((800, 600), SMALLEST)):
         monkeypatch.setattr(window, "screen", lambda room=room: Screen(*room))
-        window.stand()
+        stand(window)
         assert (window.width(), window.height()) == size
 
 
@@ -147,7 +148,7 @@ def test_look_and_place_are_remembered(application, qtbot):
     assert (settings.theme, settings.high_contrast, settings.text_size) == ("light", True, 100)
     assert settings.reduced_motion
     window.resize(1200, 720)
-    assert window.place[2:] == (1200, 720)
+    assert place_of(window)[2:] == (1200, 720)
 
 
 def test_numbers_on_the_screen_follow_the_locale(application, qtbot, books):

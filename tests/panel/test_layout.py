@@ -12,10 +12,11 @@ from desk.facts.tiers import Budget
 from desk.panel.capture import picture_of
 from desk.panel.look import look, setting_of
 from desk.panel.numbers import Numbers
+from desk.panel.placing import SMALLEST
 from desk.panel.shown import Job, Shown, Spent
 from desk.panel.strips import FLOOR, StripChart
 from desk.panel.theme import Theme
-from desk.panel.window import SMALLEST, Window
+from desk.panel.window import Window
 from desk.scenario import names, scenario
 
 SIZES = (SMALLEST, (1280, 800), (1440, 900), (1920, 1080))

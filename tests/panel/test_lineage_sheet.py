@@ -10,9 +10,10 @@ from desk.panel.bars import PointerBar
 from desk.panel.lineage import Shows, amount, figure_under
 from desk.panel.look import explained, look
 from desk.panel.numbers import DASH, Numbers
+from desk.panel.placing import SMALLEST
 from desk.panel.theme import Theme
 from desk.panel.tiertable import HEAD, ROW
-from desk.panel.window import SMALLEST, Window
+from desk.panel.window import Window
 
 FAR = QPoint(-500, -500)
 

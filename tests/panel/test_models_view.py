@@ -241,7 +241,7 @@ def test_what_goes_wrong_at_the_hub_is_told_in_words(far, page, qtbot):
     page.asking.ask("Remove it?", "", "Remove", lambda: None)
     page.do(TINY, "get")
     window = page.desk.window
-    qtbot.waitUntil(lambda: any("refuses Tiny" in notice.cause for notice in window._own), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: "refuses Tiny" in getattr(window.notices.own, "cause", ""), timeout=PATIENCE_MS)
     assert page.asking.text == "Remove it?"
 
 

@@ -181,7 +181,7 @@ def test_a_file_is_saved_opened_and_told_where_it_is_broken(page, qtbot, tmp_pat
     until(qtbot, page, "Ultra", "price.output", 7.5)
     path.write_text(path.read_text().replace("output = 7.5", 'output = "much"'))
     page.open.click()
-    (notice,) = page.desk.window._own
+    notice = page.desk.window.notices.own
     assert notice.cause.startswith("my-tiers.toml, line ")
     assert notice.cause.endswith("price.output of tier Ultra must be a number, not text.")
     assert in_force(page, "Ultra", "price.output") == 7.5
