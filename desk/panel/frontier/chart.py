@@ -23,7 +23,7 @@ from desk.panel.bars import paint_rule, paint_warning
 from desk.panel.cards import paint_focus, wrapped
 from desk.panel.charts.scale import spread
 from desk.panel.frontier.marks import diamond, whisker
-from desk.panel.frontier.scene import AXES, LOG, LogAxis, Scene, Spot, short
+from desk.panel.frontier.scene import LOG, LogAxis, Scene, Spot, short
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, canvas, font, zoom
 
@@ -84,17 +84,7 @@ class FrontierChart(QWidget):
 
     def sentence(self) -> str:
         """The chart in words."""
-        scene, numbers = self._scene, self._numbers
-        if not scene.spots:
-            return scene.wanting or self._waiting
-        title, unit = AXES[scene.axis]
-        edge = sorted((spot for spot in scene.spots if spot.on_edge), key=lambda spot: spot.x.value)
-        told = [f"{len(scene.spots)} measured points, {len(edge)} on the edge of {title} against speed per user."]
-        for word, spot in (("The slowest", edge[0]), ("the fastest", edge[-1])):
-            height = f"{short(spot.y.value, numbers)} {unit}"
-            told.append(f"{word}: {numbers.figure(spot.x.value)} tokens per second per user at {height}.")
-        told += [f"{each.tier} now: {numbers.figure(each.x)} tokens per second per user." for each in scene.live]
-        return " ".join(told)
+        return self._scene.sentence(self._numbers) or self._waiting
 
     # ---- hands
 

@@ -96,6 +96,19 @@ class Scene:
         """Whether the height is a rate per joule, so that joules per token can stand at its other side."""
         return self.axis in ("tokens_per_second_per_mw", "tokens_per_joule")
 
+    def sentence(self, numbers: Numbers) -> str:
+        """The chart in words; without points, why there are none."""
+        if not self.spots:
+            return self.wanting
+        title, unit = AXES[self.axis]
+        edge = sorted((spot for spot in self.spots if spot.on_edge), key=lambda spot: spot.x.value)
+        told = [f"{len(self.spots)} measured points, {len(edge)} on the edge of {title} against speed per user."]
+        for word, spot in (("The slowest", edge[0]), ("the fastest", edge[-1])):
+            height = f"{short(spot.y.value, numbers)} {unit}"
+            told.append(f"{word}: {numbers.figure(spot.x.value)} tokens per second per user at {height}.")
+        told += [f"{each.tier} now: {numbers.figure(each.x)} tokens per second per user." for each in self.live]
+        return " ".join(told)
+
 
 def scene(
     found: Found | None,
