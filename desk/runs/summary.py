@@ -320,4 +320,4 @@ def _models(standing: Standing) -> tuple[str, ...]:
 
 def _bare(tier: Tier) -> Tier:
     """What a tier asks for, whoever computes it and whatever it costs."""
-    return replace(tier, model="", precision="", provider="auto", overcommit=False, price=Price(), promise=Promise())
+    return replace(tier, model="", precision="", provider="auto", price=Price(), promise=Promise())
