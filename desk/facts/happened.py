@@ -216,10 +216,14 @@ class EngineOpened(Fact):
 
 
 class LaneLoading(Fact):
-    """A lane starts to load its model. The engine may be silent until `LaneReady` or `LaneFailed`."""
+    """A lane starts to load its model. The engine may be silent until `LaneReady` or `LaneFailed`.
+
+    `overcommit` says that it was ordered to be loaded also where its memory plan does not fit.
+    """
 
     tier: str
     model: str
+    overcommit: bool = False
 
 
 class LaneReady(Fact):
@@ -253,9 +257,13 @@ class LaneDraining(Fact):
 
 
 class LaneFailed(Fact):
+    """A lane cannot run. `risk` says what happens to whoever orders it to be loaded all the same, as a sentence; it is
+    empty where that is no way out."""
+
     tier: str
     cause: str
     remedy: str
+    risk: str = ""
 
 
 class Slot(msgspec.Struct, frozen=True, array_like=True):

@@ -28,9 +28,13 @@ class OpenFactory(Order):
 
 
 class ChangeTier(Order):
-    """Bring these settings of the tier of that name into force."""
+    """Bring these settings of the tier of that name into force.
+
+    With `overcommit` its lane is loaded, this once, also where its memory plan does not fit into what is free.
+    """
 
     tier: Tier
+    overcommit: bool = False
 
 
 class ChangeLoad(Order):
