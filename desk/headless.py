@@ -136,7 +136,7 @@ def build(model: str, precision: str = "") -> int:
         worker.end()
         lines.close()
     if ended is None:
-        raise Trouble(f"The worker ended without building {model}: {worker.last_words}", "Try again.")
+        raise Trouble(f"{model} was not built: the worker {worker.epitaph()}.", "Try again.")
     if ended.cause:
         raise Trouble(ended.cause, ended.remedy)
     lines.say(f"{model} is ready.")

@@ -12,7 +12,7 @@ from desk.facts.happened import now
 from desk.facts.metered import MeterOpened, Read
 from desk.facts.orders import Resume
 from desk.facts.trouble import Trouble
-from desk.plant.children import Child, describe_exit
+from desk.plant.children import Child
 
 LEAVING_S = 2.0
 """A child may take this long to leave when asked, and again when killed."""
@@ -89,10 +89,7 @@ class Conversation:
         """How the child ended, in words to stand behind its name: `was ended by SIGSEGV`; empty where it ended well
         or still lives."""
         code = self._wait(LEAVING_S) if self._ended else None
-        if not code:
-            return ""
-        words = f": {self._child.last_words}" if self._child.last_words else ""
-        return f"{describe_exit(code)}{words}"
+        return self._child.epitaph() if code else ""
 
     @property
     def ended(self) -> bool:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
@@ -23,6 +24,9 @@ LONGEST_LINE = 1 << 20
 
 LAST_WORDS = 20
 """Lines of stderr that are kept to tell why a child ended."""
+
+WORDS_S = 0.3
+"""What a child said last may come in so long after its end, not longer: a grandchild can hold the pipe open."""
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -76,12 +80,9 @@ class Child:
         assert stdin is not None
         assert stdout is not None
         assert stderr is not None
-        for name, task, pipe in (
-            ("facts", self._hear, stdout),
-            ("words", self._listen, stderr),
-            ("orders", self._send, stdin),
-        ):
-            threading.Thread(target=task, args=(pipe,), name=f"{name}-{self.pid}", daemon=True).start()
+        self._listening = self._begin("words", self._listen, stderr)
+        self._begin("facts", self._hear, stdout)
+        self._begin("orders", self._send, stdin)
 
     @property
     def pid(self) -> int:
@@ -92,10 +93,15 @@ class Child:
         """The exit code once the child is gone (negative: the signal that ended it), `None` while it runs."""
         return self._process.poll()
 
-    @property
-    def last_words(self) -> str:
-        """The last line that the child wrote to stderr, empty if it wrote none."""
-        return next((line for line in reversed(self._words) if line), "")
+    def epitaph(self) -> str:
+        """How the child ended and its last line of stderr, to stand behind its name: `was ended by SIGSEGV: no memory`;
+        empty while it runs."""
+        code = self.exit
+        if code is None:
+            return ""
+        self._listening.join(WORDS_S)
+        words = next((line for line in reversed(list(self._words)) if line), "")
+        return f"{describe_exit(code)}{': ' if words else ''}{words}".rstrip(".")
 
     def order(self, order: AnyOrder) -> None:
         """Send an order; never blocks, even where the child no longer reads."""
@@ -126,6 +132,11 @@ class Child:
         self._orders.put(None)
 
     # ---- threads: each owns one pipe and closes it
+
+    def _begin(self, name: str, task: Callable[[IO[bytes]], None], pipe: IO[bytes]) -> threading.Thread:
+        thread = threading.Thread(target=task, args=(pipe,), name=f"{name}-{self.pid}", daemon=True)
+        thread.start()
+        return thread
 
     def _hear(self, pipe: IO[bytes]) -> None:
         with pipe:

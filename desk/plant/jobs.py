@@ -14,7 +14,7 @@ from desk.facts.trouble import Trouble
 from desk.models import store
 from desk.models.catalogue import catalogue
 from desk.models.condition import Condition, Key, Room, Running, conditions
-from desk.plant.children import Child, command, describe_exit
+from desk.plant.children import Child, command
 from desk.plant.supervision import REMEDIES
 
 CANCEL_S = 0.7
@@ -121,8 +121,8 @@ class Jobs:
         for work in list(self._works.values()):
             if work.kill_at is not None and now() >= work.kill_at:
                 work.child.kill()
-            if work.silent and (code := work.child.exit) is not None:
-                facts += self._bury(work, code)
+            if work.silent and work.child.exit is not None:
+                facts += self._bury(work)
         return facts
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ class Jobs:
         work.ended, work.kill_at = fact, work.kill_at or now() + LEAVE_S
         return []
 
-    def _bury(self, work: _Work, code: int) -> list[AnyFact]:
+    def _bury(self, work: _Work) -> list[AnyFact]:
         del self._works[work.key]
         work.child.forget()
         if work.discard:
@@ -171,6 +171,4 @@ class Jobs:
         about = {"job": running.job, "model": running.model, "precision": running.precision}
         if work.cancelled:
             return [JobEnded(t=now(), cause="Cancelled.", **about)]
-        words = f": {work.child.last_words}" if work.child.last_words else ""
-        cause = f"The worker {describe_exit(code)}{words}".rstrip(".") + "."
-        return [JobEnded(t=now(), cause=cause, remedy=REMEDIES["worker"], **about)]
+        return [JobEnded(t=now(), cause=f"The worker {work.child.epitaph()}.", remedy=REMEDIES["worker"], **about)]

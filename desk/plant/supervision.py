@@ -23,7 +23,7 @@ from desk.facts.happened import (
 from desk.facts.happened import Child as Role
 from desk.facts.metered import Read
 from desk.facts.orders import AnyOrder
-from desk.plant.children import Child, describe_exit
+from desk.plant.children import Child
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +272,7 @@ class Supervisor:
             return
         if self.wanted and not self.cause and not (self.limits.once and code == 0):
             self.crashes += code < 0
-            words = f": {child.last_words}" if child.last_words else ""
-            self.cause = f"The {self.role} {describe_exit(code)}{words}".rstrip(".") + "."
+            self.cause = f"The {self.role} {child.epitaph()}."
         self._record(ChildEnded(t=now, child=self.role, exit=code, cause=self.cause if self.wanted else ""))
         self._after_end(now)
 

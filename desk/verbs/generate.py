@@ -9,7 +9,7 @@ from typing import Any
 from desk import headless
 from desk.facts.orders import Generate
 from desk.facts.trouble import Trouble
-from desk.plant.children import Child, command, describe_exit
+from desk.plant.children import Child, command
 
 PATIENCE_S = 300.0
 """A child may be silent this long: a large model takes its time to load."""
@@ -59,7 +59,7 @@ def _ask(order: Generate, json_out: bool) -> dict[str, Any]:
         child.end()
     if "finish" not in told and "missing" not in told:
         raise Trouble(
-            f"The engine {describe_exit(child.exit or 0)} before the answer was whole: {child.last_words}".rstrip(": "),
+            f"The engine did not finish the answer: it {child.epitaph()}.",
             "Try again; if it ends again, choose the CPU or a smaller model (`desk doctor` tells what works here).",
         )
     return told
