@@ -48,9 +48,6 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
     With `arrivals_per_second` passers-by ask instead of users (an open loop); the gaps between them are gamma
     distributed with the shape `burstiness` (1: Poisson, less: bursts, more: evenly). `lengths` names the mix that the
     lengths of prompts and answers are drawn from (`desk.scenario.lengths`); empty, they are those of the texts.
-
-    With `overcommit` the lane is loaded also where its memory plan does not fit into what is free: at the user's risk,
-    and never where no moving of memory to the disk could make it fit.
     """
 
     name: str
@@ -70,7 +67,6 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
     arrivals_per_second: float | None = None
     burstiness: float = 1.0
     lengths: str = ""
-    overcommit: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a setting that no lane can run, in words that name the field (msgspec reports them as its own)."""
