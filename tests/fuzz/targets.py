@@ -17,6 +17,7 @@ TARGETS: dict[str, tuple[Case, int]] = {
     "watts": (texts_in.watts, 6),
     "presets": (texts_in.presets, 3),
     "scenarios": (texts_in.scenarios, 6),
+    "plans": (texts_in.plans, 3),
     "catalogue": (texts_in.catalogues, 3),
     "names": (models_in.names, 6),
     "manifests": (models_in.manifests, 3),

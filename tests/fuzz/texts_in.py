@@ -9,12 +9,22 @@ import msgspec
 from spoil import as_toml, changed, spoiled
 
 from desk.facts import places
+from desk.facts.plans import Graph, Plan, Work
 from desk.facts.tiers import Budget
 from desk.models.catalogue import parsed
+from desk.plant.plans import read as read_plan
 from desk.plant.presets import preset, save
 from desk.plant.settings import Settings, Watts, declared, load
 from desk.plant.settings import save as keep
 from desk.scenario.curve import scenario
+
+_PLAN = Plan(
+    title="A plan",
+    graphs=(Graph(model="m", precision="q8"),),
+    works=(Work(lengths="chat"),),
+    contexts=(512,),
+    repeats=2,
+)
 
 
 @cache
@@ -56,6 +66,14 @@ def presets(chance: Random, folder: Path) -> object:
     found = preset(str(path))
     assert save(found, path).tiers == found.tiers
     return found
+
+
+def plans(chance: Random, folder: Path) -> object:
+    """The plan of a sweep, with every point of it."""
+    path = folder / "mine.toml"
+    path.write_bytes(_text(chance, as_toml(msgspec.to_builtins(_PLAN))))
+    found = read_plan(path)
+    return found.seconds, sum(1 for _ in found.points())
 
 
 def scenarios(chance: Random, folder: Path) -> object:
