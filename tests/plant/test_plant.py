@@ -208,10 +208,9 @@ class TestSupervision:
         watched.plant.start()
         pid = watched.until_kind(ChildStarted, child="engine").pid
         ended = watched.until_kind(ChildEnded, child="engine")
-        last = watched.of(Worked)[-1]
         assert ended.exit == -signal.SIGKILL
         assert "SIGKILL" in ended.cause
-        assert ended.t - last.t < 0.1 + 0.05  # it dies right after a beat; 0.05 s are left to a busy machine
+        assert not watched.of(ChildStale, child="engine")  # it dies right after a beat, and is seen before it is missed
         assert watched.until_kind(ChildStarted, child="engine").pid != pid
         assert {watched.until_kind(LaneReady).tier, watched.until_kind(LaneReady).tier} == {"Free", "Ultra"}
         watched.until_kind(Worked)
@@ -233,7 +232,7 @@ class TestSupervision:
         watched = open_plant(**{child: "hangs once"})
         watched.plant.start()
         stale = watched.until_kind(ChildStale, child=child)
-        assert 0.3 < stale.age < LIMITS[child].silent
+        assert LIMITS[child].stale <= stale.age < LIMITS[child].silent  # the age is told in whole milliseconds
         ended = watched.until_kind(ChildEnded, child=child)
         assert "did not answer" in ended.cause
         watched.until_kind(ChildStarted, child=child)
