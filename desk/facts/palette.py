@@ -59,121 +59,45 @@ class Palette:
         return self.fills.get(name, self.track)
 
 
-def _tiers(panel: str, ramp: dict[str, tuple[str, float]]) -> dict[str, Mapping[str, str]]:
-    return {
-        "tiers": MappingProxyType({name: colour for name, (colour, _) in ramp.items()}),
-        "fills": MappingProxyType({name: mix(colour, panel, share) for name, (colour, share) in ramp.items()}),
-    }
+_TOKENS = {
+    # dark, light, dark and light with high contrast
+    "bg": ("#0B0F14", "#F1F4F6", "#000000", "#FFFFFF"),
+    "panel": ("#121820", "#FFFFFF", "#000000", "#FFFFFF"),
+    "raised": ("#1A222C", "#F6F8FA", "#12171C", "#F4F6F8"),
+    "line": ("#1F2933", "#D5DCE2", "#76828E", "#5B6B7A"),
+    "grid": ("#1E2833", "#E9EEF2", "#333C45", "#C9D2DA"),
+    "track": ("#25303B", "#E3E9EE", "#2B343D", "#D9E0E6"),
+    "band": ("#33404D", "#C6D0D9", "#6B7883", "#6A7884"),
+    "text": ("#E6EDF3", "#15202B", "#FFFFFF", "#000000"),
+    "soft": ("#B7C3CE", "#3B4956", "#E3E9EE", "#1B252E"),
+    "mut": ("#8B9AA8", "#5B6B7A", "#C3CDD6", "#3A4752"),
+    "warn": ("#E69F00", "#8A5A00", "#FFB938", "#6E4600"),
+    "warnbg": ("#221D16", "#FBF3E2", "#221A08", "#FFF4DC"),
+    "bad": ("#F0605D", "#B3261E", "#FF8E8B", "#9C1B14"),
+}
+_TIERS = {
+    # the curve, and how much of its colour the area below it takes, in the same order
+    "Free": (("#66716F", 0.34), ("#8A929C", 0.30), ("#6A7875", 0.40), ("#70767F", 0.36)),
+    "Medium": (("#4A74FF", 0.34), ("#4A81EF", 0.28), ("#4A74FF", 0.40), ("#2A71E3", 0.34)),
+    "High": (("#D365C6", 0.30), ("#8A3A94", 0.26), ("#D364C5", 0.36), ("#8A3B94", 0.32)),
+    "Premium": (("#8DEEF9", 0.26), ("#0F4F49", 0.24), ("#8EEEF9", 0.32), ("#023F36", 0.30)),
+    "Ultra": (("#F6F0D0", 0.25), ("#1E0A36", 0.24), ("#F5EFCF", 0.30), ("#1E0A36", 0.30)),
+}
 
 
-DARK = Palette(
-    scheme="dark",
-    bg="#0B0F14",
-    panel="#121820",
-    raised="#1A222C",
-    line="#1F2933",
-    grid="#1E2833",
-    track="#25303B",
-    band="#33404D",
-    text="#E6EDF3",
-    soft="#B7C3CE",
-    mut="#8B9AA8",
-    warn="#E69F00",
-    warnbg="#221D16",
-    bad="#F0605D",
-    **_tiers(
-        "#121820",
-        {
-            "Free": ("#66716F", 0.34),
-            "Medium": ("#4A74FF", 0.34),
-            "High": ("#D365C6", 0.30),
-            "Premium": ("#8DEEF9", 0.26),
-            "Ultra": ("#F6F0D0", 0.25),
-        },
-    ),
-)
+def _palette(scheme: Scheme, column: int) -> Palette:
+    tokens = {token: row[column] for token, row in _TOKENS.items()}
+    tiers = {name: row[column] for name, row in _TIERS.items()}
+    return Palette(
+        scheme=scheme,
+        tiers=MappingProxyType({name: colour for name, (colour, _) in tiers.items()}),
+        fills=MappingProxyType({name: mix(colour, tokens["panel"], share) for name, (colour, share) in tiers.items()}),
+        **tokens,
+    )
 
-LIGHT = Palette(
-    scheme="light",
-    bg="#F1F4F6",
-    panel="#FFFFFF",
-    raised="#F6F8FA",
-    line="#D5DCE2",
-    grid="#E9EEF2",
-    track="#E3E9EE",
-    band="#C6D0D9",
-    text="#15202B",
-    soft="#3B4956",
-    mut="#5B6B7A",
-    warn="#8A5A00",
-    warnbg="#FBF3E2",
-    bad="#B3261E",
-    **_tiers(
-        "#FFFFFF",
-        {
-            "Free": ("#8A929C", 0.30),
-            "Medium": ("#4A81EF", 0.28),
-            "High": ("#8A3A94", 0.26),
-            "Premium": ("#0F4F49", 0.24),
-            "Ultra": ("#1E0A36", 0.24),
-        },
-    ),
-)
+
+DARK, LIGHT = _palette("dark", 0), _palette("light", 1)
+HIGH_DARK, HIGH_LIGHT = _palette("dark", 2), _palette("light", 3)
 
 PALETTES: Mapping[Scheme, Palette] = MappingProxyType({"dark": DARK, "light": LIGHT})
-
-HIGH_DARK = Palette(
-    scheme="dark",
-    bg="#000000",
-    panel="#000000",
-    raised="#12171C",
-    line="#76828E",
-    grid="#333C45",
-    track="#2B343D",
-    band="#6B7883",
-    text="#FFFFFF",
-    soft="#E3E9EE",
-    mut="#C3CDD6",
-    warn="#FFB938",
-    warnbg="#221A08",
-    bad="#FF8E8B",
-    **_tiers(
-        "#000000",
-        {
-            "Free": ("#6A7875", 0.40),
-            "Medium": ("#4A74FF", 0.40),
-            "High": ("#D364C5", 0.36),
-            "Premium": ("#8EEEF9", 0.32),
-            "Ultra": ("#F5EFCF", 0.30),
-        },
-    ),
-)
-
-HIGH_LIGHT = Palette(
-    scheme="light",
-    bg="#FFFFFF",
-    panel="#FFFFFF",
-    raised="#F4F6F8",
-    line="#5B6B7A",
-    grid="#C9D2DA",
-    track="#D9E0E6",
-    band="#6A7884",
-    text="#000000",
-    soft="#1B252E",
-    mut="#3A4752",
-    warn="#6E4600",
-    warnbg="#FFF4DC",
-    bad="#9C1B14",
-    **_tiers(
-        "#FFFFFF",
-        {
-            "Free": ("#70767F", 0.36),
-            "Medium": ("#2A71E3", 0.34),
-            "High": ("#8A3B94", 0.32),
-            "Premium": ("#023F36", 0.30),
-            "Ultra": ("#1E0A36", 0.30),
-        },
-    ),
-)
-
 HIGH_CONTRAST: Mapping[Scheme, Palette] = MappingProxyType({"dark": HIGH_DARK, "light": HIGH_LIGHT})
