@@ -22,32 +22,6 @@ from desk.ledger.standing import Standing
 WATCHED_H = 0.05
 """The board of the judge holds three minutes: more than the longest window of a figure."""
 
-_HEAT = ("Clocks cut by heat", "Heat cuts the clocks of {}.", "Improve the airflow or lower the load.")
-CUT = {
-    "too hot": _HEAT,
-    "too hot (hardware)": _HEAT,
-    "power brake": ("Power brake", "The power brake cuts the clocks of {}.", "Check the power supply and its cables."),
-    "slowed by hardware": ("Clocks cut", "The hardware cuts the clocks of {}.", "Check cooling and power supply."),
-}
-"""The reasons for lower clocks that are a fault of the surroundings, by the meter's word for them."""
-
-HOT_BELOW_C, COOL_BELOW_C = 5.0, 8.0
-"""Degrees below the slow-down point at which a device counts as hot, and as cool again."""
-
-FEW_REQUESTS, REQUESTS = 5, 20
-"""A p95 of TTFT means something from 20 requests on; from 5 on, a median over the promise is late beyond doubt."""
-TOKENS = 20
-
-FOREIGN_BYTES, FOREIGN_GONE = 500e6, 400e6
-FULL_SHARE, ROOM_SHARE = 0.05, 0.07
-DISK_BYTES, DISK_ROOM = 500e6, 600e6
-DISK_END = 100e6
-"""With less than this nothing more is recorded, so that the disk is not filled to the last byte, ..."""
-DISK_BACK = 200e6
-"""... and with this much the recording goes on."""
-NEARLY = 0.8
-"""The part of a budget from which it is told that it runs out."""
-
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -94,12 +68,26 @@ class Rule:
     look: Callable[[Scene], Iterator[Sign]]
 
 
+_HEAT = ("Clocks cut by heat", "Heat cuts the clocks of {}.", "Improve the airflow or lower the load.")
+CUT = {
+    "too hot": _HEAT,
+    "too hot (hardware)": _HEAT,
+    "power brake": ("Power brake", "The power brake cuts the clocks of {}.", "Check the power supply and its cables."),
+    "slowed by hardware": ("Clocks cut", "The hardware cuts the clocks of {}.", "Check cooling and power supply."),
+}
+"""The reasons for lower clocks that are a fault of the surroundings, by the meter's word for them."""
+
+
 def _cut(scene: Scene) -> Iterator[Sign]:
     for device, reading in scene.devices():
         found = next((word for word in CUT if word in reading.limiter.split(", ")), "")
         title, cause, remedy = CUT.get(found, ("", "", ""))
         name = scene.standing.title(device)
         yield Sign(device.id, bool(found), not found, title, cause.format(name), remedy, "Clocks free again")
+
+
+HOT_BELOW_C, COOL_BELOW_C = 5.0, 8.0
+"""Degrees below the slow-down point at which a device counts as hot, and as cool again."""
 
 
 def _hot(scene: Scene) -> Iterator[Sign]:
@@ -114,6 +102,8 @@ def _hot(scene: Scene) -> Iterator[Sign]:
         yield Sign(device.id, on, off, f"{name} hot", cause, remedy, f"{name} cool")
 
 
+NEARLY = 0.8
+"""The part of a budget from which it is told that it runs out."""
 _BUDGETS = {"joules": ("energy", "Wh", 3600.0), "dollars": ("energy cost", "$", 1.0), "seconds": ("time", "min", 60.0)}
 
 
@@ -131,6 +121,12 @@ def _budget(scene: Scene) -> Iterator[Sign]:
             f"It is {used:.3g} of {spent.limit / size:.4g} {unit}; the run stops when all is used.",
             "Budget extended",
         )
+
+
+FEW_REQUESTS, REQUESTS = 5, 20
+"""A p95 of TTFT means something from 20 requests on; from 5 on, a median over the promise is late beyond doubt."""
+TOKENS = 20
+"""The speed that a reader sees, a median, means something from so many gaps between tokens on."""
 
 
 def _late(scene: Scene) -> Iterator[Sign]:
@@ -163,6 +159,10 @@ def _beyond(more: float | None, less: float | None) -> bool:
     return more is not None and less is not None and more > less
 
 
+FOREIGN_BYTES, FOREIGN_GONE = 500e6, 400e6
+"""What another program takes of a device to be told of, and what it may keep when it is no longer."""
+
+
 def _foreign(scene: Scene) -> Iterator[Sign]:
     for device, reading in scene.devices():
         held = reading.memory_foreign
@@ -174,6 +174,10 @@ def _foreign(scene: Scene) -> Iterator[Sign]:
         yield Sign(
             device.id, grown > FOREIGN_BYTES, grown < FOREIGN_GONE, "Shared GPU", cause, remedy, "Other program gone"
         )
+
+
+FULL_SHARE, ROOM_SHARE = 0.05, 0.07
+"""The free part of a GPU's memory at which it counts as full, and as having room again."""
 
 
 def _memory(scene: Scene) -> Iterator[Sign]:
@@ -207,6 +211,14 @@ def _silent(scene: Scene) -> Iterator[Sign]:
         cause = f"{name} {_SILENT.get(reading.state, '')}."
         remedy = "Its energy is missing meanwhile; the tokens go on."
         yield Sign(device.id, on, not on, f"{name} silent", cause, remedy, f"{name} answers")
+
+
+DISK_BYTES, DISK_ROOM = 500e6, 600e6
+"""What is left on the disk of the recordings when it is told, and when that is over."""
+DISK_END = 100e6
+"""With less than this nothing more is recorded, so that the disk is not filled to the last byte, ..."""
+DISK_BACK = 200e6
+"""... and with this much the recording goes on."""
 
 
 def _disk(scene: Scene) -> Iterator[Sign]:
