@@ -217,7 +217,7 @@ def _child_given_up(standing: Standing, fact: ChildGivenUp) -> Remark:
 
 @_on(Progressed, JobEnded)
 def _job(standing: Standing, fact: Progressed | JobEnded) -> None:
-    standing.jobs[fact.model] = fact
+    standing.jobs[fact.model, fact.precision] = fact
 
 
 @_on(EngineOpened)
@@ -230,7 +230,7 @@ def _engine_opened(standing: Standing, fact: EngineOpened) -> None:
 @_on(LaneLoading)
 def _lane_loading(standing: Standing, fact: LaneLoading) -> None:
     lane = _lane(standing, fact.tier)
-    lane.state, lane.cause, lane.remedy = "loading", "", ""
+    lane.state, lane.cause, lane.remedy, lane.risk = "loading", "", "", ""
     memory = {name: each.memory_used for name, each in standing.readings.items() if each.memory_used is not None}
     standing.mapping.loading(fact.tier, memory)
 
@@ -250,7 +250,7 @@ def _lane_draining(standing: Standing, fact: LaneDraining) -> None:
 @_on(LaneFailed)
 def _lane_failed(standing: Standing, fact: LaneFailed) -> Remark:
     lane = _lane(standing, fact.tier)
-    lane.state, lane.cause, lane.remedy = "failed", fact.cause, fact.remedy
+    lane.state, lane.cause, lane.remedy, lane.risk = "failed", fact.cause, fact.remedy, fact.risk
     lane.queue, lane.slots = 0, ()
     standing.mapping.failed(fact.tier)
     return "trouble", f"{fact.tier}: {fact.cause}", fact.tier

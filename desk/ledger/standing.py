@@ -47,7 +47,8 @@ class Alarmed:
 
 @dataclass(slots=True)
 class Lane:
-    """One lane. `opened` says what it runs with since it was last ready; `cause` and `remedy` where it failed.
+    """One lane. `opened` says what it runs with since it was last ready; `cause` and `remedy` where it failed,
+    and `risk` what comes of loading it all the same, empty where that is no way out.
 
     `lag` is by how many seconds the run's most belated request came after it was due.
     """
@@ -56,6 +57,7 @@ class Lane:
     opened: LaneReady | None = None
     cause: str = ""
     remedy: str = ""
+    risk: str = ""
     queue: int = 0
     slots: tuple[Slot, ...] = ()
     lag: float = 0.0
@@ -83,7 +85,7 @@ class Standing:
     an engine on the board. `calibrating` is the tier whose lane steps alone, empty where none steps, `None` usually.
     `load` multiplies what all tiers are asked for.
     `alarms` are on, by name and subject; `shelved` says until which stamp one is not to be shown, raised or not;
-    `alarmed` are the last of the run, over or not.
+    `alarmed` are the last of the run, over or not. `jobs` are the last words on each model and precision.
     """
 
     run: RunStarted | None = None
@@ -98,7 +100,7 @@ class Standing:
     lanes: dict[str, Lane] = field(default_factory=dict)
     children: dict[Child, ChildNow] = field(default_factory=dict)
     readings: dict[str, DeviceReading] = field(default_factory=dict)
-    jobs: dict[str, Progressed | JobEnded] = field(default_factory=dict)
+    jobs: dict[tuple[str, str], Progressed | JobEnded] = field(default_factory=dict)
     troubles: deque[Troubled] = field(default_factory=lambda: deque(maxlen=KEPT_TROUBLES))
     floor_watts: float | None = None
     uncalibrated: bool = False

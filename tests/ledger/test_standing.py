@@ -149,7 +149,7 @@ def test_jobs_notes_troubles_and_declared_watts():
     standing, marks = seen(
         progress, ended, declared, Noted(t=T0, text="here"), Said(t=T0, tier="a", request=1, text="")
     )
-    assert standing.jobs == {"m": progress, "n": ended}
+    assert standing.jobs == {("m", ""): progress, ("n", ""): ended}
     assert standing.declared == declared
     assert (standing.source, standing.quality) == ("declared", "estimated")
     assert marks == [("note", "here", "")]

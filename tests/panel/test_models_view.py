@@ -176,8 +176,8 @@ def test_from_the_hub_to_a_tier_and_away_again(far, page, qtbot):
     assert 0 < kept < row(page).condition.total
     assert page.asking.isHidden()
     told = page.desk.books.ledger.standing.jobs
-    qtbot.waitUntil(lambda: isinstance(told["tiny"], JobEnded), timeout=PATIENCE_MS)
-    assert told["tiny"].cause == "Cancelled."
+    qtbot.waitUntil(lambda: isinstance(told[TINY], JobEnded), timeout=PATIENCE_MS)
+    assert told[TINY].cause == "Cancelled."
 
     far.fault = Fault(times=0)
     (resume, _) = page.detail.buttons
