@@ -89,12 +89,29 @@ class Running:
 class Room:
     """What a lane is asked about: so many slots and tokens, and the free bytes where each provider computes.
 
-    A provider that is not in `free` is not on this machine; `None` stands for one that does not say.
+    A provider that is not in `free` is not on this machine; `None` stands for one that does not say. While a factory
+    runs, `loaded` names the graphs that its lanes share, by revision, precision and provider, and `replaced` the KV
+    cache, in bytes by provider, of the lane that this one takes the place of.
     """
 
     free: Mapping[str, int | None]
     slots: int = 1
     context: int = 1024
+    loaded: frozenset[tuple[str, str, str]] = frozenset()
+    replaced: Mapping[str, int] = field(default_factory=dict)
+
+    def holds(self, manifest: Manifest, provider: str) -> bool:
+        """Whether some lane has that very graph in memory."""
+        return (manifest.revision, manifest.precision, provider) in self.loaded
+
+    def given_back(self, provider: str, cache: int) -> int:
+        """The bytes that the lane before gives back to one with a KV cache of that size.
+
+        Its weights are no part of them: they stay until the next ones are there, so that answers can go on. On CUDA
+        the runtime keeps the block of a cache that is gone, for caches that fit into it.
+        """
+        block = self.replaced.get(provider, 0)
+        return block if provider == "cpu" or cache <= block else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +236,10 @@ def _fitted(
     """The state, unless there is no memory for it: then that, with the same actions."""
     if manifest is None:
         return Condition(**about, state=state, actions=actions)
-    found = fit(manifest, provider, room.slots, min(room.context, manifest.context), room.free.get(provider))
+    context = min(room.context, manifest.context)
+    back = room.given_back(provider, manifest.kv_bytes(room.slots, context))
+    free, loaded = room.free.get(provider), room.holds(manifest, provider)
+    found = fit(manifest, provider, room.slots, context, free, loaded=loaded, back=back)
     about |= {"manifest": manifest, "fit": found}
     if found.verdict in ("tight", "does not fit"):
         remedy = "Choose a smaller model or precision, or close other programs."

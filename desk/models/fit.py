@@ -20,6 +20,7 @@ from desk.facts.happened import LaneReady
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import Entry
 from desk.models.manifest import Manifest, Wiring
+from desk.models.ram import most_memory
 from desk.models.store import variant_of
 
 MIB = 1 << 20
@@ -98,7 +99,8 @@ def _activations(manifest: Manifest, slots: int) -> int:
 class Fit:
     """Whether a lane fits: it takes between `low` and `high` bytes, of which `free` are there (`None`: nobody knows).
 
-    `basis` says in a sentence where the range comes from. The engine starts a lane only where `high` fits.
+    `basis` says in a sentence where the range comes from, `back` how many of the free bytes the lane that it replaces
+    gives back. The engine starts a lane only where `high` fits.
     """
 
     low: int
@@ -106,6 +108,7 @@ class Fit:
     free: int | None
     provider: str
     basis: str
+    back: int = 0
 
     @property
     def verdict(self) -> Literal["fits", "tight", "does not fit", "unknown"]:
@@ -114,11 +117,20 @@ class Fit:
             return "unknown"
         return "fits" if self.high <= self.free else "tight" if self.low <= self.free else "does not fit"
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether to load it all the same is no way out: a GPU has no more memory than is free, a computer has its
+        disk, too."""
+        return self.low > most_memory() if self.provider == "cpu" else self.verdict == "does not fit"
+
     def words(self) -> str:
         """The range against what is free, as a sentence."""
         where = "of memory" if self.provider == "cpu" else "on the GPU"
         free = "and how much is free is not known" if self.free is None else f"and {_words(self.free)} {where} are free"
-        return f"It takes {_words(self.low)} to {_words(self.high)}, {free}. {self.basis}"
+        back = (
+            f", {_words(self.back)} of them given back by the lane that it replaces" if self.free and self.back else ""
+        )
+        return f"It takes {_words(self.low)} to {_words(self.high)}, {free}{back}. {self.basis}"
 
     def override(self) -> str:
         """What happens to whoever loads it all the same, as a sentence; empty where it fits."""
@@ -134,22 +146,34 @@ class Fit:
         return "The system will move memory to the disk and may end this program or others."
 
 
-def fit(manifest: Manifest, provider: str, slots: int, context: int, free: int | None, *, loaded: bool = False) -> Fit:
-    """How a lane of that many slots and tokens fits into `free` bytes where `provider` computes.
+def fit(
+    manifest: Manifest,
+    provider: str,
+    slots: int,
+    context: int,
+    free: int | None,
+    *,
+    loaded: bool = False,
+    back: int = 0,
+) -> Fit:
+    """How a lane of that many slots and tokens fits where `provider` computes: into `free` bytes, and the `back` that
+    the lane which it replaces gives back. Where another lane has `loaded` the same graph, it takes no weights.
 
     Where the same graph was loaded on this machine before, the range is corrected by what that took.
     """
+    room = None if free is None else free + back
     planned = plan(manifest, provider, slots, context, loaded)
     low = planned.kv + (0 if loaded else manifest.weights_bytes)
     before = None if loaded else last_load(manifest, provider)
     if before is None:
         basis = "Planned from the file's size; never loaded here." if manifest.files else "Planned from the catalogue."
-        return Fit(low, max(low, planned.total), free, provider, basis)
+        basis = "Its weights are in memory already: lanes share them." if loaded else basis
+        return Fit(low, max(low, planned.total), room, provider, basis, back)
     # The engine goes by its plan, so the upper end falls below it for no load that went well.
     took = before.beside + planned.kv
     when = datetime.fromtimestamp(before.wall)
     basis = f"Beside its KV cache it took {_words(before.beside)} when last loaded here, on {when.day} {when:%B %Y}."
-    return Fit(max(low, took), max(planned.total, took), free, provider, basis)
+    return Fit(max(low, took), max(planned.total, took), room, provider, basis, back)
 
 
 def expected(wanted: Entry, precision: str) -> Manifest | None:

@@ -24,6 +24,11 @@ def free_memory(own: Path = OWN_GROUPS, groups: Path = GROUPS) -> int:
     return min((available, *_allowed(own, groups))) if sys.platform == "linux" else available
 
 
+def most_memory() -> int:
+    """Bytes that there are at all: the machine's memory, and what of it may be moved to the disk."""
+    return psutil.virtual_memory().total + psutil.swap_memory().total
+
+
 def _allowed(own: Path, groups: Path) -> Iterator[int]:
     """What each limit on the way up leaves, in bytes; nothing for groups without one."""
     try:

@@ -166,7 +166,8 @@ def left_words(seconds: float) -> str:
 
 
 def room_for(tier: Tier | None, standing: Standing, memory: int | None, *, live: bool) -> Room:
-    """What a lane of the tier is asked about: free memory of the computer and, where the meter sees one, of the GPU.
+    """What a lane of the tier is asked about: free memory of the computer and, where the meter sees one, of the GPU;
+    and, while the factory runs, what its lanes have in memory.
 
     A recording tells nothing about the memory of this machine: there, what is free is not known.
     """
@@ -180,7 +181,15 @@ def room_for(tier: Tier | None, standing: Standing, memory: int | None, *, live:
         reading = standing.readings.get(card.id)
         used = reading.memory_used if reading is not None else None
         free["cuda"] = None if used is None or card.memory_bytes is None else card.memory_bytes - used
-    return Room(free, slots, context)
+    return Room(free, slots, context, *_held(tier, standing))
+
+
+def _held(tier: Tier | None, standing: Standing) -> tuple[frozenset[tuple[str, str, str]], dict[str, int]]:
+    """The graphs that lanes have in memory, and the KV cache that the lane of the tier gives back for its next one."""
+    ready = {name: lane.opened for name, lane in standing.lanes.items() if lane.state in ("ready", "draining")}
+    graphs = frozenset((each.revision, each.precision, each.provider) for each in ready.values() if each)
+    before = ready.get(tier.name) if tier is not None else None
+    return graphs, {before.provider: before.kv_bytes} if before else {}
 
 
 def given_to(tier: Tier, row: Row) -> Tier:
