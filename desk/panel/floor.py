@@ -1,6 +1,8 @@
 """The Floor: what the factory is doing, whether it keeps its promises, and what it is worth, on one page."""
 
-from typing import Literal
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
@@ -19,6 +21,9 @@ from desk.panel.tiertable import TierTable
 from desk.panel.wattsform import WattsForm
 from desk.panel.welcome import Skeleton, Welcome
 
+if TYPE_CHECKING:  # it reads recordings, and comes after the first paint
+    from desk.panel.minifrontier import MiniFrontier
+
 ASSUMED_WATTS = (20.0, 65.0)
 """What one click assumes a machine without a source of watts to draw idle and busy; named wherever it shows."""
 ASSUME = f"Assume {ASSUMED_WATTS[0]:.0f}–{ASSUMED_WATTS[1]:.0f} W"
@@ -33,6 +38,8 @@ NARROW = 1080
 MIDDLE, RIGHT_WIDE, RIGHT = 512, 552, 496
 PAIR = 920
 """From this width on, table and device stand side by side below the charts."""
+TALL = 700
+"""From this height on, a wide page has room for the frontier below its slots."""
 LEAST_CHARTS = 500
 """A page that is less high scrolls rather than to press the charts further. All these are pixels of the design."""
 
@@ -41,7 +48,8 @@ Lower = Literal["machine", "slots", "editor", "stream"]
 
 
 class Floor(QWidget):
-    """Shows a `Shown`, and emits what its parts are asked for. The charts come later, with `furnish`.
+    """Shows a `Shown`, and emits what its parts are asked for. The charts come later, with `furnish`, and the small
+    frontier with `add_frontier`.
 
     `watched` asks for the text of a request of a tier, of none where both are `None`. The page follows the room it has
     and the text size: three columns, two, or one; what does not fit is scrolled to and never cut.
@@ -71,6 +79,7 @@ class Floor(QWidget):
         self._charts: QWidget | None = None
         self._first: QWidget | None = None
         self._drawer: DeviceDrawer | None = None
+        self._frontier: MiniFrontier | None = None
         self._arrange()
         self._watts = WattsForm(theme, self)
         self.welcome.hide()
@@ -169,7 +178,8 @@ class Floor(QWidget):
         wide, narrow = self._wide, self._narrow
         paired = narrow and self.width() >= scaled(PAIR)
         high = max(scaled(LEAST_CHARTS), self.height() - self._cards_height() - GUTTER if narrow else 0)
-        shape = wide, narrow, paired, self.below, zoom(), high
+        edge = wide and self.height() >= scaled(TALL) and self.below != "stream" and self._measured
+        shape = wide, narrow, paired, self.below, zoom(), high, edge
         if shape == self._shape:
             return
         self._shape = shape
@@ -191,6 +201,9 @@ class Floor(QWidget):
         self.editor.setVisible(self.below == "editor")
         self.machine.setVisible(self.below == "machine" or (wide and self.below != "editor"))
         self.machine.slots_button.setVisible(not wide)
+        if self._frontier is not None:
+            self._middle.addWidget(self._frontier)  # below what has just been put there
+            self._frontier.setVisible(edge)
         for part in (self._skeleton, self._charts):
             if part is not None:
                 part.setMinimumHeight(high)
@@ -254,6 +267,30 @@ class Floor(QWidget):
         if self._first is not None:
             self._first.setVisible(resting)
 
+    # ---- the frontier of this machine
+
+    @property
+    def _measured(self) -> bool:
+        return self._frontier is not None and self._frontier.measured
+
+    def add_frontier(self, frontier: MiniFrontier) -> None:
+        """Have the frontier stand below the slots of a page that is large enough, where one was measured."""
+        self._frontier = frontier
+        frontier.turned.connect(self._fit)
+        self._shape = ()
+        self._fit()
+        self._show_frontier()
+
+    def _show_frontier(self) -> None:
+        # What another machine recorded does not stand beside what this one can do.
+        if self._frontier is not None and self._wide and self._shown.mode == "live":
+            self._frontier.show_floor(self._shown)
+
+    def leave(self) -> None:
+        """The window closes: end what the page has begun."""
+        if self._frontier is not None:
+            self._frontier.leave()
+
     # ---- mirroring
 
     def show_floor(self, shown: Shown) -> None:
@@ -271,6 +308,7 @@ class Floor(QWidget):
         if self._drawer is not None:
             self._drawer.show_sheets(shown.sheets)
         self.stream.show_stream(shown.stream, shown.tiers)
+        self._show_frontier()
         self._turn_page()
         self.welcome.show_place(shown.model, shown.idles_at, shown.no_gpu)
         edited = next((line for line in shown.tiers if line.tier.name == self.editor.tier), None)

@@ -331,8 +331,8 @@ class Window(QWidget):
         self.rail.widen(self.width() >= scaled(WIDE))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        for view in self._views.values():
-            view.leave()
+        for page in (self.floor, *self._views.values()):
+            page.leave()
         if self._on_close is not None:
             self._on_close()
             self._on_close = None
