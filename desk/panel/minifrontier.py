@@ -133,7 +133,7 @@ class MiniFrontier(Card):
 
     # ---- painting
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent) -> None:
         with canvas(self) as (painter, size):
             whole = QRectF(QPointF(0, 0), size)
             plot = whole.adjusted(LEFT, TOP, -PAD, -BOTTOM)
