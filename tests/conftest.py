@@ -18,6 +18,12 @@ SETTLE_S = 5.0
 """How long a process or a thread that was asked to end may take to be gone."""
 
 
+def pytest_collection_finish():
+    """Take all that was imported out of the reach of the garbage collector, which looks for leaks after every test."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
     """A data folder of its own for each test, so that none sees the user's models, runs or settings."""
@@ -29,6 +35,7 @@ def home(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True)
 def nothing_left_behind():
     """Fail a test that leaks a child process, a thread, an open file or a top-level widget."""
+    gc.freeze()  # the collections below look at what this test has made, not at all that a long session holds
     before = _held()
     yield
     _sweep_widgets()
