@@ -1,4 +1,4 @@
-"""The factory: lanes, whose turn it is, orders that change them, and the beat that reports them.
+"""The factory: lanes, whose turn it is, the orders it obeys, and the beat that reports them.
 
 One thread (`run`) issues every run of every model. Orders, loads and the beat come from other threads; all state is
 guarded by one lock, which is open only while a run is under way.
@@ -7,31 +7,24 @@ guarded by one lock, which is open only while a run is under way.
 import threading
 from collections import deque
 
-import msgspec
-
 from desk.engine.calibration import Solo
-from desk.engine.lane import Lane, Outfit, Request, Tell
-from desk.engine.loader import Broke, Loaded, Loader, Opened, Outfitted, Refused
-from desk.engine.runtime import VERSION, DeviceLost, OutOfMemory, Runtime, Used
+from desk.engine.changeover import Changeover
+from desk.engine.lane import Lane, Request, Tell
+from desk.engine.loader import Broke, Loaded, Loader, Opened, Outfitted, Overcommitted, Refused
+from desk.engine.runtime import VERSION, DeviceLost, Runtime, Used
 from desk.engine.scheduler import Stride
 from desk.engine.watch import Watcher
 from desk.facts.happened import (
     EngineOpened,
     FinishReason,
-    LaneDraining,
-    LaneFailed,
-    LaneLoading,
-    LaneReady,
     LoadChanged,
     Paused,
     Resumed,
-    TierChanged,
     Troubled,
     Worked,
     now,
 )
 from desk.facts.orders import AnyOrder, Calibrate, ChangeLoad, ChangeTier, Halt, OpenFactory, Pause, Resume, Watch
-from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.scenario import STEADY, Users, scenario
 
@@ -40,16 +33,6 @@ RUN_S = 30.0
 
 FIRST_RUN_S = 300.0
 """A lane's first run may compile kernels for a card that the libraries were not built for."""
-
-DRAIN_S = 5.0
-"""How long a lane may take to finish its requests before new settings of its cache or model; the rest are requeued."""
-
-_STRUCTURE = ("model", "precision", "provider", "context", "slots")
-
-
-def with_structure(tier: Tier, of: Tier) -> Tier:
-    """The tier with those settings of another one that take a fresh cache or model to change."""
-    return msgspec.structs.replace(tier, **{field: getattr(of, field) for field in _STRUCTURE})
 
 
 class Factory:
@@ -63,6 +46,7 @@ class Factory:
         self._turn = threading.Condition()
         self._inbox: deque[AnyOrder | Loaded] = deque()
         self._loader = Loader(self._arrived)
+        self._changeover = Changeover(self._loader, tell)
         self._lanes: dict[str, Lane] = {}
         self._stride = Stride()
         self._solo = Solo(tell)
@@ -172,8 +156,7 @@ class Factory:
 
     def _tend(self, lane: Lane, t: float) -> None:
         """What falls due without a run: users ask, slots are filled, a lane that has drained is loaded anew."""
-        if lane.state == "draining" and (not lane.active or t >= lane.drained_by):
-            self._load(lane)
+        self._changeover.tend(lane, t)
         if self._paused_since is not None or lane.users is None or lane.state == "failed":
             return
         due = lane.users.next_due()
@@ -205,7 +188,7 @@ class Factory:
             self._under_way = None
         self._stride.charge(lane, end - start)
         if trouble is not None:
-            self._stumble(lane, trouble)
+            self._changeover.stumble(lane, trouble, now())
         elif run is not None and not self._halted:
             lane.settle(run, end)
             lane.proven = True
@@ -233,8 +216,8 @@ class Factory:
         match message:
             case OpenFactory():
                 self._open(message)
-            case ChangeTier(tier=tier):
-                self._change(tier)
+            case ChangeTier():
+                self._change(message)
             case ChangeLoad(load=load):
                 self._multiply(load)
             case Pause():
@@ -252,8 +235,10 @@ class Factory:
                 self._opened(runtime)
             case Outfitted():
                 self._equip(message)
-            case Refused(tier=tier, trouble=trouble):
-                self._refused(self._lanes[tier.name], tier, trouble)
+            case Overcommitted(trouble=trouble):
+                self._trouble(trouble.cause, trouble.remedy)
+            case Refused(tier=tier):
+                self._changeover.refuse(self._lanes[tier.name], message, now())
             case Broke(error=error):
                 raise error
 
@@ -278,7 +263,7 @@ class Factory:
             self._introduce(runtime.provider_for("auto"))
         for tier in self._opening.tiers:
             self._lanes[tier.name] = Lane(tier, self._tell, self._watcher)
-            self._load(self._lanes[tier.name])
+            self._changeover.load(self._lanes[tier.name], now())
 
     def _introduce(self, provider: Used) -> None:
         """Say once what the engine runs on."""
@@ -298,122 +283,28 @@ class Factory:
             )
         )
 
-    def _load(self, lane: Lane) -> None:
-        """Load what the lane wants (what it has, where it wants nothing else)."""
-        due = lane.users.next_due() if lane.users is not None else None
-        if lane.state == "failed" and lane.users is not None and due is not None:
-            lane.users.skip(max(0.0, now() - due))  # nobody came to a closed door
-        lane.empty()
-        lane.state = "loading"
-        wanted = lane.wanted or lane.tier
-        self._tell(LaneLoading(t=now(), tier=wanted.name, model=wanted.model))
-        self._loader.outfit(wanted)
-
     def _equip(self, message: Outfitted) -> None:
         assert self._opening is not None
         outfit = message.outfit
         lane = self._lanes[outfit.tier.name]
         self._introduce(outfit.batch.network.provider)
-        lane.equip(outfit)
-        lane.tier = with_structure(lane.tier, outfit.tier)
-        self._ready(lane, outfit)
         t = now()
-        if lane.wanted is not None:
-            self._tell(TierChanged(t=t, tier=lane.tier))
+        self._changeover.equip(lane, outfit, t)
         if lane.users is None:
             lane.users = Users(lane.tier, self._opening.seed, t, self._scenario, self._demand)
-        wanted, lane.wanted = lane.wanted, None
-        if wanted is not None and with_structure(lane.tier, wanted) != lane.tier:
-            self._drain(lane, wanted)  # settings changed again while these were loading
 
-    def _ready(self, lane: Lane, outfit: Outfit) -> None:
-        network = outfit.batch.network
-        self._tell(
-            LaneReady(
-                t=now(),
-                tier=lane.tier.name,
-                model=lane.tier.model,
-                precision=network.manifest.precision,
-                provider=network.provider,
-                context=lane.tier.context,
-                slots=lane.tier.slots,
-                weights_bytes=network.manifest.weights_bytes,
-                kv_bytes=outfit.batch.cache.bytes,
-                load_s=outfit.load_s,
-                planned_bytes=outfit.planned_bytes,
-                free_bytes=outfit.free_bytes,
-                taken_bytes=outfit.taken_bytes,
-                revision=network.manifest.revision,
-            )
-        )
-
-    def _refused(self, lane: Lane, tier: Tier, trouble: Trouble) -> None:
-        """The lane says why and goes on as it was before, where it was running before."""
-        self._tell(LaneFailed(t=now(), tier=tier.name, cause=trouble.cause, remedy=trouble.remedy))
-        newer = lane.wanted is not None and with_structure(tier, lane.wanted) != tier
-        if newer or (lane.users is not None and with_structure(tier, lane.tier) != tier):
-            lane.wanted = lane.wanted if newer else lane.tier
-            self._load(lane)
-        else:
-            lane.wanted = None
-            lane.state = "failed"
-            lane.cancel_all(now(), "error")
-
-    def _stumble(self, lane: Lane, trouble: Trouble) -> None:
-        """A run has failed: what was for want of memory is tried again with fewer rows, which go on where they were."""
-        at_a_time = lane.halve() if isinstance(trouble, OutOfMemory) else None
-        if at_a_time is None:
-            self._fail(lane, trouble)
-        else:
-            words = "request at a time" if at_a_time == 1 else "requests at a time"
-            self._trouble(f"{trouble.cause} Tier {lane.tier.name} goes on with {at_a_time} {words}.", trouble.remedy)
-
-    def _fail(self, lane: Lane, trouble: Trouble) -> None:
-        self._tell(LaneFailed(t=now(), tier=lane.tier.name, cause=trouble.cause, remedy=trouble.remedy))
-        lane.state = "failed"
-        lane.cancel_all(now(), "error")
-        lane.empty()
-
-    def _change(self, tier: Tier) -> None:
-        lane = self._lanes.get(tier.name)
+    def _change(self, order: ChangeTier) -> None:
+        lane = self._lanes.get(order.tier.name)
         if lane is None:
-            self._trouble(f"There is no tier {tier.name} to change.", "Start the factory with it.")
-            return
-        t = now()
-        try:
-            lane.retune(with_structure(tier, lane.tier), t)
-        except Trouble as trouble:
-            self._trouble(trouble.cause, trouble.remedy)
-            self._tell(TierChanged(t=t, tier=lane.tier))
-            return
-        self._tell(TierChanged(t=t, tier=lane.tier))
-        same = lane.tier == tier
-        match lane.state:
-            case "running" if not same:
-                self._drain(lane, tier)
-            case "draining" if same and lane.outfit is not None:
-                lane.wanted, lane.state = None, "running"
-                self._ready(lane, lane.outfit)  # taken back: it never stopped being ready
-            case "draining":
-                lane.wanted = tier
-            case "loading":
-                lane.wanted = tier
-            case "failed":
-                lane.wanted = tier
-                self._load(lane)
+            self._trouble(f"There is no tier {order.tier.name} to change.", "Start the factory with it.")
+        else:
+            self._changeover.change(lane, order.tier, order.overcommit, now())
 
     def _multiply(self, load: float) -> None:
         t, self._demand = now(), load
         for lane in self._lanes.values():
             lane.multiply(load, t)
         self._tell(LoadChanged(t=t, load=load))
-
-    def _drain(self, lane: Lane, wanted: Tier) -> None:
-        t = now()
-        lane.wanted = wanted
-        lane.state = "draining"
-        lane.drained_by = t + DRAIN_S
-        self._tell(LaneDraining(t=t, tier=lane.tier.name))
 
     def _pause(self) -> None:
         if self._paused_since is None:

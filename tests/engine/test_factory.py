@@ -8,8 +8,8 @@ import msgspec
 import pytest
 import tiny_decoder
 
+from desk.engine import changeover, feeds
 from desk.engine import factory as factory_module
-from desk.engine import feeds
 from desk.engine import lane as lane_module
 from desk.facts.happened import (
     EngineOpened,
@@ -285,7 +285,7 @@ def test_a_lane_drains_and_loads_while_the_other_goes_on(running, tier):
 
 
 def test_what_has_not_finished_when_the_time_is_up_goes_on_afterwards(running, tier, monkeypatch):
-    monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
+    monkeypatch.setattr(changeover, "DRAIN_S", 0.0)
     before = tier("Free", slots=3, answer_tokens=200)
     run = running().open(before)
     run.until(FirstToken, 3)
@@ -303,7 +303,7 @@ def test_what_has_not_finished_when_the_time_is_up_goes_on_afterwards(running, t
 
 def test_requeued_answers_continue_as_if_nothing_had_happened(running, tier, monkeypatch):
     """Greedy on float32, one prompt: every answer begins the same, also where it was moved to a new cache half-way."""
-    monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
+    monkeypatch.setattr(changeover, "DRAIN_S", 0.0)
 
     def answer(disturb):
         before = tier("Free", users=1, slots=1, mix="brief", answer_tokens=400, context=512)
@@ -332,7 +332,7 @@ def test_requeued_answers_continue_as_if_nothing_had_happened(running, tier, mon
 
 def test_requeued_requests_keep_their_order(running, tier, monkeypatch):
     """With one slot left, who was admitted first is answered first; users who leave withdraw what waits."""
-    monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
+    monkeypatch.setattr(changeover, "DRAIN_S", 0.0)
     before = tier("Free", users=6, slots=3, mix="brief", answer_tokens=200)
     run = running().open(before)
     run.until(FirstToken, 3)
@@ -390,7 +390,7 @@ def test_the_load_multiplies_users_at_once_and_those_who_are_too_many_withdraw(r
 
 def test_another_vocabulary_takes_over_the_words(running, tier, tmp_path, monkeypatch):
     """The other model knows none of the first one's words: the answer goes on, and its text in the new words."""
-    monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
+    monkeypatch.setattr(changeover, "DRAIN_S", 0.0)
     words = [word.replace(" w", " v") for word in tiny_decoder.WORDS]
     other = tiny_decoder.write(tmp_path / "other", seed=1, end=-1, words=words)
     before = tier("Free", slots=2, users=2, answer_tokens=200)
@@ -419,7 +419,7 @@ def test_another_vocabulary_takes_over_the_words(running, tier, tmp_path, monkey
 
 @pytest.mark.parametrize("context", [16, 32])
 def test_prompts_that_have_no_answer_yet_are_cut_to_a_shorter_context(running, tier, monkeypatch, context):
-    monkeypatch.setattr(factory_module, "DRAIN_S", 0.0)
+    monkeypatch.setattr(changeover, "DRAIN_S", 0.0)
     before = tier("Free", slots=2, users=5, answer_tokens=100)
     run = running().open(before)
     run.until(LaneReady)
@@ -538,7 +538,7 @@ def test_a_watched_request_says_all_of_its_words(running, tier):
 
 def test_accounts_balance_whatever_is_asked(running, tier, monkeypatch):
     """Random orders of every kind on two lanes, from a fixed seed."""
-    monkeypatch.setattr(factory_module, "DRAIN_S", 0.02)
+    monkeypatch.setattr(changeover, "DRAIN_S", 0.02)
     chance = random.Random(11)
     run = running().open(tier("Free", slots=2, users=4), tier("High", slots=3, users=2, think_s=0.01))
     run.until(FirstToken, 2)
@@ -598,7 +598,7 @@ def test_nobody_comes_to_a_lane_that_has_failed(running, tier, monkeypatch):
     run.order(Pause())  # a lane fails between its runs, never within one
     run.until(Paused)
     with run.factory._turn:
-        run.factory._fail(lane, Trouble("It broke.", "Try again."))
+        run.factory._changeover.fail(lane, Trouble("It broke.", "Try again."), factory_module.now())
     run.order(Resume())
     run.until(LaneFailed)
     failed_with = run.factory._requests
