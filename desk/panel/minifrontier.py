@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainte
 from PySide6.QtWidgets import QSizePolicy
 
 from desk.facts.trouble import Trouble
-from desk.frontier.points import Denominator
+from desk.frontier.points import BOARD
 from desk.panel.bars import paint_provenance, paint_rule
 from desk.panel.cards import Card, paint_card, paint_focus
 from desk.panel.frontier.marks import diamond, whisker
@@ -24,7 +24,7 @@ from desk.panel.theme import Theme, canvas, font, scaled
 from desk.panel.window import Window
 from desk.runs.store import Runs
 
-HEIGHT = 252
+HEIGHT = 236
 PAD = 16
 LEFT, TOP, BOTTOM = 62, 66, 54
 """Beside the plot: its ticks, the heading, and the ticks with the legend below."""
@@ -99,7 +99,7 @@ class MiniFrontier(Card):
         if found is self._found:
             return
         before, self._found = self.measured, found
-        made = scene(found, (), "tokens_per_second_per_mw", "itl", Denominator(), None)
+        made = scene(found, (), "tokens_per_second_per_mw", "itl", BOARD, None)
         self._still = self._scene = made if found is not None else _EMPTY
         if before != self.measured:
             self.turned.emit()

@@ -2,7 +2,8 @@
 
 The facts are those of the recording that ships, lap after lap, with their stamps, requests and processes moved on, an
 energy counter put in where the recorded machine had none, and what the recording lacks: changes of tiers and load,
-pauses, marks, troubles, texts, a child that dies. Ends with 1 where something grows or the accounts do not balance.
+pauses, marks, troubles, texts, a child that dies. With `--visits` somebody also goes through all views and opens what
+opens over them, again and again. Ends with 1 where something grows or the accounts do not balance.
 """
 
 import argparse
@@ -58,6 +59,9 @@ GAP_S = 1.0
 
 BEAT_FACTS_S = 2.0
 """The window is shown what came in every so many seconds of facts."""
+
+VISIT_FACTS_S = 60.0
+"""A visitor opens something else at so many seconds of facts."""
 
 
 class Fed(Plant):
@@ -163,14 +167,17 @@ class Laps:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hours", type=float, default=8.0)
+    parser.add_argument("--visits", action="store_true", help="go through all views meanwhile")
+    parser.add_argument("--size", default="1440x900")
     asked = parser.parse_args()
+    width, height = map(int, asked.size.split("x"))
     with tempfile.TemporaryDirectory(prefix="day-of-facts-") as home:
         os.environ["TOKEN_DESK_HOME"] = home
-        return _push(asked.hours, Path(home))
+        return _push(asked.hours, Path(home), (width, height), asked.visits)
 
 
-def _push(hours: float, home: Path) -> int:
-    from PySide6.QtCore import QEvent
+def _push(hours: float, home: Path, size: tuple[int, int], visits: bool) -> int:
+    from PySide6.QtCore import QEvent, QObject
 
     from desk.panel.app import dressed_application
     from desk.panel.heartbeat import Heartbeat
@@ -182,10 +189,18 @@ def _push(hours: float, home: Path) -> int:
     source = Fed(laps.started.tiers, tariff=laps.started.tariff)
     window = Window("live", Theme("dark"))
     beat = Heartbeat(window, source)
-    window.resize(1440, 900)
+    window.resize(*size)
     window.show()
     source.begin(laps.started)
-    growth, began, facts, shown, lines = Growth(home), time.process_time(), 0, 0.0, 0
+
+    def count() -> dict[str, int]:
+        scenes = (chart.scene() for chart in (beat.charts.run, beat.charts.resting))
+        held = {"widgets": len(application.allWidgets()), "items": sum(len(scene.items()) for scene in scenes)}
+        return held | {"q-objects": len(window.findChildren(QObject))}
+
+    visitor = _visitor(window, beat) if visits else iter(())
+    growth, began, facts, shown, lines = Growth(home, count), time.process_time(), 0, 0.0, 0
+    visited = 0.0
     for fact in laps.facts(hours * 3600):
         source.feed(fact)
         facts += 1
@@ -194,7 +209,10 @@ def _push(hours: float, home: Path) -> int:
             shown = at
             _caught_up(beat, source)
             beat.refresh()
-            beat.chart.refresh_all()
+            beat.charts.seen.refresh_all()
+            if at - visited >= VISIT_FACTS_S:
+                visited = at
+                next(visitor, None)
             application.processEvents()
             # Without a loop of events nobody deletes what was put off.
             application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
@@ -211,6 +229,36 @@ def _push(hours: float, home: Path) -> int:
         print(words)
     print(f"{facts:,} facts: {'flat and balanced' if not found else 'NOT flat, or not balanced'}")
     return 1 if found else 0
+
+
+def _visitor(window: Any, beat: Any) -> Iterator[None]:
+    """Somebody who looks at everything in turn; each step is one visit."""
+    floor = window.floor
+    while True:
+        for view in ("tiers", "models", "runs", "frontier", "system", "floor"):
+            window.visit(view)
+            yield
+        for tier in ("Free", "Ultra"):
+            floor.open_tier(tier)
+            yield
+            floor.close_tier()
+        floor.read_tier("Ultra")
+        yield
+        floor.close_stream()
+        floor.open_device()
+        yield
+        if floor.drawer.isVisible():
+            floor.close_device()
+        for _ in range(2):  # there, and back
+            window.ask_lineage()
+            beat.log.toggle()
+            window.sheet.toggle()
+            window.commands.toggle()
+            beat.charts.run.toggle_tables()
+            yield
+        window.theme.choose("light" if window.theme.scheme == "dark" else "dark")
+        window.theme.choose(text_size=150 if window.theme.text_size == 100 else 100)
+        yield
 
 
 def _caught_up(beat: Any, source: Fed) -> None:

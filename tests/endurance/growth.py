@@ -1,7 +1,8 @@
 """What a program holds, again and again: a table of it, and whether it stays."""
 
 import gc
-from dataclasses import astuple, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -22,20 +23,28 @@ class Held:
     threads: int
     processes: int
     disk: float
+    counted: dict[str, int] = field(default_factory=dict)
 
 
 COLUMNS = ("memory", "children", "handles", "threads", "processes", "disk", "grown", "objects")
 UNITS = ("MiB", "MiB", "", "", "", "MiB", "MiB", "")
 
 
-class Growth:
-    """Takes a line of the table at each call; `folder` is where recordings and settings lie."""
+def nothing() -> dict[str, int]:
+    return {}
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+
+class Growth:
+    """Takes a line of the table at each call; `folder` is where recordings and settings lie.
+
+    `count` names what else must not grow, and says how many of each there are.
+    """
+
+    def __init__(self, folder: Path, count: Callable[[], dict[str, int]] = nothing) -> None:
+        self._folder, self._count = folder, count
         self._process = psutil.Process()
         self.lines: list[Held] = []
-        for words in (COLUMNS, UNITS):
+        for words in ((*COLUMNS, *count()), UNITS):
             print(" " * 10, *(f"{word:>9}" for word in words), flush=True)
 
     def line(self, title: str, rest: str = "") -> None:
@@ -43,16 +52,17 @@ class Growth:
         held = self._held()
         grown = held.disk - self.lines[-1].disk if self.lines else 0.0
         self.lines.append(held)
-        mine, children, handles, threads, processes, disk = astuple(held)
         told = (
-            *(f"{size:.1f}" for size in (mine, children)),
-            handles,
-            threads,
-            processes,
-            f"{disk:.2f}",
+            *(f"{size:.1f}" for size in (held.mine, held.children)),
+            held.handles,
+            held.threads,
+            held.processes,
+            f"{held.disk:.2f}",
             f"{grown:.2f}",
+            len(gc.get_objects()),
+            *held.counted.values(),
         )
-        print(f"{title:>10}", *(f"{word:>9}" for word in (*told, len(gc.get_objects()))), rest, flush=True)
+        print(f"{title:>10}", *(f"{word:>9}" for word in told), rest, flush=True)
 
     def grown(self, since: int) -> list[str]:
         """What the last line holds more of than the one numbered `since`, in sentences; empty where all is flat."""
@@ -63,6 +73,9 @@ class Growth:
             spare = ALLOWED_MIB if unit else 2
             if after > max(ALLOWED * before, before + spare):
                 found.append(f"{name} grew from {before:g} to {after:g} {unit}".rstrip())
+        for name, after in late.counted.items():
+            if after > early.counted[name]:
+                found.append(f"{name} grew from {early.counted[name]} to {after}")
         return found
 
     def _held(self) -> Held:
@@ -75,6 +88,7 @@ class Growth:
             threads=me.num_threads(),
             processes=len(children),
             disk=sum(files) / 2**20,
+            counted=self._count(),
         )
 
 
