@@ -96,13 +96,13 @@ class Batch:
     """Rows over one KV cache of `slots` sequences of at most `context` tokens.
 
     Only the first `limit` slots are in use: all of them, until runs of so many rows turned out to need more memory than
-    there is.
+    there is. With `overcommit` the cache is made also where free memory does not hold it.
     """
 
-    def __init__(self, network: Network, slots: int, context: int) -> None:
+    def __init__(self, network: Network, slots: int, context: int, overcommit: bool = False) -> None:
         self.network = network
         self.context = context
-        self.cache = open_cache(network, slots, context)
+        self.cache = open_cache(network, slots, context, overcommit)
         self._slots: list[Row | None] = [None] * slots
         self._held = [_Held()] * slots
         self.limit = slots

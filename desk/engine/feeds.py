@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from desk.engine.runtime import Binding, Network
 
 
-def open_cache(network: "Network", slots: int, context: int) -> "SharedCache":
+def open_cache(network: "Network", slots: int, context: int, overcommit: bool = False) -> "SharedCache":
     """A fresh KV cache of the kind that the graph asks for; raises `Trouble` with the numbers where memory does not
-    hold it."""
-    if network.provider == "cpu":
+    hold it, unless with `overcommit` the system may make room."""
+    if network.provider == "cpu" and not overcommit:
         size, free = network.manifest.kv_bytes(slots, context), free_memory()
         if size > free:
             raise Trouble(

@@ -83,13 +83,15 @@ class Lane:
     """One production line. All times are stamps of `desk.facts.happened.now`, in seconds.
 
     `tier` is in force; `wanted` is set while a change waits for the lane to drain and load, until `drained_by` at the
-    latest. `proven` says that a run has ended well since the outfit was put on.
+    latest. With `overcommit` the next load may go beyond its memory plan. `proven` says that a run has ended well since
+    the outfit was put on.
     """
 
     def __init__(self, tier: Tier, tell: Tell, watcher: Watcher) -> None:
         self.tier = tier
         self.state: Literal["loading", "running", "draining", "failed"] = "loading"
         self.wanted: Tier | None = None
+        self.overcommit = False
         self.drained_by = 0.0
         self.passed = 0.0
         self.proven = False

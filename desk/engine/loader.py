@@ -17,7 +17,7 @@ from desk.engine.selftest import check_rows
 from desk.facts.happened import now
 from desk.facts.tiers import Provider, Tier
 from desk.facts.trouble import Trouble
-from desk.models.fit import plan
+from desk.models.fit import fit, plan
 from desk.models.store import open_model
 from desk.models.text import Text
 from desk.scenario import mix, prompts
@@ -31,6 +31,13 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Overcommitted:
+    """A lane is being loaded as ordered although its plan does not fit; the remedy says what that may lead to."""
+
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
 class Outfitted:
     """A lane can run `outfit.tier`."""
 
@@ -39,10 +46,11 @@ class Outfitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A lane cannot run `tier`."""
+    """A lane cannot run `tier`. `risk` is what happens to whoever loads it all the same, empty where that is no way."""
 
     tier: Tier
     trouble: Trouble
+    risk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ class Broke:
     error: Exception
 
 
-Loaded = Opened | Outfitted | Refused | Broke
+Loaded = Opened | Overcommitted | Outfitted | Refused | Broke
 
 
 class Loader:
@@ -71,9 +79,9 @@ class Loader:
         """Open the runtime with that wish; with `graphs` it records decode steps on CUDA."""
         self._jobs.put(lambda: self._open(provider, graphs))
 
-    def outfit(self, tier: Tier) -> None:
-        """Load what a lane of that tier needs."""
-        self._jobs.put(lambda: self._outfit(tier))
+    def outfit(self, tier: Tier, overcommit: bool = False) -> None:
+        """Load what a lane of that tier needs, with `overcommit` also where its plan does not fit."""
+        self._jobs.put(lambda: self._outfit(tier, overcommit))
 
     def close(self) -> None:
         """End the thread after what it has been asked to do so far."""
@@ -98,7 +106,7 @@ class Loader:
         self._runtime = Runtime(provider, graphs=graphs)
         return Opened(self._runtime)
 
-    def _outfit(self, tier: Tier) -> Outfitted | Refused:
+    def _outfit(self, tier: Tier, overcommit: bool) -> Outfitted | Refused:
         assert self._runtime is not None
         start = now()
         try:
@@ -119,11 +127,19 @@ class Loader:
             loaded = self._runtime.loaded(folder, manifest, provider)
             planned = plan(manifest, provider, tier.slots, tier.context, loaded)
             free = self._runtime.free(provider, planned.kv)
-            planned.require(free, f"A lane of {manifest.title} with {tier.slots} slots of {tier.context} tokens")
+            try:
+                planned.require(free, f"A lane of {manifest.title} with {tier.slots} slots of {tier.context} tokens")
+            except Trouble as trouble:
+                fitted = fit(manifest, provider, tier.slots, tier.context, free, loaded=loaded)
+                risk = "" if fitted.hopeless else fitted.override()
+                if not (overcommit and risk):
+                    return Refused(tier, trouble, risk)
+                cause = f"{trouble.cause} Tier {tier.name} is loaded all the same, as ordered."
+                self._done(Overcommitted(Trouble(cause, risk)))
             before = self._in_use(provider)
             network = self._runtime.load(folder, manifest, provider)
             check_rows(network)
-            batch = Batch(network, tier.slots, tier.context)
+            batch = Batch(network, tier.slots, tier.context, overcommit)
             after = self._in_use(provider)
             taken = None if loaded or before is None or after is None else max(0, after - before)
         except Trouble as trouble:

@@ -180,9 +180,10 @@ class Plant:
         """Let the meter see each lane alone for a few seconds: now, or as the next run begins."""
         self._wish(self._calibrate)
 
-    def change(self, tier: Tier) -> None:
-        """Bring the settings of a tier into force, now or with the next run."""
-        self._wish(partial(self._change, tier))
+    def change(self, tier: Tier, overcommit: bool = False) -> None:
+        """Bring the settings of a tier into force, now or with the next run; with `overcommit` load its lane, this
+        once, also where its memory plan does not fit."""
+        self._wish(partial(self._change, tier, overcommit))
 
     def multiply(self, load: float) -> None:
         """Have `load` times as much asked of all tiers, now and in the next run."""
@@ -432,8 +433,8 @@ class Plant:
     def _calibrate(self) -> None:
         self._uncalibrated = not self._engine.order(Calibrate())
 
-    def _change(self, tier: Tier) -> None:
-        if not self._engine.order(ChangeTier(tier=tier)):
+    def _change(self, tier: Tier, overcommit: bool = False) -> None:
+        if not self._engine.order(ChangeTier(tier=tier, overcommit=overcommit)):
             self._pen.write(TierChanged(t=now(), tier=tier))
 
     def _multiply(self, load: float) -> None:

@@ -5,9 +5,11 @@ import pytest
 import tiny_decoder
 
 from desk.engine.feeds import open_cache
-from desk.engine.runtime import Runtime
-from desk.facts.happened import Finished, LaneFailed, LaneReady
+from desk.engine.runtime import OutOfMemory, Runtime
+from desk.facts.happened import Finished, LaneFailed, LaneLoading, LaneReady, Troubled
+from desk.facts.orders import ChangeTier
 from desk.facts.trouble import Trouble
+from desk.models import fit
 from desk.models.fit import MIB, plan
 from desk.models.manifest import read_manifest
 
@@ -53,13 +55,60 @@ def test_what_does_not_fit_is_refused_with_the_numbers_and_what_to_do(manifest, 
     assert remedy in refused.value.remedy
 
 
-def test_a_lane_without_room_says_so_and_the_others_run(running, tier, manifest, monkeypatch):
-    modest = plan(manifest, "cpu", 2, 64, loaded=False)
-    monkeypatch.setattr(Runtime, "free", lambda self, provider, cache=0: modest.total + MIB)
-    run = running().open(tier("Free", slots=250, context=512), tier("High", slots=2, context=64))
+@pytest.fixture
+def room(manifest, monkeypatch):
+    """As much free memory as a lane of two slots of 64 tokens is planned to take and a MiB; gives it."""
+    free = plan(manifest, "cpu", 2, 64, loaded=False).total + MIB
+    monkeypatch.setattr(Runtime, "free", lambda self, provider, cache=0: free)
+    return free
+
+
+def test_a_lane_without_room_says_so_until_it_is_ordered_all_the_same_and_the_others_run(running, tier, room):
+    large = tier("Free", slots=250, context=512)
+    run = running().open(large, tier("High", slots=2, context=64))
     failed = run.until(LaneFailed)
     assert failed.tier == "Free"
     assert "250 slots of 512 tokens" in failed.cause
+    assert "memory moves to the disk" in failed.risk
     ready = run.until(LaneReady)
-    assert (ready.planned_bytes, ready.free_bytes) == (modest.total, modest.total + MIB)
+    assert (ready.planned_bytes, ready.free_bytes) == (room - MIB, room)
     run.until(Finished)
+
+    run.order(ChangeTier(tier=large, overcommit=True))
+    told = run.until(Troubled)
+    assert "250 slots of 512 tokens" in told.cause
+    assert "Tier Free is loaded all the same, as ordered." in told.cause
+    assert told.remedy == failed.risk
+    ready = run.until(LaneReady, accept=lambda fact: fact.tier == "Free")
+    assert ready.planned_bytes > ready.free_bytes == room
+    assert [fact.overcommit for fact in run.of(LaneLoading) if fact.tier == "Free"] == [False, True]
+    run.until(Finished, accept=lambda fact: fact.tier == "Free")
+
+    run.order(ChangeTier(tier=tier("Free", slots=249, context=512)))  # what was allowed once is not allowed for good
+    assert "249 slots" in run.until(LaneFailed, 2).cause
+    again = run.until(LaneReady, 2, lambda fact: fact.tier == "Free")
+    assert again.slots == 250
+    run.halt()
+
+
+def test_what_no_machine_of_this_size_can_hold_is_refused_whatever_is_ordered(running, tier, room, monkeypatch):
+    monkeypatch.setattr(fit, "most_memory", lambda: 4 * MIB)
+    large = tier("Free", slots=250, context=512)
+    run = running().open(large)
+    first = run.until(LaneFailed)
+    second = run.order(ChangeTier(tier=large, overcommit=True)).until(LaneFailed, 2)
+    assert first.cause == second.cause
+    assert first.risk == second.risk == ""
+    run.halt()
+
+
+def test_a_card_has_no_more_than_is_free_on_it(manifest):
+    large = msgspec.structs.replace(manifest, weights_bytes=900 * MIB)
+    assert fit.fit(large, "cuda", 1, 64, 800 * MIB).hopeless
+    assert not fit.fit(large, "cuda", 1, 64, 1000 * MIB).hopeless
+    assert not fit.fit(large, "cpu", 1, 64, 800 * MIB).hopeless
+
+
+def test_memory_that_the_system_does_not_hand_out_is_a_trouble(network):
+    with pytest.raises(OutOfMemory, match="out of memory"):
+        open_cache(network, 1 << 20, 1 << 24, overcommit=True)

@@ -13,6 +13,7 @@ _OUT_OF_MEMORY = (
     "CUDA failure 2:",
     "CUBLAS failure 3:",
     "bad_alloc",
+    "Unable to allocate",
 )
 _DEVICE_FAILED = re.compile(r"\b(CUDA|CUBLAS|CURAND|CUDNN) (failure \d|error )")
 

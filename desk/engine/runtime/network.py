@@ -93,16 +93,18 @@ class Memory:
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype, provider: Used) -> None:
         self.bytes = math.prod(shape) * dtype.itemsize
         self.host: np.ndarray | None = None
-        if provider == "cpu":
-            # Every page is touched now: the system hands large ones out slowly, and a lane's first steps would pay.
-            self.host = np.empty(shape, dtype)
-            self.host.fill(0)
-            self._value = ort.OrtValue.ortvalue_from_numpy(self.host)
-        else:
-            try:
+        try:
+            if provider == "cpu":
+                self.host = np.empty(shape, dtype)
+                self._value = ort.OrtValue.ortvalue_from_numpy(self.host)
+            else:
                 self._value = ort.OrtValue.ortvalue_from_shape_and_type(shape, dtype, "cuda", 0)
-            except Exception as error:
-                raise translated(error, "cuda", f"A KV cache of {self.bytes / 2**30:.1f} GiB was refused") from error
+        except Exception as error:
+            raise translated(error, provider, f"A KV cache of {self.bytes / 2**30:.1f} GiB was refused") from error
+        if self.host is not None:
+            # Every page is touched now: the system hands large ones out slowly, and a lane's first steps would pay.
+            self.host.fill(0)
+        else:
             _allotted(self.bytes)
             weakref.finalize(self, spare.append, self.bytes)
         self.address: int = self._value.data_ptr()
