@@ -62,7 +62,9 @@ class Running:
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     def hear(self, fact: Progressed) -> None:
-        """Take in how far the job is."""
+        """Take in how far the job is; what is told again tells nothing."""
+        if self._seen and self._seen[-1] == (fact.t, fact.done):
+            return
         if fact.stage != self.stage or fact.done < self.done:
             self._seen.clear()
         self.stage, self.done, self.total = fact.stage, fact.done, fact.total

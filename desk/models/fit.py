@@ -134,15 +134,15 @@ class Fit:
 
     def override(self) -> str:
         """What happens to whoever loads it all the same, as a sentence; empty where it fits."""
-        match self.verdict, self.provider:
-            case (("fits" | "unknown"), _):
-                return ""
-            case "tight", "cuda":
-                return "It may load and fail on a long prompt; its tier fails then, and others on the GPU may with it."
-            case "tight", _:
-                return "It may load and then make the whole computer slow, because memory moves to the disk."
-            case _, "cuda":
-                return "It will not load: the GPU has less memory than the weights and the KV cache alone take."
+        if self.verdict in ("fits", "unknown"):
+            return ""
+        if self.hopeless:
+            there = "this computer" if self.provider == "cpu" else "the GPU"
+            return f"It will not load: {there} has less memory than the weights and the KV cache alone take."
+        if self.provider == "cuda":
+            return "It may load and fail on a long prompt; its tier fails then, and others on the GPU may with it."
+        if self.verdict == "tight":
+            return "It may load and then make the whole computer slow, because memory moves to the disk."
         return "The system will move memory to the disk and may end this program or others."
 
 

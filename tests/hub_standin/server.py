@@ -15,8 +15,6 @@ COMMIT = "c0ffee" * 6 + "beef"
 LARGE = 64 << 10
 """From this size on a file is kept beside git, under its SHA-256."""
 
-PATIENCE_S = 30.0
-
 
 @dataclass
 class Fault:
@@ -133,7 +131,7 @@ def _handler(hub):
             self.write(content[start : max(start, stop)])
             if fault.hold is not None:
                 hub.holding.set()
-                hub.released.wait(PATIENCE_S)
+                hub.released.wait()
                 self.write(content[max(start, stop) :])
             if fault.cut is not None:
                 self.close_connection = True

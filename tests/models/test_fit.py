@@ -9,6 +9,7 @@ from desk.engine import batch
 from desk.facts.happened import LaneReady
 from desk.models import fit
 from desk.models.catalogue import catalogue, entry
+from desk.models.condition import Room
 from desk.models.fit import Fit, expected, plan
 from desk.models.store import variant_of
 
@@ -67,6 +68,31 @@ def test_consequences_are_stated_for_each_way_of_not_fitting(provider):
     assert tight.override()
     assert short.override()
     assert tight.override() != short.override()
+    assert (tight.hopeless, short.hopeless) == (False, provider == "cuda")
+    beyond = Fit(1 << 60, 1 << 61, GIB, provider, "")
+    assert beyond.hopeless
+    assert beyond.override().startswith("It will not load")
+
+
+def test_what_the_lane_before_gives_back_is_free_for_the_next_one(manifest):
+    """As the engine has it: on the CPU every byte of the cache, on CUDA its block for caches that fit into it."""
+    cache = manifest.kv_bytes(2, 512)
+    key = manifest.revision, manifest.precision
+    on_cpu = Room({"cpu": GIB}, 2, 512, frozenset({(*key, "cpu")}), {"cpu": cache - 1})
+    assert on_cpu.given_back("cpu", cache) == cache - 1
+    assert on_cpu.given_back("cuda", cache) == 0
+    assert (on_cpu.holds(manifest, "cpu"), on_cpu.holds(manifest, "cuda")) == (True, False)
+    on_cuda = Room({"cuda": GIB}, 2, 512, replaced={"cuda": cache})
+    assert on_cuda.given_back("cuda", cache) == cache
+    assert on_cuda.given_back("cuda", cache + 1) == 0
+
+    alone = fit.fit(manifest, "cpu", 2, 512, GIB)
+    shared = fit.fit(manifest, "cpu", 2, 512, GIB, loaded=True, back=cache)
+    assert shared.free == alone.free + cache
+    assert shared.low == cache
+    assert shared.high == plan(manifest, "cpu", 2, 512, loaded=True).total < alone.high
+    assert shared.basis == "Its weights are in memory already: lanes share them."
+    assert f"of them given back by the lane that it replaces. {shared.basis}" in shared.words()
 
 
 @pytest.mark.parametrize("provider", ["cpu", "cuda"])

@@ -167,8 +167,8 @@ def test_from_the_hub_to_a_tier_and_away_again(far, page, qtbot):
     assert said.endswith("Enter: Pause")
     assert row(page).deeds == ("pause", "discard")
     window.visit("floor")
-    qtbot.waitUntil(lambda: window.shown.job is not None, timeout=PATIENCE_MS)
-    assert window.shown.job.text == "Fetching tiny: downloading"
+    shown = "Fetching tiny: downloading"
+    qtbot.waitUntil(lambda: window.shown.job is not None and window.shown.job.text == shown, timeout=PATIENCE_MS)
     window.visit("models")
 
     press(page, qtbot, "pause")
@@ -196,7 +196,8 @@ def test_from_the_hub_to_a_tier_and_away_again(far, page, qtbot):
     qtbot.keyClick(table, Qt.Key.Key_Escape)
     assert page.asking.isHidden()
 
-    (free,) = [action for action in page.tier_menu(ready).actions() if action.text().startswith("Free, in place of")]
+    actions = page.giving.menu(ready, page).actions()
+    (free,) = [action for action in actions if action.text().startswith("Free, in place of")]
     free.trigger()
     edits = page.desk.edits
     assert (edits.wanted["Free"].model, edits.wanted["Free"].precision) == TINY
@@ -263,7 +264,7 @@ def test_a_folder_is_dropped_named_taken_in_and_used(page, qtbot, tmp_path):
     # A context that the model was not made for is cut to what it was made for, and said.
     ultra = page.desk.edits.wanted["Ultra"]
     page.desk.edits.change(msgspec.structs.replace(ultra, context=taken.context * 2))
-    words = [action.text() for action in page.tier_menu(taken).actions()]
+    words = [action.text() for action in page.giving.menu(taken, page).actions()]
     assert any(text.endswith(f"at {taken.context:,} tokens") for text in words)
 
 

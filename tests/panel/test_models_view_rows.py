@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from desk.facts.happened import Progressed
+from desk.facts.happened import LaneLoading, LaneReady, Progressed
 from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.facts.tiers import Tier
 from desk.ledger.seeing import see
@@ -133,3 +133,16 @@ def test_free_memory_is_what_the_meter_sees_now_and_unknown_in_a_recording():
     see(standing, Read(t=1.0, devices=(DeviceReading(device="gpu0", memory_used=4 << 30),)))
     assert room_for(tier, standing, 5, live=True).free == {"cpu": 5, "cuda": 20 << 30}
     assert room_for(tier, standing, None, live=False).free == {"cpu": None, "cuda": None}
+
+
+def test_what_lanes_have_in_memory_counts_while_they_run():
+    standing, tier = Standing(), Tier(name="Free", model="m", slots=3, context=700)
+    graph = {"model": "m", "precision": "q8", "provider": "cpu", "revision": "r1"}
+    sizes = {"context": 700, "slots": 3, "weights_bytes": 9, "load_s": 0.1}
+    see(standing, LaneReady(t=1.0, tier="Free", kv_bytes=7, **graph, **sizes))
+    see(standing, LaneReady(t=1.0, tier="Ultra", kv_bytes=8, **graph, **sizes))
+    room = room_for(tier, standing, 5, live=True)
+    assert (room.loaded, room.replaced) == ({("r1", "q8", "cpu")}, {"cpu": 7})
+    see(standing, LaneLoading(t=2.0, tier="Free", model="m"))  # what it gives back is free by now
+    room = room_for(tier, standing, 5, live=True)
+    assert (room.loaded, room.replaced) == ({("r1", "q8", "cpu")}, {})

@@ -141,11 +141,13 @@ def _no_fit(row: Row) -> str:
 
 
 def _consequence(row: Row, fit: Fit | None) -> str:
-    """The engine plans again with what is free when the lane loads, and starts none for which that is too little."""
-    if fit is None or fit.verdict not in ("tight", "does not fit"):
+    """The engine plans again with what is free when the lane loads, and starts none for which that is too little,
+    unless it is told to."""
+    if fit is None or not fit.override():
         return ""
     first = "You can give it to a tier" if row.here else "You can get it"
+    then = "stands still, while the others go on" if fit.hopeless else "waits until you have it loaded anyway"
     return (
         f"{first} all the same: a lane of it is started only if {fit.high / 2**30:.2f} GiB are free at that moment. "
-        "If not, its tier stands still and says what is missing, while the others go on."
+        f"If not, its tier says what is missing and {then}. {fit.override()}"
     )

@@ -1,37 +1,27 @@
 """The Models view: which models there are from the smallest to the largest, what is here of them, and all they need."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import (
-    QBoxLayout,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLineEdit,
-    QMenu,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from desk.facts.happened import JobEnded
-from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.models.condition import Condition, Key, Room, condition, conditions
-from desk.models.ram import free_memory
-from desk.models.store import name_for, occupied
+from desk.models.store import occupied
 from desk.panel.cards import Card
 from desk.panel.furniture import Label
 from desk.panel.models.asking import Asking
+from desk.panel.models.bringing import Bringing
 from desk.panel.models.detail import Detail
-from desk.panel.models.rows import SHELVES, WORDS, Deed, Row, by_size, chosen, given_to, room_for, row_of, uses
+from desk.panel.models.giving import Giving
+from desk.panel.models.lanes import Lanes
+from desk.panel.models.rows import SHELVES, WORDS, Deed, Row, by_size, chosen, row_of
 from desk.panel.models.table import Table
-from desk.panel.models.told import Told, fit_words, told
+from desk.panel.models.told import Told, told
 from desk.panel.models.work import Work
 from desk.panel.shown import Shown
 from desk.panel.theme import GUTTER, MARGIN, scaled
@@ -50,9 +40,6 @@ LOOK_S = 5.0
 
 CANCELLED = "Cancelled."
 """What the jobs say of one that was taken back: whoever did that knows it."""
-
-MOVED_BYTES = 64 << 20
-"""Free memory that has changed by less is shown as it was, so that figures stand still."""
 
 
 class Page(View):
@@ -73,22 +60,15 @@ class Page(View):
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Search models")
         self.search.setToolTip("Search  Ctrl+F")
-        self.shelf, self.tiers = QComboBox(), QComboBox()
+        self.shelf = QComboBox()
         self.shelf.setAccessibleName("Which models")
+        self.shelf.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         for name, title in SHELVES.items():
             self.shelf.addItem(title, name)
-        self.tiers.setAccessibleName("The lane that memory is planned for")
-        self.tiers.setToolTip("Memory is planned for a lane of this tier, at its slots and context")
-        for box in (self.shelf, self.tiers):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.bring = QPushButton("Import")
-        self.bring.setAccessibleName("Import a model of your own")
-        self.bring.setToolTip("A folder, an archive or a GGUF file; it can also be dropped here")
-        menu = QMenu(self)
-        menu.addAction("A folder…", lambda: self.offer_import(self.ask_folder()))
-        menu.addAction("An archive or a GGUF file…", lambda: self.offer_import(self.ask_file()))
-        self.bring.setMenu(menu)
+        self.lanes = Lanes(desk)
         self.asking = Asking(theme)
+        self.bring = Bringing(self.asking, self._take_in)
+        self.giving = Giving(desk, self.asking, self.lanes)
         self.table = Table(theme, desk.numbers)
         self.detail = Detail(theme, desk.numbers)
         self._note = Label(theme, "This is a recording: models can be looked at, not changed.", 12, token="mut")
@@ -101,7 +81,7 @@ class Page(View):
         head = QHBoxLayout()
         head.setContentsMargins(MARGIN, 0, MARGIN, 0)
         head.setSpacing(8)
-        for part in (self._title, self.search, self.shelf, self.tiers):
+        for part in (self._title, self.search, self.shelf, self.lanes):
             head.addWidget(part)
         head.addStretch(1)
         head.addWidget(self.bring)
@@ -134,7 +114,7 @@ class Page(View):
         self.setFocusProxy(self.table)
         self.search.textChanged.connect(self._list)
         self.shelf.activated.connect(self._list)
-        self.tiers.activated.connect(self._look)
+        self.lanes.activated.connect(self._look)
         self.table.moved.connect(self._show_detail)
         self.table.asked.connect(self.do)
         self.table.menu_wanted.connect(self._open_menu)
@@ -164,10 +144,12 @@ class Page(View):
     # ---- mirroring
 
     def refresh(self, shown: Shown) -> None:
-        self._follow_tiers()
-        room = self._room_now()
+        self.lanes.follow()
+        turned = self.work is not None and self.work.follow(self.desk.books.ledger.standing.jobs.values())
+        room, before = self.lanes.room(), self._room
         stale = monotonic() - self._looked >= LOOK_S
-        if stale or self._room is None or (room.slots, room.context) != (self._room.slots, self._room.context):
+        asked = (room.slots, room.context, room.loaded, room.replaced)
+        if turned or stale or before is None or asked != (before.slots, before.context, before.loaded, before.replaced):
             self._look()
         else:
             self._list()
@@ -176,42 +158,9 @@ class Page(View):
         if self.work is not None:
             self.work.close()
 
-    @property
-    def tier(self) -> Tier | None:
-        """The tier whose lane the memory is planned for."""
-        return self._all_tiers().get(self.tiers.currentData())
-
-    def _all_tiers(self) -> dict[str, Tier]:
-        edits = self.desk.edits
-        return edits.wanted if edits is not None else dict(self.desk.books.ledger.standing.tiers)
-
-    def _follow_tiers(self) -> None:
-        """Offer the tiers that there are, the dearest first, as the table of tiers has them."""
-        tiers, numbers = self._all_tiers(), self.desk.numbers
-        offered = {
-            name: f"{name}, {tier.slots} × {numbers.count(tier.context)} tokens"
-            for name, tier in reversed(tiers.items())
-        }
-        if {self.tiers.itemData(place): self.tiers.itemText(place) for place in range(self.tiers.count())} == offered:
-            return
-        before = self.tiers.currentData()
-        self.tiers.clear()
-        for name, title in offered.items():
-            self.tiers.addItem(title, name)
-        self.tiers.setCurrentIndex(max(0, self.tiers.findData(before)))
-
-    def _room_now(self) -> Room:
-        live = self.work is not None
-        room = room_for(self.tier, self.desk.books.ledger.standing, free_memory() if live else None, live=live)
-        before = self._room
-        if before is None or set(before.free) != set(room.free):
-            return room
-        near = {place: _near(before.free[place], free) for place, free in room.free.items()}
-        return Room(near, room.slots, room.context)
-
     def _look(self) -> None:
         """Look at the disk again."""
-        self._room, self._looked = self._room_now(), monotonic()
+        self._room, self._looked = self.lanes.room(), monotonic()
         self._conditions = conditions(self.work.running if self.work else {}, self._room)
         self._list()
 
@@ -241,7 +190,7 @@ class Page(View):
         seen = (row.key, row.condition.state, self._looked)
         if self._told is None or self._told[0] != seen:
             self._told = seen, told(row)
-        self.detail.show_row(row, self._told[1], self.tier, fixed=self.work is None)
+        self.detail.show_row(row, self._told[1], self.lanes.tier, fixed=self.work is None)
 
     # ---- asking
 
@@ -259,6 +208,9 @@ class Page(View):
             size = self.desk.numbers.bytes(row.condition.done)
             words = f"The {size} that are here are removed. Pausing keeps them."
             self.asking.ask(f"Give up {row.name}?", words, "Give up", partial(self._start, deed, key))
+        elif deed == "cancel" and self.work.waited_for(key):
+            words = "The run waits for it, and ends with it."
+            self.asking.ask(f"Cancel the build of {row.name}?", words, "Cancel it", partial(self._start, deed, key))
         else:
             self._start(deed, key)
 
@@ -266,15 +218,11 @@ class Page(View):
         work = self.work
         assert work is not None
         assert deed != "use"
-        self._try(lambda: work.do(deed, key))
-        self._look()
-
-    def _try(self, wish: Callable[[], None]) -> None:
-        """Carry a wish out, and tell the trouble that it meets."""
         try:
-            wish()
+            work.do(deed, key)
         except Trouble as trouble:
             self.asking.say(trouble.cause, trouble.remedy)
+        self._look()
 
     def _end(self, fact: JobEnded) -> None:
         """A job is over: tell how, where the list does not tell it by itself."""
@@ -301,89 +249,29 @@ class Page(View):
             menu.addAction(WORDS[deed], partial(self.do, row.key, deed))
         menu.popup(at)
 
-    # ---- giving a model to a tier
-
     def _choose_tier(self, row: Row) -> None:
-        menu = self.tier_menu(row)
+        menu = self.giving.menu(row, self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         place = self.table.visualRect(self.table.currentIndex())
         menu.popup(self.table.viewport().mapToGlobal(QPoint(place.right() - scaled(220), place.bottom())))
 
-    def tier_menu(self, row: Row) -> QMenu:
-        """The tiers, each of which can be given the model; Ctrl+Z takes it back, as every edit of a tier."""
-        menu = QMenu(self)
-        for name, tier in reversed(self._all_tiers().items()):
-            changed = given_to(tier, row)
-            words = f"{name}, in place of {' '.join(filter(None, (tier.model, tier.precision)))}"
-            if uses(tier, row):
-                words = f"{name} uses it"
-            elif changed.context != tier.context:
-                words += f", at {self.desk.numbers.count(changed.context)} tokens"
-            action = menu.addAction(words, partial(self._give, changed, row))
-            action.setEnabled(not uses(tier, row))
-        return menu
-
-    def _give(self, changed: Tier, row: Row) -> None:
-        edits = self.desk.edits
-        assert edits is not None
-        self.desk.order(lambda: edits.change(changed))
-        when = "now: its lane drains, then loads it" if edits.running else "with the next run"
-        _, consequence = fit_words(row, changed)
-        words = f"{changed.name} gets {row.name} {when}."
-        self.asking.say(words, consequence or "Ctrl+Z takes it back.", warns=bool(consequence))
-
-    # ---- importing
-
-    def ask_folder(self) -> Path | None:
-        """The user's choice of a folder, `None` where there was none."""
-        chosen = QFileDialog.getExistingDirectory(self, "Import a model folder", str(Path.home()))
-        return Path(chosen) if chosen else None
-
-    def ask_file(self) -> Path | None:
-        """The user's choice of a file, `None` where there was none."""
-        kinds = "Models (*.gguf *.zip *.tar *.tar.gz *.tgz *.tar.xz *.tar.bz2)"
-        chosen, _ = QFileDialog.getOpenFileName(self, "Import a model", str(Path.home()), kinds)
-        return Path(chosen) if chosen else None
-
-    def offer_import(self, path: Path | None) -> None:
-        """Ask under which name to import what is at `path`; nothing is copied before that."""
-        if path is None or self.work is None:
-            return
-        name, note = "", ""
-        try:
-            name = name_for(path)
-        except Trouble as trouble:
-            note = f"{trouble.cause} {trouble.remedy}"
-        self.asking.ask_import(path, name, note, partial(self._import, path))
-
-    def _import(self, path: Path, name: str, precision: str) -> None:
+    def _take_in(self, path: Path, name: str, precision: str) -> None:
         work = self.work
         assert work is not None
-        try:
-            self._wanted = work.bring(path, name, precision)
-        except Trouble as trouble:
-            note = f"{trouble.cause} {trouble.remedy}"
-            self.asking.ask_import(path, name, note, partial(self._import, path))
-            return
+        self._wanted = work.bring(path, name, precision)
         self.search.clear()
         self.shelf.setCurrentIndex(0)
         self._look()
+
+    # ---- hands
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        urls = event.mimeData().urls()
         event.acceptProposedAction()
-        if len(urls) != 1:
-            words = "Drop one model at a time: a folder, an archive or a GGUF file."
-            self.asking.say(f"{len(urls)} things were dropped at once.", words)
-        elif not urls[0].isLocalFile():
-            words = "Download it first, or drop a folder, an archive or a GGUF file of this computer."
-            self.asking.say("That is an address, and nothing is fetched from it.", words)
-        else:
-            self.offer_import(Path(urls[0].toLocalFile()))
+        self.bring.drop(event.mimeData().urls())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()
@@ -396,10 +284,3 @@ class Page(View):
             self.table.setFocus()
         else:
             super().keyPressEvent(event)
-
-
-def _near(before: int | None, free: int | None) -> int | None:
-    """What was shown before, where it is near enough."""
-    if before is None or free is None:
-        return free
-    return before if abs(free - before) < MOVED_BYTES else free
