@@ -21,6 +21,7 @@ from desk.verbs.app import app
 VERBS = [
     ["run"],
     ["replay"],
+    ["demo"],
     ["shot"],
     ["export"],
     ["doctor"],
@@ -80,7 +81,6 @@ def test_the_version():
         ["run", "--watts", "65,20"],
         ["run", "--preset", "nosuch"],
         ["run", "--provider", "gpu"],
-        ["replay", "/nowhere/run.jsonl", "--json"],
         ["shot"],
     ],
     ids=" ".join,

@@ -1,6 +1,7 @@
 """What leaves the machine names nobody: no folder, no serial number of a device, no name of its owner."""
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath, PureWindowsPath
 
 from desk.ledger.standing import Standing
@@ -20,12 +21,13 @@ class Veil:
     """Takes from a text what names this machine or its owner, as the facts of one run tell it.
 
     Folders that the facts name (of models, scenarios, tiers) are cut to their last part, whatever they contain; other
-    absolute paths wherever they are recognised. Serial numbers become the names of the devices: `gpu0`.
+    absolute paths wherever they are recognised. Serial numbers become the names of the devices: `gpu0`. `others` are
+    names of models and scenarios that stand in the facts of other runs.
     """
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: Standing, others: Iterable[str] = ()) -> None:
         run, meter = standing.run, standing.meter
-        named = [tier.model for tier in (*standing.tiers.values(), *(run.tiers if run else ()))]
+        named = [*others, *(tier.model for tier in (*standing.tiers.values(), *(run.tiers if run else ())))]
         named += [lane.opened.model for lane in standing.lanes.values() if lane.opened]
         named += [run.scenario, run.preset] if run else []
         self._names = {name: bare(name) for name in named if bare(name) != name}

@@ -4,9 +4,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Literal, cast
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEventLoop, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -22,11 +23,12 @@ from desk.panel.capture import MARKS, picture_of, png_of, texts_of
 from desk.panel.furniture import WINDOWS_MIN
 from desk.panel.look import look, setting_of
 from desk.panel.numbers import Numbers
-from desk.panel.pictures.comparing import Side
 from desk.panel.pictures.composing import Wish
 from desk.panel.pictures.making import Picture
 from desk.panel.pictures.presets import palette_of, preset_of
 from desk.panel.pictures.scene import whole_span
+from desk.panel.runs.story import compared
+from desk.panel.runs.work import Worker
 from desk.panel.shown import Shown
 from desk.panel.strips import StripChart
 from desk.panel.theme import Theme
@@ -35,12 +37,12 @@ from desk.panel.views import VIEWS as KNOWN
 from desk.panel.views import Desk, opened
 from desk.panel.window import Window
 from desk.plant.replay import Replay
-from desk.runs.comparison import compare
-from desk.runs.summary import summary_of
 
 SIZES = {"1440x900": (1440, 900), "1920x1080": (1920, 1080), "slide": (960, 540)}
-VIEWS = ("floor", "tiers")
-"""The views that show a recording; the others are about this machine."""
+VIEWS = ("floor", "tiers", "models", "frontier")
+"""The views of a factory: of the recording that is shown, with the models and the sweeps that are on this machine."""
+READ_S = 60.0
+"""What a view reads beside the window, such as sweeps, is waited for so long."""
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 FORMATS = (".png", ".pdf")
 
@@ -58,7 +60,8 @@ def shoot(
 
     `at` is seconds since the run started (default: its end), `scale` device pixels per logical pixel; a slide is a
     composed picture of the Floor at 960x540 logical pixels. Neither the clock, the locale nor the screen has a say: two
-    calls give identical bytes. Raises `Trouble` for what cannot be read or written.
+    calls give identical bytes, where nothing has changed on the disk that the view is about. Raises `Trouble` for what
+    cannot be read or written.
     """
     _check(view, size, scale, theme)
     if size == "slide":
@@ -104,8 +107,7 @@ def compose(
 
 def _picture(recordings: Sequence[Path], wish: Wish, at: float | None) -> Picture:
     if wish.kind == "compare":
-        found = compare([summary_of(recording) for recording in recordings])
-        return wish.beside(Side(found, tuple(_books_until(recording, None)[0].board for recording in recordings)))
+        return wish.beside(compared(recordings))
     if len(recordings) != 1:
         raise Trouble(f"{len(recordings)} runs are too many for one picture.", "Name one, or compare them.")
     books, digest = _books_until(recordings[0], at)
@@ -190,6 +192,9 @@ def _drawn(application: QApplication, widget: QWidget, scale: float) -> QImage:
     widget.show()
     for _ in range(2):
         application.processEvents()
+    deadline = monotonic() + READ_S
+    while not all(worker.idle for worker in widget.findChildren(Worker)) and monotonic() < deadline:
+        application.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
     for chart in widget.findChildren(StripChart):
         chart.refresh_all()
     if (focused := widget.focusWidget()) is not None:

@@ -20,6 +20,7 @@ from desk.panel.theme import Theme
 if TYPE_CHECKING:  # numpy, the ledger and the plant come after the first paint
     from desk.facts.happened import AnyFact
     from desk.panel.books import Books
+    from desk.panel.runs.story import Compared
     from desk.panel.tiers.edits import Edits
     from desk.panel.window import Window
     from desk.plant.plant import Plant
@@ -90,6 +91,10 @@ class View(QWidget):
 
     def turn_to(self, subject: str) -> None:
         """Bring the part in front that is about a tier, a model or a run of that name."""
+
+    def compared(self) -> Compared | None:
+        """The runs that stand beside each other here, for a picture of them."""
+        return None
 
     def leave(self) -> None:
         """The window closes: end what the view started."""

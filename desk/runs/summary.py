@@ -84,19 +84,19 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float
     measured_s: float | None = None
     ended: str = ""
-    processor: str = ""
-    system: str = ""
+    models: tuple[str, ...] = ()
     device: str = ""
     provider: str = ""
     runtime: str = ""
     driver: str = ""
-    models: tuple[str, ...] = ()
-    preset: str = ""
-    scenario: str = "steady"
     seed: int = 0
+    scenario: str = "steady"
     recipe: str = ""
+    preset: str = ""
     source: Source = "none"
     quality: Quality = "unavailable"
+    processor: str = ""
+    system: str = ""
     uncalibrated: bool = False
     shared: bool = False
     unrecorded_s: float = 0.0

@@ -1,11 +1,12 @@
 """The Runs view on recordings of a scripted factory: listed, found, marked, removed, carried, compared and offered."""
 
 import itertools
+import json
 
 import msgspec
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDropEvent, QImage
 from PySide6.QtWidgets import QLabel, QLineEdit
 from scripted import WALL, facts
 
@@ -15,6 +16,7 @@ from desk.facts.codec import encode
 from desk.facts.happened import RunStarted
 from desk.panel.heartbeat import Heartbeat
 from desk.panel.numbers import Numbers
+from desk.panel.pictures.sheet import ExportSheet
 from desk.panel.runs import rows, story
 from desk.panel.runs.course import Course, Line
 from desk.panel.runs.recovery import KEEP, OPEN, Recovery
@@ -167,7 +169,7 @@ def test_a_run_tells_its_course_its_tiers_and_what_happened(page, keep, qtbot):
     assert asked.args == [str(view.table.current.path)]
 
 
-def test_runs_are_compared_and_none_is_called_faster_without_reason(page, keep, qtbot):
+def test_runs_are_compared_and_none_is_called_faster_without_reason(page, keep, qtbot, tmp_path, monkeypatch):
     keep("gpu", seconds=60.0)
     keep("cpu", seconds=60.0, source="none", hours=1)
     keep("rush", seconds=60.0, hours=2, scenario="rush-hour")
@@ -179,9 +181,22 @@ def test_runs_are_compared_and_none_is_called_faster_without_reason(page, keep, 
     said = words(view.beside)
     assert "✓ cpu is slower than gpu" in said
     assert "Neither rush nor gpu may be called faster. The scenarios differ: steady and rush-hour." in said
+
+    view.export.click()
+    sheet = view.desk.window.findChild(ExportSheet)
+    assert sheet.chosen.what == "compare"
+    monkeypatch.setattr(sheet, "ask_path", lambda name, _ending: tmp_path / name)
+    sheet.choose(msgspec.structs.replace(sheet.chosen, figure="watts", preset="docs", style="light"))
+    sheet.carry_out()
+    (drawn,) = tmp_path.glob("*_compare_*.png")
+    told = json.loads(QImage(str(drawn)).text("Description"))
+    assert [each["run"] for each in told["runs"]] == ["gpu", "cpu", "rush"]
+    assert (told["preset"], told["style"], told["figure"]) == ("docs", "light", "watts")
     mark(view, "gpu")
     settled(qtbot, view)
     assert view._below.currentWidget() is view.detail
+    sheet.open()
+    assert sheet.chosen.what == "floor", "where nothing is compared, the sheet knows what it did before"
 
 
 def test_a_recording_is_dropped_in_and_a_bad_one_is_told(page, keep, tmp_path, qtbot):
@@ -206,8 +221,8 @@ def test_a_recording_is_dropped_in_and_a_bad_one_is_told(page, keep, tmp_path, q
     settled(qtbot, view, "import")
     assert [trouble.cause for trouble in told] == ["bad.jsonl is not a recording of Token Desk."]
     assert names(view) == ["elsewhere"]
-    view.ask_save = lambda run: tmp_path / "out.jsonl.gz"
-    view.export_run()
+    view.files.ask_save = lambda run: tmp_path / "out.jsonl.gz"
+    view.export_marked()
     settled(qtbot, view, "export")
     sent = b"".join(journal.read(tmp_path / "out.jsonl.gz").raw())
     assert b"GPU-0000" not in sent
@@ -260,9 +275,9 @@ def test_the_course_of_a_long_run_is_that_of_its_stretches(keep, monkeypatch):
     """Taken in pieces from a board that forgets, the curve is the one taken from a board that has it all."""
     keep("long", seconds=60.0)
     (run,) = Runs().all()
-    whole = next(each for each in story.told(run) if each is not None)
+    whole = next(each for each in story.told(run.name, journal.read(run.path)) if each is not None)
     monkeypatch.setattr(story, "STRETCH_S", 20.0)
-    pieces = next(each for each in story.told(run) if each is not None)
+    pieces = next(each for each in story.told(run.name, journal.read(run.path)) if each is not None)
     x, y = whole.courses["tokens_per_second"]
     px, py = pieces.courses["tokens_per_second"]
     assert px[-1] == x[-1]

@@ -6,90 +6,135 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPen
 
-from desk.board import Board
-from desk.exports.privacy import bare
+from desk.exports.privacy import Veil, bare
+from desk.facts.figures import FIGURES
+from desk.facts.trouble import Trouble
+from desk.ledger.standing import Standing
 from desk.panel.charts.lines import polylines
 from desk.panel.charts.scale import Scale, spread
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.pictures.frame import Frame
 from desk.panel.pictures.paper import Paper, width
+from desk.panel.runs.story import SMOOTH_S, Compared, thinned
 from desk.panel.statusline import date_of
 from desk.panel.theme import font
-from desk.runs.comparison import Comparison
+from desk.runs.comparison import FIGURES as WITH_SPREAD
 from desk.runs.summary import Figure, Summary
 
 LETTERS = "ABCD"
 DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (1.5, 2), (6, 2, 1.5, 2))
 """Runs are told apart by the pattern of their lines: colours belong to tiers."""
 TOKENS = ("text", "soft", "mut", "soft")
-SMOOTH_S = 3.0
 GUTTER = 52
+CURVES = {name: unit for name, unit, *_ in WITH_SPREAD}
+"""The figures that runs are compared in, and their units."""
 
 
 @dataclass(frozen=True)
-class Side:
-    """What is compared: the findings, and the board of each run in the same order."""
+class Contest:
+    """Runs beside each other in one figure; `mode` is REPLAY and the dates."""
 
-    found: Comparison
-    boards: tuple[Board, ...]
+    compared: Compared
+    figure: str
+    mode: str
+
+    @property
+    def runs(self) -> tuple[Summary, ...]:
+        return self.compared.found.runs
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the curves stand on watts that nobody measured."""
+        return self.figure != "tokens_per_second" and any(run.quality == "estimated" for run in self.runs)
 
 
-def frame_of(side: Side, mode: str) -> Frame:
-    runs, numbers = side.found.runs, Numbers()
-    rates = [run.tokens_per_second.value for run in runs if run.tokens_per_second.value is not None]
+def contest(compared: Compared, figure: str, mode: str) -> Contest:
+    """These runs in that figure, the tokens where none is named; raises `Trouble` for one that has no spread."""
+    figure = figure or "tokens_per_second"
+    if figure not in CURVES:
+        raise Trouble(f"Runs are not compared in {figure}.", f"Choose {', '.join(CURVES)}.")
+    return Contest(compared, figure, mode)
+
+
+def veil_of(compared: Compared) -> Veil:
+    """Takes the folders from the names of all runs."""
+    runs = compared.found.runs
+    return Veil(Standing(), [name for run in runs for name in (run.scenario, *run.models)])
+
+
+def figures_of(run: Summary) -> dict[str, float | None]:
+    """The compared figures by name, for programs."""
+    return {name: getattr(run, name).value for name in CURVES}
+
+
+def frame_of(told: Contest) -> Frame:
+    runs, numbers, unit = told.runs, Numbers(), CURVES[told.figure]
+    values = [getattr(run, told.figure).value for run in runs]
+    known = [numbers.figure(value, unit) for value in values if value is not None]
     title = f"{len(runs)} runs beside each other"
-    if len(rates) == len(runs):
-        title += ": " + " and ".join(numbers.figure(rate) for rate in rates) + " tok/s"
-    claims = [each for each in side.found.differences if each.claim and each.figure == "tokens_per_second"]
+    if len(known) == len(runs):
+        title += f": {' and '.join(known)} {unit}"
+    differences = [each for each in told.compared.found.differences if each.figure == told.figure]
+    claims = [each for each in differences if each.claim]
     names = {run.run: LETTERS[place] for place, run in enumerate(runs)}
     if claims:
-        subtitle = "; ".join(f"{names[each.run]} is {each.claim} than A" for each in claims)
+        said = [f"{names[each.run]} {_verb(each.claim)}{each.claim} than A" for each in claims]
+        subtitle = "; ".join(said)
     else:
-        doubts = [doubt for each in side.found.differences for doubt in each.doubts]
-        subtitle = f"None is called faster. {doubts[0]}" if doubts else "None is called faster."
+        doubts = [doubt for each in differences for doubt in each.doubts]
+        subtitle = " ".join(["None is called better.", *doubts[:1]])
     hardware = [
         f"{LETTERS[place]}: {run.device or run.processor}, {run.provider.upper()}, {' + '.join(map(bare, run.models))},"
-        f" {run.scenario} load, seed {run.seed}, run {run.run} of {date_of(run.started)}"
+        f" {bare(run.scenario)} load, seed {run.seed}, run {run.run} of {date_of(run.started)}"
         for place, run in enumerate(runs)
     ]
     return Frame(
         title,
         subtitle,
-        mode,
+        told.mode,
         tuple(hardware),
         (f"{len(runs)} runs, aligned at their start", f"{SMOOTH_S:g} s smoothing"),
-        () if side.found.comparable else ("not the same work",),
+        (
+            *(() if told.compared.found.comparable else ("not the same work",)),
+            *(("estimated watts",) if any(run.quality == "estimated" for run in runs) else ()),
+        ),
     )
 
 
-def paint_comparison(paper: Paper, box: QRectF, side: Side, mode: str) -> None:
+def _verb(claim: str) -> str:
+    return "" if claim.startswith("draws") else "is "
+
+
+def paint_comparison(paper: Paper, box: QRectF, told: Contest) -> None:
     """The curves above or beside the figures."""
-    rows = len(_rows(side.found.runs[0])) + 1
+    count = len(told.runs)
+    rows = len(_rows(told.runs[0])) + 1
     if box.width() >= 700:
-        wide = min(92.0 + 92 * len(side.boards), box.width() * 0.55)
-        _paint_curves(paper, QRectF(box.left(), box.top(), box.width() - wide - 32, box.height()), side, mode)
-        _paint_table(paper, QRectF(box.right() - wide, box.top(), wide, min(box.height(), 34.0 * rows)), side)
+        wide = min(92.0 + 92 * count, box.width() * 0.55)
+        _paint_curves(paper, QRectF(box.left(), box.top(), box.width() - wide - 32, box.height()), told)
+        _paint_table(paper, QRectF(box.right() - wide, box.top(), wide, min(box.height(), 34.0 * rows)), told.runs)
         return
     high = 24.0 * rows
     if box.height() - high >= 100:
         above = QRectF(box.left(), box.top(), box.width(), box.height() - high - 12)
-        _paint_curves(paper, above, side, mode)
+        _paint_curves(paper, above, told)
     else:
         high = min(box.height(), 40.0 * rows)
-    _paint_table(paper, QRectF(box.left(), box.bottom() - high, box.width(), high), side)
+    _paint_table(paper, QRectF(box.left(), box.bottom() - high, box.width(), high), told.runs)
 
 
-def _paint_curves(paper: Paper, box: QRectF, side: Side, mode: str) -> None:
-    """Tokens per second of each run over the seconds since it started."""
+def _paint_curves(paper: Paper, box: QRectF, told: Contest) -> None:
+    """The figure of each run over the seconds since it started."""
     painter, theme, numbers = paper.painter, paper.theme, paper.numbers
-    paper.say(box.left(), box.top() + 14, "Tokens per second", font(13, 600))
-    paper.say(box.left() + 126, box.top() + 14, "tok/s, by the time since the start", font(11), "mut")
+    title = FIGURES[told.figure].title
+    left, unit = box.left(), CURVES[told.figure]
+    left += paper.say(left, box.top() + 14, title, font(13, 600)) + 8
+    paper.say(left, box.top() + 14, f"{unit}, by the time since the start", font(11), "mut")
     plot = box.adjusted(GUTTER - 8, 30, -64, -22)
-    longest = max(board.end for board in side.boards)
-    curves = []
-    for board in side.boards:
-        x, y = board.curve("tokens_per_second", None, board.end, max(2, int(plot.width())), SMOOTH_S)
-        curves.append((x + board.end, y))
+    stories = told.compared.stories
+    longest = max((story.seconds for story in stories), default=0.0) or 1.0
+    columns = max(2, int(plot.width()))
+    curves = [thinned(*story.courses[told.figure], columns) for story in stories]
     peak = max((float(np.nanmax(y)) for _, y in curves if np.isfinite(y).any()), default=1.0)
     scale = Scale(ticks=max(2, int(plot.height() // 40)))
     scale.fit(peak, longest)
@@ -115,25 +160,29 @@ def _paint_curves(paper: Paper, box: QRectF, side: Side, mode: str) -> None:
             painter.drawPolyline(line)
         drawn.append(rows)
         known = rows[np.isfinite(rows)]
-        anchors.append((float(known[-1]) if known.size else plot.bottom(), pen, LETTERS[place]))
+        if known.size:
+            anchors.append((float(known[-1]), pen, LETTERS[place]))
     anchors.sort(key=lambda each: each[0])
     places = spread([anchor for anchor, _, _ in anchors], plot.top(), plot.bottom())
     for (_, pen, letter), y in zip(anchors, places, strict=True):
         painter.setPen(pen)
         painter.drawLine(QPointF(plot.right() + 8, y), QPointF(plot.right() + 34, y))
         paper.say(plot.right() + 42, y + 4.5, letter, font(12, 600))
-    word, face = mode.partition(" ")[0], font(11, 600)
-    # Runs begin low and end level: the lower right corner is the emptiest.
+    _stamp(paper, plot, f"REPLAY{', estimated' if told.estimated else ''}", drawn)
+
+
+def _stamp(paper: Paper, plot: QRectF, word: str, drawn: list[np.ndarray]) -> None:
+    """How true the curves are, inside the plot: runs begin low and end level, so its lower right is the emptiest."""
+    face = font(11, 600)
     lowest = max((float(np.nanmax(rows)) for rows in drawn if np.isfinite(rows).any()), default=plot.top())
     base = plot.bottom() - 5 if lowest < plot.bottom() - 20 else plot.top() + 12
     box = QRectF(plot.right() - width(face, word) - 10, base - 12, width(face, word) + 8, 15)
-    painter.fillRect(box, theme.colour("bg"))
+    paper.painter.fillRect(box, paper.theme.colour("bg"))
     paper.say(box.left() + 4, base, word, face, "mut")
 
 
-def _paint_table(paper: Paper, box: QRectF, side: Side) -> None:
+def _paint_table(paper: Paper, box: QRectF, runs: tuple[Summary, ...]) -> None:
     """A row for each figure, a column for each run; under the figure its spread."""
-    runs = side.found.runs
     rows = [_rows(run) for run in runs]
     high = box.height() / (len(rows[0]) + 1)
     first = 92.0 if box.width() > 400 else 76.0
@@ -148,6 +197,9 @@ def _paint_table(paper: Paper, box: QRectF, side: Side) -> None:
         for place, told in enumerate(rows):
             figure = told[row - 1][2]
             right = box.left() + first + step * (place + 1)
+            if isinstance(figure, str):
+                paper.say(right, top + high * 0.5 + 4, figure, font(11), "mut", right=True, room=step - 4)
+                continue
             said = paper.numbers.figure(figure.value, unit)
             spreads = figure.low is not None and high >= 32
             base = top + high * (0.42 if spreads else 0.5) + 4
@@ -159,13 +211,14 @@ def _paint_table(paper: Paper, box: QRectF, side: Side) -> None:
             paper.rule(box.left(), top + high - 1, box.width(), token="grid")
 
 
-def _rows(run: Summary) -> list[tuple[str, str, Figure]]:
-    """Words, unit and figure."""
+def _rows(run: Summary) -> list[tuple[str, str, Figure | str]]:
+    """Words, unit and figure, or a word in its place."""
     hourly = run.revenue_usd / run.measured_s * 3600 if run.measured_s else None
     return [
         ("tok/s", "tok/s", run.tokens_per_second),
         ("W", "W", run.watts),
         ("tok/J", "tok/J", run.tokens_per_joule),
+        ("watts are", "", DASH if run.quality == "unavailable" else run.quality),
         ("worth, $/h", "$/h", Figure(hourly)),
         ("tokens out", "tok", Figure(float(run.tokens_out))),
         ("seconds", "s", Figure(run.measured_s)),

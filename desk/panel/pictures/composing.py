@@ -9,7 +9,6 @@ from PySide6.QtGui import QPainter
 
 from desk.exports.privacy import Veil
 from desk.exports.receipt import receipt
-from desk.ledger.standing import Standing
 from desk.panel.books import Books
 from desk.panel.capture import about, blank, file_name
 from desk.panel.charts.setting import Stretch
@@ -21,6 +20,7 @@ from desk.panel.pictures.paper import Paper
 from desk.panel.pictures.presets import Preset, palette_of, preset_of
 from desk.panel.pictures.receipt import paint_receipt
 from desk.panel.pictures.scene import Scene, scene
+from desk.panel.runs.story import Compared
 from desk.panel.shown import Mode
 from desk.panel.statusline import badge_words, date_of
 from desk.panel.theme import Theme, natural
@@ -68,32 +68,34 @@ class Wish:
         }
         return self._picture(told, preset, paint, frame.title, facts)
 
-    def beside(self, side: comparing.Side, mode: str = "") -> Picture:
-        """The picture of several runs; without a `mode` they are recordings, with their dates."""
+    def beside(self, compared: Compared) -> Picture:
+        """The picture of several runs, which are recordings all; the figure is one with a spread.
+
+        Raises `Trouble` for a preset, style or figure that there is not.
+        """
         preset, _ = preset_of("compare", self.preset), palette_of(self.style)
-        runs = side.found.runs
-        mode = mode or f"REPLAY {' / '.join(dict.fromkeys(date_of(run.started) for run in runs))}"
-        frame = comparing.frame_of(side, mode)
+        runs = compared.found.runs
+        mode = f"REPLAY {' / '.join(dict.fromkeys(date_of(run.started) for run in runs))}"
+        told = comparing.contest(compared, self.figure, mode)
+        frame = comparing.frame_of(told)
 
         def paint(paper: Paper) -> None:
-            comparing.paint_comparison(paper, paint_frame(paper, frame), side, mode)
+            comparing.paint_comparison(paper, paint_frame(paper, frame), told)
 
         facts = {
             "kind": "compare",
+            "figure": told.figure,
             "preset": preset.name,
             "style": self.style,
             "mode": mode,
-            "runs": [
-                {"run": run.run, "started": run.started, "tokens_per_second": run.tokens_per_second.value}
-                for run in runs
-            ],
-            "unlike": list(side.found.unlike),
+            "runs": [{"run": run.run, "started": run.started} | comparing.figures_of(run) for run in runs],
+            "unlike": list(compared.found.unlike),
         }
         wall = runs[0].started
         name = file_name(
             wall=wall, view="compare", device=runs[0].device, model="", run=runs[0].run, mode="replay", ending=""
         )
-        return Picture(preset, self.style, paint, Veil(Standing()), frame.title, facts, wall, name)
+        return Picture(preset, self.style, paint, comparing.veil_of(compared), frame.title, facts, wall, name)
 
     def _receipt(self, told: Scene, preset: Preset, digest: str) -> Picture:
         data = receipt(told.books.ledger, digest)

@@ -1,14 +1,12 @@
 """From a composition to a file: an image of fixed pixels, or a page of lines and letters."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 from xml.sax.saxutils import escape
 
-from PySide6.QtCore import QBuffer, QByteArray, QHashSeed, QIODevice, QMarginsF, QRectF, QSizeF, QUuid
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMarginsF, QRectF, QSizeF, QUuid
 from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
 
 from desk import __version__
@@ -16,6 +14,7 @@ from desk.exports.privacy import Veil
 from desk.panel.capture import blank
 from desk.panel.numbers import Numbers
 from desk.panel.pictures.paper import Paper
+from desk.panel.pictures.pdf import canonical
 from desk.panel.pictures.presets import Preset, palette_of
 from desk.panel.theme import Theme, natural, plain_glyphs
 
@@ -66,15 +65,12 @@ class Picture:
         writer.setCreator(f"Token Desk {__version__}")
         writer.setDocumentXmpMetadata(QByteArray(_xmp(self.texts()["Title"])))
         writer.setDocumentId(QUuid(str(uuid5(NAMESPACE_URL, json.dumps(self.about, sort_keys=True, default=str)))))
-        # Fonts are written in the order of a hash table, which is another one in every process unless told not to be.
-        QHashSeed.setDeterministicGlobalSeed()
         painter = QPainter(writer)
         painter.scale(DOTS_PER_INCH / 96, DOTS_PER_INCH / 96)
         with plain_glyphs():
             self._put(painter)
         painter.end()
-        QHashSeed.resetRandomGlobalSeed()
-        return _dated(bytes(data.data()), self.wall)
+        return canonical(bytes(data.data()), self.wall)
 
     def caption(self) -> str:
         """The picture in words, for those who do not see it and for the clipboard."""
@@ -103,27 +99,6 @@ class Picture:
         paper = self._put(painter)
         painter.end()
         return "\n".join(word for word in dict.fromkeys(paper.words) if word)
-
-
-_WRITTEN = re.compile(rb"\(D:\d{14}[^)]*\)")
-_PLACE = re.compile(rb"(\d{10}) \d{5} n")
-
-
-def _dated(page: bytes, wall: float) -> bytes:
-    """A PDF says when it was made, by the clock and in the zone of the machine; the moment that it shows stands there
-    instead. The table of its objects, and where that table begins, move along.
-    """
-    date = f"(D:{datetime.fromtimestamp(wall, UTC):%Y%m%d%H%M%S}Z)".encode()
-    body, mark, rest = page.rpartition(b"xref\n0 ")
-    written = list(_WRITTEN.finditer(body))
-    moves = [(found.start(), len(date) - len(found[0])) for found in written]
-
-    def moved(offset: int) -> int:
-        return offset + sum(by for at, by in moves if at < offset)
-
-    rest = _PLACE.sub(lambda place: b"%010d" % moved(int(place[1])) + place[0][10:], rest)
-    rest = re.sub(rb"startxref\n(\d+)", lambda at: b"startxref\n%d" % moved(int(at[1])), rest)
-    return _WRITTEN.sub(date, body) + mark + rest
 
 
 def _xmp(title: str) -> bytes:

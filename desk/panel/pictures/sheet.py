@@ -21,25 +21,27 @@ from desk.panel.capture import png_of
 from desk.panel.charts.setting import Stretch
 from desk.panel.furniture import Label
 from desk.panel.overlay import Overlay
+from desk.panel.pictures.comparing import CURVES
 from desk.panel.pictures.composing import Wish
 from desk.panel.pictures.making import Picture
 from desk.panel.pictures.presets import KINDS, NARROW, PRESETS
 from desk.panel.pictures.scene import CHARTS
+from desk.panel.runs.story import Compared
 from desk.panel.shown import EMPTY, Mode
 from desk.panel.theme import Theme, scaled
 from desk.panel.window import Window
 from desk.plant import settings as stored
 from desk.plant.settings import Carried
 
-VIEW, ROWS, SEEN, PAGE = "view", "rows", "seen", "page"
+COMPARE, VIEW, ROWS, SEEN, PAGE = "compare", "view", "rows", "seen", "page"
 WHATS = {
-    **{kind: title for kind, title in KINDS.items() if kind != "compare"},
+    **{kind: title for kind, title in KINDS.items() if kind != COMPARE},
     VIEW: "This view, as shown",
     SEEN: "Data of the charts' window",
     ROWS: "Data of the whole run",
     PAGE: "Page about the run",
 }
-"""What can be carried out; several runs are compared where runs are listed."""
+"""What can be carried out anywhere; where runs stand beside each other, their comparison comes first."""
 STYLE_TITLES = {"dark": "Dark", "light": "Light", "print": "Print"}
 FORM_TITLES = {
     "png": "PNG",
@@ -59,7 +61,13 @@ FORMS: dict[str, tuple[str, ...]] = {
     ROWS: ("csv", "jsonl"),
     SEEN: ("csv", "jsonl"),
 }
-FIGURED = {"value": tuple(value.key for value in EMPTY), "chart": tuple(CHARTS), "chart-table": tuple(CHARTS)}
+FIGURED = {
+    "value": tuple(value.key for value in EMPTY),
+    "chart": tuple(CHARTS),
+    "chart-table": tuple(CHARTS),
+    COMPARE: tuple(CURVES),
+}
+"""What shows one figure, and which it may be."""
 
 
 class Source(Protocol):
@@ -136,6 +144,7 @@ class ExportSheet(Overlay):
                 box.setCurrentIndex(place)
 
     def open(self) -> None:
+        self._offer()
         self._message.setText(self._hint())
         super().open()
         self._button.setFocus(Qt.FocusReason.PopupFocusReason)
@@ -145,6 +154,20 @@ class ExportSheet(Overlay):
             self.carry_out()
         else:
             super().keyPressEvent(event)
+
+    @property
+    def _compared(self) -> Compared | None:
+        view = self._window.view
+        return None if view is None else view.compared()
+
+    def _offer(self) -> None:
+        """Offer what is in front: a comparison, else what was carried out the last time."""
+        if self._compared is not None:
+            self._fill("what", {COMPARE: KINDS[COMPARE], **WHATS})
+            self._boxes["what"].setCurrentIndex(0)
+            self._fit()
+        elif self.chosen.what not in WHATS:
+            self._recall()
 
     def _recall(self) -> None:
         self._fill("what", WHATS)
@@ -192,7 +215,8 @@ class ExportSheet(Overlay):
             return
         carried = self.chosen
         try:
-            stored.keep(carried=carried)
+            if carried.what != COMPARE:  # of another view, it is not what is wanted the next time
+                stored.keep(carried=carried)
             self._carry(carried)
         except Trouble as trouble:
             self._say(trouble)
@@ -224,6 +248,10 @@ class ExportSheet(Overlay):
             assert path is not None
             self._message.setText("Reading the recording…")
             self._work.do(lambda: _told(path), lambda told: self._hand_out(carried, told.books, told.digest), self._say)
+        elif carried.what == COMPARE:
+            if (compared := self._compared) is None:
+                raise Trouble("No runs stand beside each other any more.", "Mark two to four in the list of runs.")
+            self._write(carried, Wish(COMPARE, carried.preset, carried.style, carried.figure).beside(compared))
         else:
             self._hand_out(carried, self._source.books)
 

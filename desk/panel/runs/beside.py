@@ -10,7 +10,7 @@ from desk.panel.furniture import Label
 from desk.panel.numbers import DASH, MINUS, Numbers
 from desk.panel.runs.course import Course, Line
 from desk.panel.runs.detail import NAMES, FigureBox
-from desk.panel.runs.story import Story
+from desk.panel.runs.story import Compared, Story
 from desk.panel.theme import MARGIN, Theme, scaled
 from desk.runs.comparison import Comparison, Difference, compare
 from desk.runs.store import Run
@@ -27,6 +27,7 @@ class Beside(QWidget):
         self._theme, self._numbers = theme, numbers
         self._runs: tuple[Run, ...] = ()
         self._stories: dict[str, Story] = {}
+        self._found: Comparison | None = None
         self.course = Course(theme, numbers)
         self.figures = FigureBox()
         self.figures.currentIndexChanged.connect(self._draw)
@@ -70,8 +71,15 @@ class Beside(QWidget):
         lines = [Line(run.title, *self._stories[run.name].courses[name]) for run in self._runs if self._has(run)]
         waiting = "" if len(lines) == len(self._runs) else "Reading the recordings …"
         self.course.show_lines(NAMES[name], unit, [] if waiting else lines, waiting=waiting)
-        comparison = compare([run.summary for run in self._runs if run.summary is not None])
-        self._table.setWidget(self._lines(comparison, name, unit))
+        self._found = compare([run.summary for run in self._runs if run.summary is not None])
+        self._table.setWidget(self._lines(self._found, name, unit))
+
+    @property
+    def compared(self) -> Compared | None:
+        """What is compared, once every recording has been read."""
+        if self._found is None or not all(map(self._has, self._runs)):
+            return None
+        return Compared(self._found, tuple(self._stories[run.name] for run in self._runs))
 
     def _has(self, run: Run) -> bool:
         return run.name in self._stories

@@ -14,6 +14,7 @@ from desk.panel.cards import paint_focus
 from desk.panel.charts.lines import polylines, stroke
 from desk.panel.charts.scale import Scale, nice_step, spread
 from desk.panel.numbers import Numbers
+from desk.panel.runs.story import thinned
 from desk.panel.theme import Theme, canvas, font, scaled, zoom
 from desk.runs.summary import Phase
 
@@ -232,22 +233,10 @@ class Course(QWidget):
         return plot.bottom() - plot.height() * value / self._scale.top
 
     def _placed(self, line: Line, plot: QRectF) -> tuple[Floats, Floats]:
-        """A curve in pixels, of each pixel the lowest and the highest value where it has more points than those."""
-        x, y = line.x, line.y
-        columns = max(1, int(plot.width()))
-        if len(x) > 4 * columns:
-            parts = np.array_split(np.arange(len(x)), columns)
-            kept = np.concatenate([_extremes(part, y) for part in parts])
-            x, y = x[kept], y[kept]
+        """A curve in pixels."""
+        x, y = thinned(line.x, line.y, max(1, int(plot.width())))
         px = plot.left() + plot.width() * x / max(self._seconds, 1e-9)
         return px, plot.bottom() - plot.height() * y / self._scale.top
-
-
-def _extremes(part: np.ndarray, y: Floats) -> np.ndarray:
-    known = part[np.isfinite(y[part])]
-    if not len(known):
-        return part[:1]
-    return np.unique([known[np.argmin(y[known])], known[np.argmax(y[known])]])
 
 
 def _at(line: Line, moment: float | None) -> float | None:

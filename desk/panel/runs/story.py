@@ -1,16 +1,18 @@
 """The course of a run, read from its recording: its figures over time, and what happened to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from desk import journal
 from desk.board import Board, Floats
+from desk.facts.happened import AnyFact
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import Event
-from desk.runs.comparison import FIGURES
-from desk.runs.store import Run
+from desk.runs.comparison import FIGURES, Comparison, compare
+from desk.runs.summary import summary_of
 
 SMOOTH_S = 10.0
 """Each point of a course is a mean over so long, like the windows that a run's spread is taken from."""
@@ -37,16 +39,21 @@ class Story:
     left_out: int = 0
 
 
-def told(run: Run) -> Iterator[Story | None]:
-    """Read a run; gives `None` time and again so that others have their turn, and at the end its story.
+@dataclass(frozen=True)
+class Compared:
+    """Runs beside each other: what was found, and the story of each in the same order."""
 
-    Raises `Trouble` where the recording cannot be read.
-    """
+    found: Comparison
+    stories: tuple[Story, ...]
+
+
+def told(name: str, facts: Iterable[AnyFact]) -> Iterator[Story | None]:
+    """Fold the facts of a run; gives `None` time and again so that others have their turn, and at the end its story."""
     ledger, board = Ledger(), Board()
     pieces: list[dict[str, tuple[Floats, Floats]]] = []
     events: list[Event] = []
     taken = 0.0
-    for count, fact in enumerate(journal.read(run.path)):
+    for count, fact in enumerate(facts):
         for period in ledger.post(fact):
             board.add(period)
             events += period.events
@@ -58,7 +65,18 @@ def told(run: Run) -> Iterator[Story | None]:
     pieces.append(_piece(board, taken))
     courses = {name: _joined([piece[name] for piece in pieces]) for name, *_ in FIGURES}
     events = [event for event in events if event.kind != "child"]
-    yield Story(run.name, board.end, courses, tuple(events[:KEPT_EVENTS]), max(0, len(events) - KEPT_EVENTS))
+    yield Story(name, board.end, courses, tuple(events[:KEPT_EVENTS]), max(0, len(events) - KEPT_EVENTS))
+
+
+def compared(recordings: Sequence[Path]) -> Compared:
+    """Read two to four recordings to their ends; raises `Trouble` for another number, and for what cannot be read."""
+    found = compare([summary_of(recording) for recording in recordings])
+    stories = [_last(told(recording.name, journal.read(recording))) for recording in recordings]
+    return Compared(found, tuple(stories))
+
+
+def _last(telling: Iterator[Story | None]) -> Story:
+    return next(story for story in telling if story is not None)
 
 
 def _piece(board: Board, since: float) -> dict[str, tuple[Floats, Floats]]:
@@ -67,6 +85,22 @@ def _piece(board: Board, since: float) -> dict[str, tuple[Floats, Floats]]:
     points = max(1, round(span / POINT_S))
     taken = {name: board.curve(name, None, span, points, SMOOTH_S) for name, *_ in FIGURES}
     return {name: (x + board.end, y) for name, (x, y) in taken.items()}
+
+
+def thinned(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
+    """The curve; of one with many more points than pixel columns, the lowest and the highest of each column."""
+    if len(x) <= 4 * columns:
+        return x, y
+    parts = np.array_split(np.arange(len(x)), max(1, columns))
+    kept = np.concatenate([_extremes(part, y) for part in parts])
+    return x[kept], y[kept]
+
+
+def _extremes(part: np.ndarray, y: Floats) -> np.ndarray:
+    known = part[np.isfinite(y[part])]
+    if not len(known):
+        return part[:1]
+    return np.unique([known[np.argmin(y[known])], known[np.argmax(y[known])]])
 
 
 def _joined(pieces: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:

@@ -1,14 +1,12 @@
 """The Runs view: the list of what was recorded above the run that is looked at, or those that are compared."""
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
@@ -23,13 +21,14 @@ from desk.panel.furniture import Label, headed_card
 from desk.panel.runs import rows, story
 from desk.panel.runs.beside import Beside
 from desk.panel.runs.detail import Detail
-from desk.panel.runs.story import Story
+from desk.panel.runs.files import Files, recordings_in
+from desk.panel.runs.story import Compared, Story
 from desk.panel.runs.table import Table
-from desk.panel.runs.work import Job, Worker
+from desk.panel.runs.work import Worker
 from desk.panel.shown import Shown
 from desk.panel.theme import GUTTER, MARGIN
 from desk.panel.views import Desk, View
-from desk.runs import carry, search
+from desk.runs import search
 from desk.runs.comparison import MOST
 from desk.runs.store import Run, Runs
 
@@ -38,7 +37,8 @@ EMPTY_TRASH, FOR_GOOD = "Empty trash", "For good?"
 STORIES = 12
 """So many courses are kept of those that were read: three comparisons."""
 
-RECORDINGS = (journal.SUFFIX, journal.COMPRESSED)
+EXPORT_ONE = "Write the run into a file without serial numbers and names"
+EXPORT_SEVERAL = "Make a picture of the runs beside each other  Ctrl+E"
 EMPTY = "No runs yet. Start the factory: each run is recorded here. A recording can be dropped here, too."
 
 
@@ -52,10 +52,12 @@ class Page(View):
         self.worker, self.reader = Worker(self), Worker(self)
         for worker in (self.worker, self.reader):  # a long recording that is read keeps nothing else waiting
             worker.troubled.connect(self._tell)
+        self.files = Files(desk, self.store, self.worker, self)
+        self.files.arrived.connect(self._arrived)
+        self.files.changed.connect(self.look)
         self._runs: list[Run] = []
         self._stories: dict[str, Story] = {}
         self._reading: set[str] = set()
-        self._carried = 0
         self._seen: object = None
         self.table = Table(theme, numbers)
         self.table.empty = "Looking for runs …"
@@ -79,8 +81,8 @@ class Page(View):
         self.open.setProperty("strong", True)
         self.rename = _button("Rename", "Give the run another title  F2", self.table.rename)
         self.remove = _button("Remove", "Put the marked runs into the trash  Delete", self._remove)
-        self.export = _button("Export…", "Write the run into a file without serial numbers and names", self.export_run)
-        self.bring = _button("Import…", "Take in recordings from elsewhere; they can be dropped here, too", self.ask)
+        self.export = _button("Export…", EXPORT_ONE, self.export_marked)
+        self.bring = _button("Import…", "Take in recordings from elsewhere; drop them here, too", self.files.ask)
         self.undo = _button("Undo", "Bring back the run that was removed last  Ctrl+Z", self._bring_back)
         self.empty = _button(EMPTY_TRASH, "Remove for good what lies in the trash", self._empty)
         self._disk = Label(theme, "", 12, token="mut")
@@ -211,6 +213,7 @@ class Page(View):
         one = marked[0] if len(marked) == 1 else None
         self.open.setEnabled(one is not None and not one.trouble)
         self.export.setEnabled(one is not None and not one.trouble and one.state != "running")
+        self.export.setToolTip(EXPORT_ONE)
         self.rename.setEnabled(one is not None)
         self.remove.setEnabled(bool(marked) and all(run.state != "running" for run in marked))
         if one is not None:
@@ -230,6 +233,8 @@ class Page(View):
         else:
             self.beside.show_runs(marked, self._stories)
             self._below.setCurrentWidget(self.beside)
+            self.export.setEnabled(self.beside.compared is not None)
+            self.export.setToolTip(EXPORT_SEVERAL)
             self._read(marked)
 
     def _read(self, runs: Iterable[Run]) -> None:
@@ -242,7 +247,7 @@ class Page(View):
 
         def told() -> Iterator[Story | None]:
             for run in wanted:
-                yield from story.told(run)
+                yield from story.told(run.name, journal.read(run.path))
 
         self.reader.ask("story", told, self._take_story)
 
@@ -259,17 +264,6 @@ class Page(View):
         self.desk.order(order)
         self._seen = None
         self.look()
-
-    def _carry(self, key: str, job: Job, then: Callable[[Any], None]) -> None:
-        """Have something done that takes time, after which the folder is listed again."""
-        self.desk.order(lambda: None)  # the trouble of the order before is told no more
-
-        def done(given: Any) -> None:
-            then(given)
-            self.look()
-
-        self._carried += 1
-        self.worker.ask(f"{key} {self._carried}", job, done)
 
     def _tell(self, _key: str, trouble: Trouble) -> None:
         self.desk.window.show_trouble(trouble)
@@ -307,73 +301,33 @@ class Page(View):
         if self.sure():
             self._order(self.store.empty_trash)
 
-    # ---- files
+    # ---- carried in and out
 
-    def export_run(self) -> None:
-        """Ask where to, and write the marked run without names."""
-        marked = self.table.marked
-        if len(marked) != 1 or (out := self.ask_save(marked[0])) is None:
-            return
-        run = marked[0]
+    def export_marked(self) -> None:
+        """Carry out what is marked: a run as a file, several as a picture of them beside each other."""
+        marked, window = self.table.marked, self.desk.window
+        if len(marked) == 1:
+            self.files.send(marked[0])
+        elif self.compared() is not None:
+            window.perform(next(action for action in window.actions_known if action.name == "export"))
 
-        def written() -> Iterator[Path]:
-            yield carry.send(run, out)
+    def compared(self) -> Compared | None:
+        return self.beside.compared if self._below.currentWidget() is self.beside else None
 
-        self._carry("export", written, lambda path: self.desk.window.tell(f"{path.name} is written."))
-
-    def import_files(self, files: Iterable[Path]) -> None:
-        """Take recordings in, one after the other; what is none is told, and the others come all the same."""
-        store, wanted = self.store, tuple(files)
-
-        def brought() -> Iterator[Any]:
-            for file in wanted:
-                try:
-                    yield carry.bring(file, store)
-                except Trouble as trouble:
-                    yield trouble
-
-        self._carry("import", brought, self._brought)
-
-    def _brought(self, given: Any) -> None:
-        window = self.desk.window
-        if isinstance(given, Trouble):
-            window.show_trouble(given)
-            return
-        run, missing = given
+    def _arrived(self, run: Run) -> None:
+        """Stand on a run that was taken in."""
         self._runs = [run, *self._runs]
         self.search.clear()
         self._list()
         self.table.go_to(run.name)
-        window.tell(f"{run.title} is taken in.", missing)
-
-    def ask(self) -> None:
-        """Ask for recordings, and take them in."""
-        if files := self.ask_open():
-            self.import_files(files)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _dropped(event):
+        if recordings_in(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self.import_files(_dropped(event))
+        self.files.take_in(recordings_in(event))
         event.acceptProposedAction()
-
-    def ask_open(self) -> list[Path]:
-        """The user's choice of recordings, empty where there was none."""
-        chosen, _ = QFileDialog.getOpenFileNames(
-            self, "Import recordings", str(Path.home()), "Recordings (*.jsonl *.jsonl.gz)"
-        )
-        return [Path(each) for each in chosen]
-
-    def ask_save(self, run: Run) -> Path | None:
-        """The user's choice of a place, `None` where there was none."""
-        name = str(Path.home() / f"{run.name}{journal.COMPRESSED}")
-        chosen, _ = QFileDialog.getSaveFileName(self, "Export the run", name, "Recordings (*.jsonl.gz)")
-        if not chosen:
-            return None
-        path = Path(chosen)
-        return path if path.name.endswith(journal.COMPRESSED) else path.with_name(f"{path.name}{journal.COMPRESSED}")
 
     def sure(self) -> bool:
         """Whether the trash is to be emptied for good: asked by a second press of the same button."""
@@ -384,12 +338,6 @@ class Page(View):
     def leave(self) -> None:
         self.worker.close()
         self.reader.close()
-
-
-def _dropped(event: QDropEvent) -> list[Path]:
-    """The recordings among what is dropped."""
-    files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-    return [file for file in files if file.name.endswith(RECORDINGS)]
 
 
 def _button(text: str, tip: str, do: Callable[[], None]) -> QPushButton:

@@ -58,6 +58,11 @@ class Worker(QObject):
         """Whether a job of that key, or of one that begins with it as a word, is waiting or at work."""
         return any(f"{each} ".startswith(f"{key} ") for each in self._wanted)
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was asked for has been given."""
+        return not self._wanted
+
     def close(self) -> None:
         """Give up everything, and wait for the job that is at work to notice."""
         with self._lock:
