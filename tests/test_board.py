@@ -7,7 +7,8 @@ from math import isnan, nan
 import numpy as np
 import pytest
 
-from desk.board import _RATIOS, Board
+from desk.board import Board
+from desk.board.ratios import RATIOS
 from desk.facts.figures import FIGURES
 from desk.facts.histogram import bucket_of
 from desk.facts.metered import DeviceReading
@@ -59,7 +60,7 @@ def board_of(*periods, hours=1.0):
 
 
 def test_every_figure_of_the_table_is_on_the_board():
-    assert set(_RATIOS) == set(FIGURES)
+    assert set(RATIOS) == set(FIGURES)
 
 
 def test_figures_are_ratios_of_sums():
@@ -242,7 +243,7 @@ def test_an_hour_is_kept_and_older_is_dropped():
     assert y[-1] == pytest.approx((2999 + 2998 + 2997 + 2996) / 2)
     assert x[-1] == 0.0
     assert board.end == 1500.0
-    assert board._sums.shape[2] <= 0.1 * 7200 * 1.25 + 2
+    assert board._columns._sums.shape[2] <= 0.1 * 7200 * 1.25 + 2
 
 
 def test_a_tier_that_appears_late_has_no_past():

@@ -5,13 +5,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from desk.facts.histogram import LAST_BUCKET
+
 Stamp = Annotated[float, Meta(ge=-1e10, le=1e10)]
 """Three hundred years of uptime."""
 Wall = Annotated[float, Meta(ge=0.0, le=2.4e11)]
 """Unix time that a calendar has, also a run later."""
 Count = Annotated[int, Meta(ge=0, le=2**53)]
-Bucket = Annotated[int, Meta(ge=0, le=2000)]
-"""Of `desk.facts.histogram`: the last one ends after 200,000 years."""
+Bucket = Annotated[int, Meta(ge=0, le=LAST_BUCKET)]
+"""Of a histogram of durations."""
 Span = Annotated[float, Meta(ge=0.0, le=3600.0)]
 """Seconds that one beat may tell of."""
 

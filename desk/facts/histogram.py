@@ -10,12 +10,15 @@ BUCKETS_PER_OCTAVE = 32
 
 SHORTEST_S = 1e-6
 
+LAST_BUCKET = 2000
+"""It ends after 200,000 years, and holds what lasts longer, too."""
+
 
 def bucket_of(seconds: float) -> int:
     """The bucket that a duration falls into; everything up to a microsecond falls into bucket 0."""
     if seconds <= SHORTEST_S:
         return 0
-    return int(BUCKETS_PER_OCTAVE * math.log2(seconds / SHORTEST_S))
+    return min(int(BUCKETS_PER_OCTAVE * math.log2(seconds / SHORTEST_S)), LAST_BUCKET)
 
 
 def seconds_of(bucket: int) -> float:

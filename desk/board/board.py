@@ -1,0 +1,287 @@
+"""The board itself: takes settled periods in, and gives figures as values and curves."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil, isnan, nan
+from operator import attrgetter
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.board.columns import AT, COLUMNS, Columns, Floats, Places
+from desk.board.ratios import FEWEST_EDGES, LONGEST_S, NOTHING, RATIOS, SHORTEST_S, Basis, Ratio
+from desk.board.rolling import ITL_WINDOW_S, TTFT_WINDOW_S, Rolling
+from desk.facts.histogram import count_into
+from desk.ledger.period import PERIOD_S, Event, Period
+
+KEPT_EVENTS = 500
+
+
+class Mark(NamedTuple):
+    """A moment at which a board stood: how many periods it had taken in, and what it showed of them."""
+
+    told: int
+    end: float
+    events: tuple[Event, ...]
+
+
+class Board:
+    """The last `hours` of periods, for each tier and for the factory (the tier `None`).
+
+    `end` is the newest period's end in seconds since the run started, `events` the marks for the event lane. The first
+    period of a new run clears the board. Figures are the rows of `desk.facts.figures.FIGURES`.
+    """
+
+    def __init__(self, hours: float = 1.0) -> None:
+        self._capacity = ceil(hours * 3600 / PERIOD_S)
+        self._begin()
+
+    def _begin(self, end: float = 0.0, told: int = 0) -> None:
+        """Stand at `end`, so many periods into a run, and know nothing of them."""
+        self.end = end
+        self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._columns = Columns(self._capacity, end, told)
+        self._forget_latencies()
+
+    def _forget_latencies(self) -> None:
+        self._ttfts: list[Rolling] = []
+        self._itls: list[Rolling] = []
+        for _ in self._columns.rows:
+            self._follow_latencies()
+
+    def _follow_latencies(self) -> None:
+        self._ttfts.append(Rolling(TTFT_WINDOW_S, (0.5, 0.95)))
+        self._itls.append(Rolling(ITL_WINDOW_S, (0.5, 0.99)))
+
+    @property
+    def kept_s(self) -> float:
+        """So many seconds are kept at least."""
+        return self._capacity * PERIOD_S
+
+    @property
+    def begin(self) -> float:
+        """The oldest moment that is kept, in seconds since the run started."""
+        return float(self._columns.sums(0)[AT["end"], 0])
+
+    def add(self, period: Period) -> None:
+        """Take the next period in."""
+        if period.index == 0 and not self._columns.sent_back:
+            self._begin()
+        self.events.extend(period.events)
+        self.end = period.end
+        for name in period.tiers:
+            if name not in self._columns.rows:
+                self._columns.open(name)
+                self._follow_latencies()
+        latencies = self._latencies(period)
+        if self._columns.behind:
+            self._columns.again()  # its numbers are known: only what the windows of percentiles hold was to be counted
+            return
+        rows: list[tuple[float, ...] | None] = [None] * len(self._columns.rows)
+        for name, increments in zip((None, *period.tiers), _increments(period, latencies), strict=True):
+            rows[self._columns.rows[name]] = increments
+        self._columns.append(rows)
+
+    def mark(self) -> Mark:
+        """Where it stands, for `back_to`."""
+        return Mark(self._columns.told, self.end, tuple(self.events))
+
+    def back_to(self, mark: Mark) -> None:
+        """Stand again where it stood, in the same run; the periods that follow must be the same as before.
+
+        Percentiles are right again when the longest of their windows has been told anew, `TTFT_WINDOW_S`. A board that
+        no longer holds that moment, or does not yet, begins with it.
+        """
+        if not self._columns.go(mark.told):
+            self._begin(mark.end, mark.told)
+        self.end = mark.end
+        self.events = deque(mark.events, maxlen=KEPT_EVENTS)
+        self._forget_latencies()
+
+    def _latencies(self, period: Period) -> list[tuple[float, ...]]:
+        """The columns of percentiles, of the factory and of each tier of the period."""
+        ttfts: dict[int, int] = {}
+        gaps: dict[int, int] = {}
+        found: list[tuple[float, ...]] = []
+        for name, tier in period.tiers.items():
+            row = self._columns.rows[name]
+            found.append((*self._ttfts[row].add(tier.ttfts), *self._itls[row].add(tier.gaps)))
+            if tier.ttfts:
+                count_into(ttfts, tier.ttfts)
+            if tier.gaps:
+                count_into(gaps, tier.gaps)
+        return [(*self._ttfts[0].add(ttfts), *self._itls[0].add(gaps)), *found]
+
+    def curve(
+        self,
+        figure: str,
+        tier: str | None,
+        span_s: float,
+        points: int,
+        smooth_s: float = SHORTEST_S,
+        back_s: float = 0.0,
+    ) -> tuple[Floats, Floats]:
+        """A figure over the last `span_s` seconds, in at most about `points` points.
+
+        Gives x in seconds before the newest period's end (0 and below) and y with NaN for gaps. Each point is the
+        ratio of sums over the `smooth_s` seconds up to it, over its own bin where that is longer. Bins keep their place
+        in time, so that a curve moves but does not shimmer.
+
+        `back_s` looks at the past: the curve, and its x, end so many seconds before the newest period's end, or with
+        the first period that ends later.
+        """
+        row = self._columns.rows.get(tier)
+        last = self._place_of(back_s, "left")
+        wanted = min(last, ceil(span_s / PERIOD_S))
+        if row is None or wanted <= 0:
+            return np.empty(0), np.empty(0)
+        stride = ceil(wanted / points)
+        oldest = last - wanted + 1
+        ends = np.arange(ceil(oldest / stride) * stride, last + 1, stride)
+        if ends.size == 0 or ends[-1] != last:
+            ends = np.append(ends, last)
+        x = self._columns.sums(0)[AT["end"], ends] - (self.end - back_s)
+        return x, self._ratios(RATIOS[figure], row, ends, stride, smooth_s)
+
+    def value(self, figure: str, tier: str | None = None, window_s: float = 10.0, back_s: float = 0.0) -> float | None:
+        """A figure over the last `window_s` seconds; `None` where it cannot be formed. `back_s` as for a curve."""
+        row = self._columns.rows.get(tier)
+        place = self._place_of(back_s, "right")
+        if row is None or place <= 0:
+            return None
+        # What has stopped coming is not shown for as long as the window lasts.
+        recent = ceil(min(window_s, SHORTEST_S) / PERIOD_S)
+        ratio = RATIOS[figure]
+        given = self._columns.sums(row)[AT[ratio.given]]
+        if given[place] <= given[max(place - recent, 0)]:
+            return None  # found out before arrays are made of it: at rest nearly all figures end here
+        value = float(self._ratios(ratio, row, np.array([place]), recent, window_s)[0])
+        return None if isnan(value) else value
+
+    def basis(self, figure: str, tier: str | None = None, window_s: float = 10.0) -> Basis | None:
+        """What `value` forms the same figure from; `None` where it cannot be formed."""
+        if self.value(figure, tier, window_s) is None:
+            return None
+        ratio, row, newest = RATIOS[figure], self._columns.rows[tier], self._columns.newest
+        recent = ceil(min(window_s, SHORTEST_S) / PERIOD_S)
+        (start,), _ = self._spans(ratio, row, np.array([newest]), recent, window_s)
+        if ratio.settled:
+            rolling = (self._itls if ratio.given == "itls" else self._ttfts)[row]
+            return Basis(ratio.over, ratio.under, 0.0, 0.0, 1.0, rolling.seconds, samples=rolling.count)
+        grown = self._columns.sums(row)[:, newest] - self._columns.sums(row)[:, start]
+        # Of time and of the counter there is one copy, in the row of the factory.
+        whole = self._columns.sums(0)[:, newest] - self._columns.sums(0)[:, start]
+        return Basis(
+            ratio.over,
+            ratio.under,
+            float(grown[AT[ratio.over]]),
+            float(grown[AT[ratio.under]]),
+            ratio.scale,
+            float(whole[AT["end"]]),
+            int(whole[AT["edges"]]) if ratio.given == "covered" else 0,
+        )
+
+    def samples(self, figure: str, tier: str | None = None) -> int:
+        """How many observations a percentile stands on now."""
+        row = self._columns.rows.get(tier)
+        if row is None:
+            return 0
+        return (self._itls if RATIOS[figure].given == "itls" else self._ttfts)[row].count
+
+    def _place_of(self, back_s: float, side: Literal["left", "right"]) -> int:
+        """The period that ends so many seconds before the newest one, or the one next to it on that side of time."""
+        newest = self._columns.newest
+        if back_s <= 0.0:
+            return newest
+        ends = self._columns.sums(0)[AT["end"], : newest + 1]
+        # Half a thousandth absorbs what sums of floats leave over.
+        moment = self.end - back_s
+        if side == "left":
+            return min(newest, int(np.searchsorted(ends, moment - 5e-4, "left")))
+        return int(np.searchsorted(ends, moment + 5e-4, "right")) - 1
+
+    def _ratios(self, ratio: Ratio, row: int, ends: Places, stride: int, smooth_s: float) -> Floats:
+        """The figure at each of `ends`, over the periods of its window; NaN where it does not exist."""
+        sums = self._columns.sums(row)
+        starts, missing = self._spans(ratio, row, ends, stride, smooth_s)
+        over, under = sums[AT[ratio.over]], sums[AT[ratio.under]]
+        whole = under[ends] - under[starts]
+        missing |= whole <= NOTHING
+        whole[missing] = nan
+        return (over[ends] - over[starts]) / whole * ratio.scale
+
+    def _spans(
+        self, ratio: Ratio, row: int, ends: Places, stride: int, smooth_s: float
+    ) -> tuple[Places, NDArray[np.bool_]]:
+        """Where the window of each point starts, and where there is none."""
+        length = stride if ratio.settled else max(stride, ceil(max(smooth_s, ratio.least_s) / PERIOD_S))
+        starts = np.maximum(ends - length, 0)
+        sums = self._columns.sums(row)
+        given = sums[AT[ratio.given]]
+        before = np.maximum(ends - stride, 0)
+        missing = given[ends] <= given[before]
+        if ratio.over == "metered":
+            # Joules of a time in which no engine worked: no tokens per joule, rather than 0.
+            worked = sums[AT["worked"]]
+            missing |= worked[ends] <= worked[before]
+        if ratio.given == "covered":
+            edges = self._columns.sums(0)[AT["edges"], : self._columns.newest + 1]
+            enough = np.searchsorted(edges, edges[ends] - FEWEST_EDGES, side="right") - 1
+            starts = np.minimum(starts, np.maximum(enough, 0))
+            missing |= (enough < 0) | (ends - starts > max(length, LONGEST_S / PERIOD_S))
+        if ratio.given in ("covered", "worked"):
+            missing |= ends - starts < SHORTEST_S / PERIOD_S
+        return starts, missing
+
+
+_counts = attrgetter(*COLUMNS[AT["busy"] : AT["joules"]])
+"""What a tier's period says under the names of columns."""
+_NO_COUNTS = (0.0,) * (AT["joules"] - AT["busy"])
+_METERED = AT["metered"] - AT["busy"]
+
+_NO_READINGS = (0.0,) * (len(COLUMNS) - AT["utilization"])
+
+
+def _increments(period: Period, latencies: list[tuple[float, ...]]) -> Iterator[tuple[float, ...]]:
+    """What the rows grow by: that of the factory, then those of the tiers of the period."""
+    time = (period.end, period.worked, period.covered, period.edges if period.quality == "measured" else FEWEST_EDGES)
+    tiers = period.tiers.values()
+    counts = [_counts(tier) for tier in tiers]
+    active = sum(tier.active_joules or 0.0 for tier in tiers)
+    energy = (period.joules, active, period.standby_joules, period.other_joules, period.energy_cost)
+    whole = [sum(column) for column in zip(_NO_COUNTS, *counts, strict=True)]
+    yield (*_grown(time, whole, energy), *latencies[0], *_readings(period))
+    for tier, counted, told in zip(tiers, counts, latencies[1:], strict=True):
+        energy = (tier.joules, tier.active_joules, None, None, tier.energy_cost)
+        yield (*_grown(time, counted, energy), *told, *_NO_READINGS)
+
+
+def _grown(time: tuple[float, ...], counts: Sequence[float], energy: tuple[float | None, ...]) -> tuple[float, ...]:
+    """The columns before the latencies. A figure of energy divides by the time and the tokens that have a price."""
+    _, worked, covered, _ = time
+    *sums, queue, slots = counts
+    joules, active, standby, other, cost = energy
+    priced = (0.0, 0.0) if cost is None else (covered, counts[_METERED])
+    amounts = (joules or 0.0, active or 0.0, standby or 0.0, other or 0.0, cost or 0.0)
+    return (*time, *sums, queue * worked, slots * worked, *amounts, *priced)
+
+
+def _readings(period: Period) -> tuple[float, ...]:
+    """Sums and counts of what the devices in use reported: shares averaged, amounts added, temperatures the highest."""
+    if not period.devices:
+        return _NO_READINGS
+    devices = [period.devices[name] for name in period.counted if name in period.devices]
+    devices = devices or list(period.devices.values())
+    degrees = [device.celsius for device in devices if device.celsius is not None]
+    return (
+        *_counted([device.utilization for device in devices], len(devices)),
+        *_counted([device.memory_used for device in devices]),
+        *((max(degrees), 1.0) if degrees else (0.0, 0.0)),
+        *_counted([device.power_limit for device in devices]),
+    )
+
+
+def _counted(values: Iterable[float | None], by: int = 1) -> tuple[float, float]:
+    known = [value for value in values if value is not None]
+    return (sum(known) / by, 1.0) if known else (0.0, 0.0)
