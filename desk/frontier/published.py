@@ -5,6 +5,7 @@ import tomllib
 import msgspec
 
 from desk.facts import places
+from desk.facts.codec import NOT_TOML
 from desk.facts.trouble import Trouble
 
 
@@ -39,5 +40,5 @@ def chart() -> Chart:
     path = places.shipped("assets", "economics", "keynote.toml")
     try:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Chart)
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (OSError, *NOT_TOML, msgspec.ValidationError) as error:
         raise Trouble(f"The published readings cannot be read: {error}.", "Install Token Desk again.") from error

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from desk.facts import places
+from desk.facts.codec import NOT_TOML
 from desk.facts.trouble import Trouble
 from desk.ledger import money
 
@@ -108,7 +109,7 @@ def factors() -> dict[str, Factor]:
     path = places.shipped("assets", "economics", "whatif.toml")
     try:
         found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8"))["factors"], list[Factor])
-    except (OSError, KeyError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (OSError, KeyError, *NOT_TOML, msgspec.ValidationError) as error:
         raise Trouble(f"The factors of What-if cannot be read: {error}.", "Install Token Desk again.") from error
     return {factor.key: factor for factor in found}
 

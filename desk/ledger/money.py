@@ -20,7 +20,7 @@ def output_value(price: Price, emitted: int) -> float:
     return emitted * price.output * PER_TOKEN
 
 
-def input_value(price: Price, prompt: int, cached: int) -> float:
+def input_value(price: Price, prompt: float, cached: float) -> float:
     """Dollars at list price for a prompt of so many tokens, of which `cached` were held already."""
     return ((prompt - cached) * price.input + cached * price.cached) * PER_TOKEN
 

@@ -1,4 +1,4 @@
-"""`desk sweep`: measure the frontier of this machine, and `desk mix`: the split of the device that earns most by it."""
+"""`desk sweep`: measure the frontier of this machine."""
 
 import contextlib
 import sys
@@ -13,10 +13,8 @@ from desk.verbs.recording import recording_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from desk.bench.prediction import Checked
     from desk.facts.plans import Plan
-    from desk.facts.tiers import Tariff, Tier
-    from desk.frontier.mix import Mix, Offer
+    from desk.facts.tiers import Tariff
     from desk.frontier.points import Denominator, Measure, Point, Survey
     from desk.plant.sweep import Progress
 
@@ -24,29 +22,36 @@ BEAT_S = 0.1
 LINE_S = 5.0
 CLOSING_S = 10.0
 
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
 
 
 def sweep(
     plan: Annotated[
         Path | None, typer.Argument(exists=True, dir_okay=False, help="A TOML file; the defaults if left out.")
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="The work of these tiers: a preset's name, or a TOML file of one.")
+    ] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a sweep: its recording, or the name of its run.")
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="With --resume: measure nothing, show what is there.")] = False,
-    json: _Json = False,
+    json: AsJson = False,
 ) -> None:
     """Measure one lane at many settings: tokens, speed per user and watts of each, with the spread of repeats.
 
     Ctrl-C ends it with what is there; --resume goes on. A plan may hold: graphs, slots, contexts, works (mix, lengths,
-    answer_tokens), provider, warmup_s, settle_s, window_s, repeats, cooldown_s. Exit code 1: a point was missed.
+    answer_tokens), provider, warmup_s, settle_s, window_s, repeats, cooldown_s. With --preset it is gone through with
+    the prompts and answers of these tiers, each for itself: what a mix of them rests on. Exit code 1: a point was
+    missed.
 
     Example: desk sweep plan.toml --json > frontier.json
     """
+    import msgspec
+
     from desk.facts.plans import Plan
     from desk.frontier.points import recordings, survey
-    from desk.plant import plans, settings
+    from desk.plant import plans, presets, settings
 
     tariff = settings.load()[0].tariff
     before = recordings(recording_of(resume)) if resume is not None else []
@@ -55,12 +60,14 @@ def sweep(
         if known.plan is not None and plan is not None and plans.read(plan) != known.plan:
             raise typer.BadParameter("The plan is another one than that of the sweep to go on with.")
         asked = known.plan or (plans.read(plan) if plan is not None else Plan())
+        if preset is not None and known.plan is None:
+            asked = msgspec.structs.replace(asked, tiers=presets.preset(preset).tiers)
         recorded = _measure(asked, known)
         known = survey([*before, recorded])
     elif resume is None:
         raise typer.BadParameter("Name the sweep to show with --resume RUN.")
     if json:
-        _print(_plain(known, tariff))
+        print_json(_plain(known, tariff))
     else:
         from rich.console import Console
 
@@ -80,7 +87,7 @@ def _measure(plan: "Plan", known: "Survey") -> Path:
     from desk.plant.plant import Plant
     from desk.plant.sweep import Sweep
 
-    for graph in plan.graphs:
+    for graph in plan.models:
         if not any(store.ready(graph.model, graph.precision, provider) for provider in ("cpu", "cuda")):
             build(graph.model, graph.precision)
     chosen = settings.load()[0]
@@ -221,131 +228,7 @@ def _figure(found: "Measure | None") -> dict[str, float | None] | None:
     return None if found is None else {"value": found.value, "low": found.low, "high": found.high}
 
 
-def mix(
-    recording: Annotated[str, typer.Argument(metavar="RUN", help="The recording of a sweep, or the name of its run.")],
-    preset: Annotated[str | None, typer.Option(help="The tiers: a preset's name, or a TOML file.")] = None,
-    demand: Annotated[
-        list[str] | None, typer.Option(metavar="TIER=TOK/S", help="What can be sold of a tier; may be repeated.")
-    ] = None,
-    power: Annotated[
-        float | None, typer.Option(min=1e-3, metavar="W", help="Split so many watts between devices, not one device.")
-    ] = None,
-    check: Annotated[
-        float | None, typer.Option(min=5, metavar="S", help="Run the best split so long, and compare its revenue.")
-    ] = None,
-    json: _Json = False,
-) -> None:
-    """Say which split of the device between the tiers earns most, by what a sweep measured, beside today's split.
-
-    Every promise is kept in it. A share of one device slows a tier's readers in proportion; --power splits a budget of
-    watts between whole devices, as on the keynote's slide. Nothing outside of what was measured is considered.
-
-    Example: desk mix latest --preset gtc-2026 --demand Ultra=20
-    """
-    from desk.bench import prediction
-    from desk.frontier import mix as mixing
-    from desk.frontier.points import recordings, survey
-    from desk.plant import presets, settings
-
-    points = survey(recordings(recording_of(recording))).points()
-    tiers = presets.preset(preset or settings.load()[0].preset).tiers
-    wanted = dict(_demand(words, tiers) for words in demand or ())
-    offers = [mixing.offer(tier, points, wanted.get(tier.name)) for tier in tiers]
-    split = {"split": "device"} if power is None else {"split": "power", "budget": power}
-    found: dict[str, Mix | None] = {
-        "earns most": mixing.best(offers, "revenue", **split),  # ty: ignore[invalid-argument-type] - literals of its own
-        "makes most tokens": mixing.best(offers, "tokens", **split),  # ty: ignore[invalid-argument-type] - as above
-    }
-    if power is None:
-        found["today"] = mixing.today(offers, tiers)
-    if check is not None and power is not None:
-        raise typer.BadParameter("Only a split of this device can be run here.", param_hint="--check")
-    best = found["earns most"]
-    checked = prediction.check(best, tiers, check) if check is not None and best is not None else None
-    if json:
-        plain = {name: None if each is None else _mix(each) for name, each in found.items()}
-        _print(plain | ({} if checked is None else {"checked": _checked(checked)}))
-        return
-    _show(found, offers)
-    if checked is not None:
-        error = "" if checked.error is None else f" ({checked.error:+.1%}; meant to be within {prediction.TARGET:.0%})"
-        pair = f"{checked.predicted * 3600:.4g} $/h predicted, {checked.measured * 3600:.4g} $/h measured"
-        typer.echo(f"After {checked.seconds:.0f} s: {pair}{error}.")
-
-
-def _demand(words: str, tiers: "tuple[Tier, ...]") -> tuple[str, float]:
-    name, _, rate = words.partition("=")
-    with contextlib.suppress(ValueError):
-        if name in {tier.name for tier in tiers} and float(rate) >= 0:
-            return name, float(rate)
-    raise typer.BadParameter(f"{words} is not TIER=TOK/S with one of {', '.join(tier.name for tier in tiers)}.")
-
-
-def _mix(found: "Mix") -> dict[str, Any]:
-    return {
-        "dollars_per_hour": found.revenue * 3600,
-        "tokens_per_second": found.rate,
-        "watts": found.watts,
-        "keeps_promises": found.keeps,
-        "parts": {
-            name: {
-                "share": part.share,
-                "slots": part.option.slots,
-                "tokens_per_second": part.rate,
-                "tokens_per_second_per_user": part.speed,
-                "dollars_per_hour": part.revenue * 3600,
-            }
-            for name, part in found.parts.items()
-        },
-    }
-
-
-def _checked(checked: "Checked") -> dict[str, Any]:
-    return {
-        "predicted_dollars_per_hour": checked.predicted * 3600,
-        "measured_dollars_per_hour": checked.measured * 3600,
-        "error": checked.error,
-        "seconds": checked.seconds,
-        "tokens_per_second": {
-            name: {"predicted": predicted, "measured": measured}
-            for name, (predicted, measured) in checked.rates.items()
-        },
-    }
-
-
-def _show(found: "dict[str, Mix | None]", offers: "list[Offer]") -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    from desk.exports.table import number
-    from desk.frontier.mix import difference
-
-    console = Console()
-    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    for header in ("Split", "Tier", "Share", "Slots", "tok/s", "/user", "$/h"):
-        shown.add_column(header, justify="left" if header in ("Split", "Tier") else "right", no_wrap=True)
-    for name, each in found.items():
-        if each is None:
-            continue
-        shown.add_row(name, "all", "", "", number(each.rate), "", number(each.revenue * 3600))
-        for offer in reversed(offers):
-            part = each.parts.get(offer.tier)
-            if part is not None:
-                cells = (part.option.slots, part.rate, part.speed, part.revenue * 3600)
-                shown.add_row("", offer.tier, f"{part.share:.0%}", *(number(cell) for cell in cells))
-    console.print(shown)
-    best, today = found["earns most"], found.get("today")
-    if "today" in found and today is None:
-        console.print("Today's slots lie outside of what was measured.", highlight=False)
-    if best is not None and today is not None:
-        more = difference(best, today)
-        doubt = "" if more.low is None or more.high is None else f" ({more.low * 3600:.4g} to {more.high * 3600:.4g})"
-        late = "" if today.keeps else " Today's split does not keep every promise."
-        console.print(f"The best split brings {more.value * 3600:+.4g} $/h{doubt} over today's.{late}", highlight=False)
-
-
-def _print(found: dict[str, Any]) -> None:
+def print_json(found: dict[str, Any]) -> None:
     import json
 
     sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -27,22 +27,34 @@ from desk.facts.histogram import bucket_of
 from desk.facts.metered import Device, DeviceReading, MeterOpened, Read
 from desk.facts.tiers import Tariff
 from desk.ledger.ledger import Ledger
+from desk.scenario import Users
 
 BEAT_S = 0.1
-STEP_S, ROW_S, PROMPT_S = 0.010, 0.002, 0.0005
-"""A step costs so much, each of its rows so much more; a prompt, so much a token."""
-PROMPT, ANSWER = 32, 64
+STEP_S, ROW_S, KEPT_S, PROMPT_S = 0.010, 0.002, 1e-6, 0.0005
+"""A step costs so much, each of its rows so much more, each token that a row has so far so much again; a prompt, so
+much a token."""
+PROMPT = 32
 IDLE_W, BUSY_W = 20.0, 60.0
 HOLDS = 16
 """More slots than this do not fit."""
 
 
+STRUCTURE = ("model", "precision", "context", "slots")
+
+
+def answers(longest):
+    """Tokens of a mean answer: users ask for the upper half of the longest one, evenly."""
+    return ((longest + 1) // 2 + longest) / 2
+
+
 @dataclass(eq=False)
 class Lane:
     tier: object
+    users: object
     passed: float = 0.0
+    queue: list = field(default_factory=list)
     rows: dict = field(default_factory=dict)
-    """By request: when it was asked, when it got its first token, its latest, and how many it has."""
+    """By request: what was asked, when it got its first token, its latest, and how many it has."""
     busy: float = 0.0
     emitted: int = 0
     gaps: dict = field(default_factory=dict)
@@ -120,15 +132,23 @@ class Factory:
 
     def _load(self, tier):
         opened = {"model": tier.model, "precision": "q8", "provider": "cpu", "context": tier.context}
-        self.lanes[tier.name] = Lane(tier)
+        self.lanes[tier.name] = Lane(tier, Users(tier, 0, self.t))
         sizes = {"weights_bytes": 1, "kv_bytes": 1, "load_s": 0.0}
         self.say(LaneReady(t=self.t, tier=tier.name, slots=tier.slots, **opened, **sizes))
 
     def _change(self, tier):
+        lane = self.lanes.get(tier.name)
         if tier.slots > HOLDS:
             self.say(LaneFailed(t=self.t, tier=tier.name, cause="It does not fit.", remedy="Use fewer slots."))
             return
-        self._load(tier)
+        if lane is None or any(getattr(tier, each) != getattr(lane.tier, each) for each in STRUCTURE):
+            self._load(tier)
+        else:
+            lane.tier = tier
+            lane.users.retune(tier, self.t)
+            for ask in [ask for ask in lane.queue if lane.users.leaving(ask.user)]:
+                lane.queue.remove(ask)
+                lane.users.answered(ask.user, self.t)
         self.say(TierChanged(t=self.t, tier=tier))
 
     def _pause(self, paused):
@@ -142,11 +162,15 @@ class Factory:
     def _beat(self):
         start = self.t
         while self.t < start + BEAT_S:
-            lane = None if self.paused else self.stride.pick([each for each in self.lanes.values() if each.tier.users])
-            if lane is None:
-                self.t = start + BEAT_S
-                break
-            self._step(lane)
+            for lane in self.lanes.values():
+                self._admit(lane)
+            busy = [lane for lane in self.lanes.values() if lane.rows]
+            lane = None if self.paused else self.stride.pick(busy)
+            if lane is not None:
+                self._step(lane)
+                continue
+            due = [at for each in self.lanes.values() if (at := each.users.next_due()) is not None]
+            self.t = start + BEAT_S if self.paused else min([start + BEAT_S, *due])
         span = self.t - start
         busy = sum(lane.busy for lane in self.lanes.values())
         self.joules += IDLE_W * span + (BUSY_W - IDLE_W) * busy
@@ -154,13 +178,18 @@ class Factory:
         self.say(Worked(t=self.t, span=span, lanes=lanes))
         self.say(Read(t=self.t, devices=(DeviceReading(device="cpu0", edges=((self.t, self.joules),)),)))
 
-    def _step(self, lane):
-        fresh = []
-        while len(lane.rows) < min(lane.tier.slots, lane.tier.users):
+    def _admit(self, lane):
+        if self.paused:
+            return
+        lane.queue += lane.users.due(self.t)
+        while lane.queue and len(lane.rows) < lane.tier.slots:
             self.requests += 1
-            lane.rows[self.requests] = [self.t, None, None, 0]
-            fresh.append(self.requests)
-        seconds = STEP_S + ROW_S * len(lane.rows) + PROMPT_S * PROMPT * len(fresh)
+            lane.rows[self.requests] = [lane.queue.pop(0), None, None, 0]
+
+    def _step(self, lane):
+        fresh = sum(row[1] is None for row in lane.rows.values())
+        kept = sum(PROMPT + row[3] for row in lane.rows.values())
+        seconds = STEP_S + ROW_S * len(lane.rows) + KEPT_S * kept + PROMPT_S * PROMPT * fresh
         self.stride.charge(lane, seconds)
         lane.busy += seconds
         self.t += seconds
@@ -168,19 +197,20 @@ class Factory:
             self._emit(lane, request, row)
 
     def _emit(self, lane, request, row):
-        asked, first, latest, emitted = row
-        name = lane.tier.name
+        ask, first, latest, emitted = row
+        name, told = lane.tier.name, {"prompt": PROMPT, "submitted": ask.when}
         if first is None:
-            self.say(FirstToken(t=self.t, tier=name, request=request, submitted=asked, admitted=asked, prompt=PROMPT))
+            self.say(FirstToken(t=self.t, tier=name, request=request, admitted=ask.when, **told))
         else:
             gap = bucket_of(self.t - latest)
             lane.gaps[gap] = lane.gaps.get(gap, 0) + 1
         lane.emitted += 1
-        row[:] = asked, first or self.t, self.t, emitted + 1
-        if emitted + 1 == ANSWER // 2 + request * 7 % (ANSWER // 2):
+        row[:] = ask, first or self.t, self.t, emitted + 1
+        if emitted + 1 >= ask.answer_tokens:
             del lane.rows[request]
-            ended = {"prompt": PROMPT, "emitted": emitted + 1, "reason": "length"}
-            self.say(Finished(t=self.t, tier=name, request=request, submitted=asked, first=row[1], **ended))
+            ended = {"emitted": emitted + 1, "reason": "length", "first": row[1]}
+            self.say(Finished(t=self.t, tier=name, request=request, **ended, **told))
+            lane.users.answered(ask.user, self.t)
 
     def _work(self, lane):
         slots = tuple(Slot(request, PROMPT, PROMPT, row[3]) for request, row in lane.rows.items())

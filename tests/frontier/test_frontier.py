@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from desk.facts.plans import Graph, Plan
 from desk.facts.tiers import Price, Promise, Tier
 from desk.facts.trouble import Trouble
-from desk.frontier import mix, published, whatif
+from desk.frontier import mix, published, split, whatif, worth
 from desk.frontier.edge import edge
-from desk.frontier.mix import Offer, Option
+from desk.frontier.options import Offer, Option, between
 from desk.frontier.points import Measure
 from desk.frontier.whatif import Here, Range, exactly
 from desk.ledger import money
@@ -58,7 +58,7 @@ class TestIdentities:
             for each in found.readings
         }
         offers = [Offer(name, Promise(), (option,)) for name, option in options.items()]
-        quarters = mix.at_shares(offers, dict.fromkeys(options, (0.25, 1)))
+        quarters = split.at_shares(offers, dict.fromkeys(options, (0.25, 1)))
         assert quarters.revenue == pytest.approx(per_second, abs=0.01)
         assert quarters.revenue * 1000 * YEAR_S / 1e9 == pytest.approx(billions, rel=0.02)
         assert quarters.rate * 1000 == pytest.approx(rate, rel=0.01)
@@ -178,7 +178,7 @@ class TestMix:
         ultra = Option("Ultra", 1, speed=40, rate=40, dollars_per_token=3e-6)
         free = Option("Free", 8, speed=10, rate=100, dollars_per_token=1e-6)
         offers = [Offer("Ultra", Promise(), (ultra,), demand=4.0), Offer("Free", Promise(), (free,))]
-        curve = dict(mix.price_of_promise(offers, "Ultra", [4, 20, 30, 41]))
+        curve = dict(worth.price_of_promise(offers, "Ultra", [4, 20, 30, 41]))
         assert curve[4].revenue == pytest.approx(102e-6)
         assert curve[20].revenue == pytest.approx(100e-6)  # the promise is not worth half of the device
         assert curve[41] is None
@@ -188,29 +188,29 @@ class TestMix:
         free = Option("Free", 4, speed=10, rate=100, dollars_per_token=1e-6, deviation=5.0)
         ultra = Option("Ultra", 1, speed=40, rate=50, dollars_per_token=4e-6, deviation=1.0)
         offers = [Offer("Free", Promise(), (free,)), Offer("Ultra", Promise(), (ultra,))]
-        old = mix.at_shares(offers, {"Free": (0.5, 4), "Ultra": (0.5, 1)})
-        assert mix.difference(old, old) == Measure(0.0)
-        new = mix.at_shares(offers, {"Free": (0.5, 4), "Ultra": (0.4, 1)})
-        found = mix.difference(new, old)
+        old = split.at_shares(offers, {"Free": (0.5, 4), "Ultra": (0.5, 1)})
+        assert worth.difference(old, old) == Measure(0.0)
+        new = split.at_shares(offers, {"Free": (0.5, 4), "Ultra": (0.4, 1)})
+        found = worth.difference(new, old)
         assert found.value == pytest.approx(-0.1 * 50 * 4e-6)
         assert found.high - found.low == pytest.approx(4 * 0.1 * 1.0 * 4e-6)
 
     def test_slots_between_two_measured_lie_on_a_line_and_outside_there_is_nothing(self):
         options = [Option("Free", slots, 40.0 / slots, 10.0 * slots, 1e-6) for slots in (2, 4)]
-        assert mix.between(options, 3).rate == 30.0
-        assert mix.between(options, 3).deviation is None
-        assert mix.between(options, 5) is None
+        assert between(options, 3).rate == 30.0
+        assert between(options, 3).deviation is None
+        assert between(options, 5) is None
 
     def test_what_is_applied_can_be_undone(self):
         tiers = [Tier(name=name, model="m", share=1.0, slots=2) for name in ("Free", "High", "Ultra")]
         ultra = Option("Ultra", 4, 40.0, 40.0, 1e-6)
-        found = mix.at_shares([Offer("Ultra", Promise(), (ultra,))], {"Ultra": (0.8, 4)})
-        change = mix.change(found, tiers)
+        found = split.at_shares([Offer("Ultra", Promise(), (ultra,))], {"Ultra": (0.8, 4)})
+        change = split.change(found, tiers)
         after = {tier.name: tier for tier in change.after}
         assert (after["Ultra"].share, after["Ultra"].slots) == (100.0, 4)
         assert (after["Free"].share, after["Free"].slots) == (0.01, 2)
         assert change.before == tuple(tiers)
-        assert not mix.change(found, change.after).after
+        assert not split.change(found, change.after).after
 
 
 class TestLadder:

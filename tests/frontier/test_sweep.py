@@ -10,15 +10,14 @@ from desk.facts.codec import encode
 from desk.facts.happened import ChildEnded, RunStarted
 from desk.facts.plans import LANE, Graph, Plan
 from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointStarted, SweepStarted
-from desk.facts.tiers import Price, Promise, Tariff, Tier
+from desk.facts.tiers import Tariff, Tier
 from desk.facts.trouble import Trouble
-from desk.frontier import mix
 from desk.frontier.points import Denominator, Measure, recordings, setting, survey
 from desk.plant.sweep import Sweep
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from scripted_factory import ANSWER, BUSY_W, PROMPT, PROMPT_S, ROW_S, STEP_S, Factory, folded
+from scripted_factory import BUSY_W, KEPT_S, PROMPT, PROMPT_S, ROW_S, STEP_S, Factory, answers
 
 PLAN = Plan(
     graphs=(Graph(model="m"),), slots=(1, 4, 8), contexts=(256,), warmup_s=1.0, settle_s=1.0, window_s=10.0, repeats=2
@@ -51,8 +50,9 @@ def whole(tmp_path_factory):
 
 def expected(slots):
     """Tokens per second of a lane alone, by the script: a prompt costs once an answer."""
-    mean = ANSWER * 0.75 - 0.5
-    return slots / (STEP_S + ROW_S * slots + PROMPT_S * PROMPT * slots / mean)
+    answer = answers(PLAN.works[0].answer_tokens)
+    row = ROW_S + KEPT_S * (PROMPT + answer / 2) + PROMPT_S * PROMPT / answer
+    return slots / (STEP_S + row * slots)
 
 
 class TestSweep:
@@ -175,67 +175,6 @@ class TestSweep:
         factory.go(1.0)
         with pytest.raises(Trouble, match="not the recording of a sweep"):
             recordings(recorded(tmp_path, factory))
-
-
-class TestPrediction:
-    """What the best mix promises is what the factory then makes."""
-
-    tiers = (
-        Tier(name="Free", model="m", slots=2, users=8, context=256, price=Price(output=1.0)),
-        Tier(
-            name="High",
-            model="m",
-            slots=1,
-            users=8,
-            context=256,
-            price=Price(input=1.0, output=3.0),
-            promise=Promise(tokens_per_second_per_user=12.0),
-        ),
-        Tier(
-            name="Ultra",
-            model="m",
-            slots=1,
-            users=1,
-            context=256,
-            price=Price(output=9.0),
-            promise=Promise(tokens_per_second_per_user=30.0),
-        ),
-    )
-
-    def measured(self, tiers):
-        factory = Factory(told=lambda fact: None)
-        factory.equip(tiers)
-        factory.start()
-        factory.go(120.0)
-        factory.stop()
-        factory.go(1.0)
-        return folded(factory.facts)
-
-    def test_revenue_after_apply_is_within_two_percent_and_every_promise_is_kept(self, whole):
-        offers = [mix.offer(tier, whole.points()) for tier in self.tiers]
-        best, today = mix.best(offers), mix.today(offers, self.tiers)
-        assert best.revenue > today.revenue
-        changed = {tier.name: tier for tier in mix.change(best, self.tiers).after}
-        tiers = tuple(changed.get(tier.name, tier) for tier in self.tiers)
-        served = [tier for tier in tiers if tier.name in best.parts]
-        totals = self.measured(served)
-        assert totals.revenue / totals.seconds == pytest.approx(best.revenue, rel=0.02)
-        for tier in served:
-            account, part = totals.tiers[tier.name], best.parts[tier.name]
-            assert account.emitted / totals.seconds == pytest.approx(part.rate, rel=0.03)
-            assert account.attainment > 0.9
-            assert account.tokens_per_second_end_to_end < part.option.speed
-
-    def test_users_fill_no_more_slots_than_there_are_of_them(self, whole):
-        few = mix.offer(msgspec.structs.replace(self.tiers[0], users=5), whole.points())
-        assert [one.slots for one in few.candidates] == [1, 4]
-        assert mix.between(few.options, 5) is not None
-
-    def test_todays_split_is_told_right_too(self, whole):
-        offers = [mix.offer(tier, whole.points()) for tier in self.tiers]
-        today = mix.today(offers, self.tiers)
-        totals = self.measured(self.tiers)
-        assert totals.revenue / totals.seconds == pytest.approx(today.revenue, rel=0.02)
 
     def test_a_point_measured_once_has_no_doubt_to_tell(self):
         assert Measure(1.0).deviation is None

@@ -17,9 +17,9 @@ from desk.facts.happened import RunStarted
 from desk.facts.metered import MeterOpened, Read
 from desk.facts.plans import Graph, Plan
 from desk.facts.tiers import Tariff
-from desk.frontier.mix import change
 from desk.frontier.points import Denominator
 from desk.frontier.published import chart as published
+from desk.frontier.split import change
 from desk.ledger.ledger import Ledger
 from desk.panel.frontier import sweeps
 from desk.panel.frontier.mixcard import Checked
@@ -214,7 +214,7 @@ def page(application, record, qtbot, keep):
     heartbeat.refresh()
     window.visit("frontier")
     view = window.view
-    qtbot.waitUntil(lambda: view.answered is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: view.beside.answered is not None, timeout=PATIENCE_MS)
     yield view
     window.close()
     window.deleteLater()
@@ -247,29 +247,29 @@ def test_a_click_tells_about_a_point_and_the_table_lists_all(page, qtbot):
 
 
 def test_no_year_is_told_before_both_shares_are_set_and_a_slip_is_taken_back(page, qtbot):
-    assert "is busy and share of the tokens that are sold are not set" in page.ladder.accessibleDescription()
+    assert "is busy and share of the tokens that are sold are not set" in page.beside.ladder.accessibleDescription()
     press(page, "Its factors")
     press(page, "Take")
-    assert page.factors.given["busy_share"].base == pytest.approx(0.6)
-    assert "share of the tokens that are sold is not set" in page.ladder.accessibleDescription()
-    field = page.factors.fields["sold_share"]
+    assert page.beside.factors.given["busy_share"].base == pytest.approx(0.6)
+    assert "share of the tokens that are sold is not set" in page.beside.ladder.accessibleDescription()
+    field = page.beside.factors.fields["sold_share"]
     field.setText("half")
     field.editingFinished.emit()
     assert field.text() == ""
     assert "half is not" in page.desk.window.notices.own.cause
     field.setText("50")
     field.editingFinished.emit()
-    assert "not a forecast" in page.ladder.accessibleDescription()
-    field = page.factors.fields["pue"]
+    assert "not a forecast" in page.beside.ladder.accessibleDescription()
+    field = page.beside.factors.fields["pue"]
     field.setText("")
     field.editingFinished.emit()
-    assert page.factors.given["pue"].base == 1.3, "what ships comes back"
+    assert page.beside.factors.given["pue"].base == 1.3, "what ships comes back"
 
 
 def test_moving_a_promise_says_what_it_costs_and_a_recording_takes_no_orders(page):
-    page.promise.slider.setValue(page.promise.slider.maximum())
-    assert "other tiers" in page.promise.slider.accessibleDescription()
-    assert not page.mix.apply.isEnabled()
+    page.beside.promise.slider.setValue(page.beside.promise.slider.maximum())
+    assert "other tiers" in page.beside.promise.slider.accessibleDescription()
+    assert not page.beside.mix.apply.isEnabled()
 
 
 def test_the_best_mix_is_applied_in_one_step_and_undone_in_one(factory, keep, home, qtbot):
@@ -278,21 +278,21 @@ def test_the_best_mix_is_applied_in_one_step_and_undone_in_one(factory, keep, ho
     qtbot.waitUntil(lambda: len(heartbeat.edits.now) == 2, timeout=PATIENCE_MS)
     window.visit("frontier")
     page = window.view
-    qtbot.waitUntil(lambda: page.answered is not None and page.mix.apply.isEnabled(), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.beside.answered is not None and page.beside.mix.apply.isEnabled(), timeout=PATIENCE_MS)
     heartbeat.source.start()
     qtbot.waitUntil(lambda: window.shown.state == "running", timeout=PATIENCE_MS)
     before, edits = dict(heartbeat.edits.now), heartbeat.edits
-    wanted = change(page.answered.best, before.values())
+    wanted = change(page.beside.answered.best, before.values())
     assert wanted.after
-    page.mix.apply.click()
+    page.beside.mix.apply.click()
     assert len(edits.history.done) == 1
     after = before | {tier.name: tier for tier in wanted.after}
     qtbot.waitUntil(lambda: edits.now == after, timeout=PATIENCE_MS)
     page.refresh(window.shown)
-    assert not page.mix.apply.isEnabled(), "nothing is left to apply"
-    assert "Predicted" in page.mix.accessibleDescription()
+    assert not page.beside.mix.apply.isEnabled(), "nothing is left to apply"
+    assert "Predicted" in page.beside.mix.accessibleDescription()
     undo = next(action for action in window._offered() if action.name == "undo")
     window.perform(undo)
     qtbot.waitUntil(lambda: edits.now == before, timeout=PATIENCE_MS)
     page.refresh(window.shown)
-    assert "The tiers were changed since." in page.mix.accessibleDescription()
+    assert "The tiers were changed since." in page.beside.mix.accessibleDescription()

@@ -22,14 +22,14 @@ from desk.frontier.points import Measure, Point
 from desk.panel.bars import paint_rule, paint_warning
 from desk.panel.cards import paint_focus, wrapped
 from desk.panel.charts.scale import spread
-from desk.panel.frontier.marks import diamond, whisker
+from desk.panel.frontier.legend import ROW, legend, paint_legend
+from desk.panel.frontier.marks import diamond, triangle, whisker
 from desk.panel.frontier.scene import LOG, LogAxis, Scene, Spot, short
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, canvas, font, zoom
 
 LEFT, RIGHT, BOTTOM, HEAD = 72.0, 62.0, 44.0, 58.0
 """Beside the plot; `HEAD` holds the names of the bands."""
-LEGEND = 22.0
 HIT = 14.0
 """A point is hit so near to its middle."""
 APART = 18.0
@@ -118,7 +118,7 @@ class FrontierChart(QWidget):
     # ---- painting
 
     def _plot(self, size: QSizeF) -> QRectF:
-        bottom = BOTTOM + LEGEND * len(self._legend(size.width()))
+        bottom = BOTTOM + ROW * len(legend(self._scene, size.width()))
         top = HEAD if self._scene.bands else 12.0
         return QRectF(LEFT, top, size.width() - LEFT - RIGHT, max(1.0, size.height() - top - bottom))
 
@@ -141,7 +141,7 @@ class FrontierChart(QWidget):
             painter.setClipping(False)
             self._paint_slots(painter, plot)
             self._paint_better(painter, plot)
-            self._paint_legend(painter, size)
+            paint_legend(painter, self._theme, self._scene, size)
             if (words := scene.wanting or self._waiting) and not scene.spots:
                 painter.setFont(font(13))
                 painter.setPen(self._theme.colour("mut"))
@@ -287,7 +287,7 @@ class FrontierChart(QWidget):
             painter.setPen(QPen(self._theme.colour("mut"), 1.2))
             painter.setBrush(self._theme.colour("panel"))
             for at in places:
-                painter.drawPolygon(QPolygonF([at + QPointF(-4, 3.5), at + QPointF(4, 3.5), at + QPointF(0, -4)]))
+                painter.drawPolygon(triangle(at))
             wide = QFontMetricsF(painter.font()).horizontalAdvance(series.name)
             painter.drawText(QPointF(min(places[-1].x() + 8, plot.right() - wide), places[-1].y() - 6), series.name)
 
@@ -305,73 +305,6 @@ class FrontierChart(QWidget):
         painter.setFont(font(12, 600))
         y = tail.y() + 4 if up else tail.y() - 14
         painter.drawText(QRectF(tail.x() - 20, y, 60, 16), Qt.AlignmentFlag.AlignLeft, "better")
-
-    # ---- the legend
-
-    def _entries(self) -> list[tuple[str, str]]:
-        """The signs that are drawn, with their words."""
-        scene = self._scene
-        if not scene.spots:
-            return []
-        repeats = max(len(spot.point.windows) for spot in scene.spots)
-        bar = f" (bar: {repeats} repeats)" if repeats > 1 else ""
-        told = [("edge", f"measured, on the edge{bar}")]
-        if any(not spot.on_edge for spot in scene.spots):
-            told.append(("beaten", "measured, beaten"))
-        if scene.others:
-            told.append(("other", "other sweeps"))
-        if scene.live:
-            told.append(("live", "lane now"))
-        if scene.promised:
-            told.append(("promised", "edge at a promise, interpolated"))
-        if scene.dashed:
-            told.append(("dashed", "watts declared, not measured"))
-        if scene.overlay is not None:
-            told.append(("overlay", f"{scene.overlay.title}: {scene.overlay.mark}"))
-        return told
-
-    def _legend(self, wide: float) -> list[list[tuple[str, str, float]]]:
-        """The entries in rows: sign, words, and the left edge."""
-        metrics, rows, x = QFontMetricsF(font(11)), [[]], 14.0
-        for sign, words in self._entries():
-            needs = 20 + metrics.horizontalAdvance(words) + 18
-            if x + needs > wide and rows[-1]:
-                rows.append([])
-                x = 14.0
-            rows[-1].append((sign, words, x))
-            x += needs
-        return rows
-
-    def _paint_legend(self, painter: QPainter, size: QSizeF) -> None:
-        rows = self._legend(size.width())
-        painter.setFont(font(11))
-        for number, row in enumerate(rows):
-            middle = size.height() - LEGEND * (len(rows) - number) + LEGEND / 2
-            for sign, words, x in row:
-                self._paint_sign(painter, sign, QPointF(x + 6, middle))
-                painter.setPen(self._theme.colour("soft"))
-                painter.drawText(QPointF(x + 20, middle + 4), words)
-
-    def _paint_sign(self, painter: QPainter, sign: str, at: QPointF) -> None:
-        theme = self._theme
-        token = {"other": "band", "beaten": "mut", "overlay": "mut"}.get(sign, "text")
-        painter.setPen(QPen(theme.colour(token), 1.2))
-        painter.setBrush(theme.colour("text" if sign == "edge" else "panel"))
-        match sign:
-            case "edge" | "beaten" | "other":
-                painter.drawLine(at + QPointF(0, -7), at + QPointF(0, 7))
-                painter.drawEllipse(at, 3.5, 3.5)
-            case "live" | "promised":
-                painter.setPen(QPen(theme.colour("mut"), 1.6))
-                painter.setBrush(theme.colour("mut" if sign == "live" else "panel"))
-                painter.drawPolygon(diamond(at, 5.5))
-            case "dashed":
-                pen = QPen(theme.colour("text"), 2)
-                pen.setDashPattern([2, 1.5])
-                painter.setPen(pen)
-                painter.drawLine(at + QPointF(-7, 0), at + QPointF(7, 0))
-            case _:
-                painter.drawPolygon(QPolygonF([at + QPointF(-4, 3.5), at + QPointF(4, 3.5), at + QPointF(0, -4)]))
 
 
 def _tint(theme: Theme, tier: str) -> QColor:

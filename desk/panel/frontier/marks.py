@@ -1,4 +1,4 @@
-"""The marks of the frontier's charts, large and small: a lane is a diamond, a spread a whisker."""
+"""The marks of the frontier's charts, large and small: a lane is a diamond, a spread a whisker, hearsay a triangle."""
 
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainter, QPolygonF
@@ -7,6 +7,11 @@ from PySide6.QtGui import QPainter, QPolygonF
 def diamond(at: QPointF, half: float) -> QPolygonF:
     """A square on its corner; `half` is from its middle to each of them."""
     return QPolygonF([at + QPointF(0, -half), at + QPointF(half, 0), at + QPointF(0, half), at + QPointF(-half, 0)])
+
+
+def triangle(at: QPointF) -> QPolygonF:
+    """What was read off somebody else's chart."""
+    return QPolygonF([at + QPointF(-4, 3.5), at + QPointF(4, 3.5), at + QPointF(0, -4)])
 
 
 def whisker(painter: QPainter, start: QPointF, end: QPointF, *, ends: bool) -> None:

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from math import exp, log
 
 from desk.facts.tiers import Tier
-from desk.frontier.mix import Goal, Mix, Offer, best, difference, offer, price_of_promise, today
+from desk.frontier.mix import Goal, Mix, best
+from desk.frontier.options import Offer, Traffic, offer
 from desk.frontier.points import Denominator, Measure, Point
+from desk.frontier.split import played, today
 from desk.frontier.whatif import Here, Range, exactly
+from desk.frontier.worth import difference, price_of_promise
 
 STEPS = 14
 """So many promises of a tier are tried between its slowest and its fastest measured speed, beside its own."""
@@ -40,16 +43,33 @@ class Answer:
     why: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def corrected(self) -> tuple[str, ...]:
+        """The tiers that are served by points of other work, corrected for theirs."""
+        return tuple(name for name, part in self.best.parts.items() if part.option.corrected)
+
+    @property
     def gain(self) -> Measure | None:
         """Dollars/s of the best mix over that in force."""
         return None if self.now is None else difference(self.best, self.now)
 
 
-def answer(question: Question, tiers: Sequence[Tier], points: Sequence[Point], denominator: Denominator) -> Answer:
-    """Solve for the mixes; takes a second where the solver has not been used before."""
-    offers = tuple(offer(tier, points, question.demand.get(tier.name), denominator) for tier in tiers)
+def answer(
+    question: Question,
+    tiers: Sequence[Tier],
+    points: Sequence[Point],
+    denominator: Denominator,
+    traffic: Mapping[str, Traffic] | None = None,
+) -> Answer:
+    """Solve for the mixes; takes a second where the solver has not been used before.
+
+    `traffic` is what the tiers are known to be asked for: points of other work are corrected for it.
+    """
+    known = traffic or {}
+    offers = tuple(
+        offer(tier, points, question.demand.get(tier.name), denominator, known.get(tier.name)) for tier in tiers
+    )
     if question.watts is None:
-        found = best(offers, question.goal)
+        found = played(offers, best(offers, question.goal))
     else:
         found = best(offers, question.goal, split="power", budget=question.watts)
     now = today(offers, tiers) if question.watts is None else None
@@ -78,7 +98,7 @@ def _curve(question: Question, offers: tuple[Offer, ...]) -> tuple[tuple[float, 
 def _why(each: Offer, question: Question) -> str:
     """What keeps a tier out of the mix."""
     if not each.options:
-        return "not measured with its model and precision"
+        return "not measured with its model and its prompts"
     if not each.candidates:
         return "its users fill fewer slots than were measured"
     if min(one.least(each.promise) for one in each.candidates) > 1.0:

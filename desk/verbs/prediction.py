@@ -1,0 +1,59 @@
+"""`desk bench --prediction`: what the frontier says a split earns, beside what it then earns on this machine."""
+
+import sys
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from desk.bench.prediction import TARGET, Checked, check
+from desk.exports.table import number
+from desk.plant import presets
+
+
+def main(preset: str, *, rounds: int, seconds: float, json_out: bool) -> int:
+    """Predict and measure the tiers of a preset, and show both on stdout; gives the exit code."""
+    tiers = presets.preset(preset).tiers
+    progress = Console(stderr=True)
+    with progress.status("Loading the lanes …") as status:
+        found = check(tiers, rounds=rounds, window_s=seconds, told=status.update)
+    if json_out:
+        sys.stdout.write(msgspec.json.encode({"splits": [_plain(each) for each in found]}).decode() + "\n")
+    else:
+        show(found, rounds, seconds, Console())
+    return 0
+
+
+def _plain(found: Checked) -> dict[str, object]:
+    return {
+        "split": found.split,
+        "predicted_dollars_per_hour": found.predicted * 3600,
+        "measured_dollars_per_hour": found.measured * 3600,
+        "error": found.error,
+        "error_low": found.low,
+        "error_high": found.high,
+        "tokens_per_second": {
+            name: {"predicted": predicted, "measured": measured} for name, (predicted, measured) in found.rates.items()
+        },
+    }
+
+
+def show(found: tuple[Checked, ...], rounds: int, seconds: float, console: Console) -> None:
+    """Print what was predicted and what was measured."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for header in ("Split", "", "Predicted", "Measured", "Error"):
+        table.add_column(header, justify="left" if header in ("Split", "") else "right")
+    for each in found:
+        spread = f"{each.error:+.1%} ({each.low:+.1%} to {each.high:+.1%})"
+        table.add_row(each.split, "$/h", number(3600 * each.predicted), number(3600 * each.measured), spread)
+        for name, (predicted, measured) in each.rates.items():
+            error = f"{measured / predicted - 1:+.1%}" if predicted > 0.0 else ""
+            table.add_row("", f"{name}, tok/s", number(predicted), number(measured), error)
+    console.print(table)
+    console.print(
+        f"Means of {rounds} rounds of {seconds:g} s each, in brackets the errors of single rounds; revenue is meant to "
+        f"be within {TARGET:.0%}.",
+        style="dim",
+        highlight=False,
+    )
