@@ -15,11 +15,12 @@ from desk import __version__
 from desk.facts.trouble import Trouble
 from desk.verbs.compare import compare_runs
 from desk.verbs.export import export
+from desk.verbs.mix import mix
 from desk.verbs.models import models
 from desk.verbs.recording import recording_of
 from desk.verbs.runs import runs
 from desk.verbs.shot import shot
-from desk.verbs.sweep import mix, sweep
+from desk.verbs.sweep import sweep
 
 app = typer.Typer(
     name="desk",
@@ -207,12 +208,19 @@ def bench(
         list[str] | None,
         typer.Option(metavar="COMMAND", help="Any program that answers as desk/bench/peer.py does; may be repeated."),
     ] = None,
+    prediction: Annotated[
+        bool, typer.Option("--prediction", help="Only see whether splits of the device earn what the frontier says.")
+    ] = False,
+    preset: Annotated[str, typer.Option(help="With --prediction: the tiers, a preset's name or a TOML file.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")] = False,
 ) -> None:
     """Measure the engine on the CPU, beside other engines where there are some, in interleaved rounds.
 
     The peers' environment: python -m venv P && P/bin/pip install onnxruntime-genai llama-cpp-python. With it, a model
     folder made by onnxruntime-genai's builder is run by both engines, and each GGUF file by llama.cpp.
+
+    With --prediction each tier of a preset runs alone in turn and then all together, in rounds (5) of so many seconds
+    (10) each; the revenue rate is predicted from the one and measured in the other.
 
     Exit code 5: an engine that was asked for dropped out; the rest is shown.
 
@@ -224,6 +232,12 @@ def bench(
     from desk.plant.machine import this_machine
     from desk.verbs.bench import main as measure
 
+    if prediction:
+        from desk.plant import settings
+        from desk.verbs.prediction import main as predict
+
+        chosen = preset or settings.load()[0].preset
+        raise typer.Exit(predict(chosen, rounds=rounds, seconds=max(3.0, seconds), json_out=json))
     try:
         rows = tuple(int(rows) for rows in batches.split(","))
     except ValueError:
