@@ -71,15 +71,17 @@ def run(
     strict: bool = False,
     shot: Path | None = None,
     calibrate: bool = False,
+    load_anyway: bool = False,
 ) -> int:
     """Run the factory for `seconds` from its first token on, or until Ctrl-C; gives the exit code.
 
     With `json_out` one JSON object and nothing else goes to stdout, else a table per tier. `strict` makes a missed
     promise an exit code of its own; `shot` asks for a picture of the end of the run; `calibrate` lets each lane work
     alone for a few seconds first, which `seconds` does not count, so that the watts of each are known. Nor does it
-    count the plant's warm-up. A run that the plant stops at its budget has an exit code of its own.
+    count the plant's warm-up. A run that the plant stops at its budget has an exit code of its own. With `load_anyway`
+    a lane that is refused for want of memory is ordered to be loaded all the same, once.
     """
-    shift = _Shift(plant)
+    shift = _Shift(plant, load_anyway=load_anyway)
     with plant:
         if calibrate:
             plant.calibrate()
@@ -193,8 +195,13 @@ class _Lines:
 class _Shift:
     """One run: drains the plant, folds, and tells what happens."""
 
-    def __init__(self, plant: Plant) -> None:
+    def __init__(self, plant: Plant, *, load_anyway: bool = False) -> None:
         self.plant = plant
+        self._load_anyway = load_anyway
+        self._insisted: set[str] = set()
+        """The tiers whose lanes were ordered to be loaded all the same; each is once."""
+        self._awaited: set[str] = set()
+        """Those of them that have not begun to load."""
         self.ledger = Ledger()
         self.board = Board()
         self.lines = _Lines()
@@ -215,7 +222,7 @@ class _Shift:
                 next_line = max(next_line + LINE_S, now() - self.first)
                 self.lines.update(self._line())
             lanes = self.ledger.standing.lanes.values()
-            if lanes and all(lane.state == "failed" for lane in lanes):
+            if lanes and all(lane.state == "failed" for lane in lanes) and not self._awaited:
                 return
 
     def done(self, seconds: float | None) -> bool:
@@ -256,14 +263,26 @@ class _Shift:
             case Progressed():
                 self._once(_progress(fact))
             case LaneLoading():
+                self._awaited.discard(fact.tier)
                 self._once(f"{fact.tier}: loading {fact.model}")
             case LaneFailed():
-                self.failed = True
                 self.lines.say(f"{fact.tier}: {fact.cause} {fact.remedy}".rstrip())
+                self._insist(fact)
             case Troubled() | ChildGivenUp() | AlarmRaised():
                 self.lines.say(f"{fact.cause} {fact.remedy}".rstrip())
             case JobEnded() | ChildEnded() if fact.cause:
                 self.lines.say(f"{fact.cause} {getattr(fact, 'remedy', '')}".rstrip())
+
+    def _insist(self, fact: LaneFailed) -> None:
+        """Order what was refused to be loaded all the same where that was asked for, else say that it can be."""
+        if fact.risk and self._load_anyway and fact.tier not in self._insisted:
+            self._insisted.add(fact.tier)
+            self._awaited.add(fact.tier)
+            self.plant.change(self.ledger.standing.tiers[fact.tier], overcommit=True)
+            return
+        self.failed = True
+        if fact.risk:
+            self.lines.say(f"{fact.tier}: desk run --load-anyway loads it all the same. {fact.risk}")
 
     def _once(self, line: str) -> None:
         """Progress comes ten times a second; on a plain stream only what reads differently is worth a line."""

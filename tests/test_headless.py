@@ -128,6 +128,14 @@ class TestRun:
         assert headless.run(plant(engine="no lane opens"), seconds=30.0) == Exit.TROUBLE
         assert "The graph is torn. Build it again." in capsys.readouterr().err
 
+    def test_what_does_not_fit_is_loaded_by_whoever_insists(self, plant, capsys):
+        assert headless.run(plant(engine="no lane fits"), seconds=30.0) == Exit.TROUBLE
+        told = capsys.readouterr().err
+        assert "Free: It does not fit. Choose fewer slots." in told
+        assert "Free: desk run --load-anyway loads it all the same. It may be slow." in told
+        assert headless.run(plant(engine="no lane fits"), seconds=0.5, load_anyway=True) == Exit.OK
+        assert "--load-anyway" not in capsys.readouterr().err
+
     def test_an_engine_that_is_given_up_is_trouble_and_what_happened_is_summed_up(self, plant, capsys):
         factory = plant(engine="crashes")
         assert headless.run(factory, seconds=30.0, json_out=True) == Exit.TROUBLE

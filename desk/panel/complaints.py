@@ -8,6 +8,7 @@ from desk.panel.numbers import Numbers
 from desk.panel.shown import Mode, Notice
 
 RETRY_METER, OPEN_TIER, EXTEND_BUDGET, ON_CPU = "Try the meter again", "Open", "Extend by half", "Start on CPU"
+LOAD_ANYWAY = "Load it anyway"
 """The words of the buttons on notices; `OPEN_TIER` is followed by the name of the tier."""
 
 _RANKS = ("critical", "warning", "notice")
@@ -38,7 +39,8 @@ def complaints(standing: Standing, numbers: Numbers, mode: Mode, moment: float) 
 
 
 def _failed_lanes(standing: Standing) -> list[Notice]:
-    """What keeps lanes from running, once for all that the same keeps; to run on the CPU is offered where none does."""
+    """What keeps lanes from running, once for all that the same keeps; to run on the CPU is offered where none does, to
+    load over the plan with what that risks where memory is short."""
     kept: dict[tuple[str, str], list[str]] = {}
     for name, lane in standing.lanes.items():
         if lane.state == "failed":
@@ -46,8 +48,11 @@ def _failed_lanes(standing: Standing) -> list[Notice]:
     notices = []
     for (cause, remedy), names in kept.items():
         who = f"{' and '.join([', '.join(names[:-1]), names[-1]])} do" if len(names) > 1 else f"{names[0]} does"
-        action = ON_CPU if standing.engine is None and len(names) == len(standing.lanes) else ""
-        notices.append(Notice(f"{who} not run: {cause}", remedy, "critical", names[0], action, short=cause))
+        risk = standing.lanes[names[0]].risk
+        none = standing.engine is None and len(names) == len(standing.lanes)
+        action = ON_CPU if none else LOAD_ANYWAY if risk and standing.running else ""
+        words = f"{remedy} {risk}".strip()
+        notices.append(Notice(f"{who} not run: {cause}", words, "critical", names[0], action, short=cause))
     return notices
 
 

@@ -368,14 +368,20 @@ class Plant:
             self._finish("given up")
 
     def _worker_settled(self) -> None:
+        if not self._job_ended:
+            self._pen.write(self._unfinished())
         if self._reason is not None:
             self._finish(self._reason)
-            return
-        if not self._job_ended:
-            model = self._building[0]
-            cause = self._worker.cause or f"The worker ended without finishing {model}."
-            self._pen.write(JobEnded(t=now(), job="build", model=model, cause=cause, remedy=REMEDIES["worker"]))
-        self._prepare()
+        else:
+            self._prepare()
+
+    def _unfinished(self) -> JobEnded:
+        """How a build ended of which the worker said nothing: with the run, or with the worker."""
+        model, precision = (*self._building, "")[:2]
+        cause, remedy = self._worker.cause or f"The worker ended without finishing {model}.", REMEDIES["worker"]
+        if self._reason is not None:
+            cause, remedy = "Cancelled.", ""
+        return JobEnded(t=now(), job="build", model=model, precision=precision, cause=cause, remedy=remedy)
 
     def _engine_settled(self) -> None:
         self._finish(self._reason or "given up")

@@ -77,9 +77,12 @@ class Engine:
             match decode_order(line):
                 case OpenFactory() as order:
                     self.open(order)
-                case ChangeTier(tier=tier):
+                case ChangeTier(tier=tier, overcommit=overcommit):
                     self.tiers = tuple(tier if old.name == tier.name else old for old in self.tiers)
                     say(TierChanged(t=now(), tier=tier))
+                    if overcommit:
+                        self.load(tier)
+                        self.tiers += (tier,)
                 case ChangeLoad(load=load):
                     say(LoadChanged(t=now(), load=load))
                 case Pause():
@@ -102,17 +105,26 @@ class Engine:
         uuid = behaviour.removeprefix("on ") if behaviour.startswith("on ") else ""
         where = {"provider": "cuda" if uuid else "cpu", "device": "Scripted device", "device_uuid": uuid}
         say(EngineOpened(t=now(), runtime="scripted", threads=1, **where))
+        refusals = {
+            "no lane opens": {"cause": "The graph is torn.", "remedy": "Build it again."},
+            "no lane fits": {"cause": "It does not fit.", "remedy": "Choose fewer slots.", "risk": "It may be slow."},
+        }
+        refusal = refusals.get(behaviour)
         for tier in order.tiers:
-            say(LaneLoading(t=now(), tier=tier.name, model=tier.model))
-            if behaviour == "no lane opens":
-                say(LaneFailed(t=now(), tier=tier.name, cause="The graph is torn.", remedy="Build it again."))
-                continue
-            lane = {"precision": "q8", "provider": "cpu", "context": tier.context, "slots": tier.slots}
-            sizes = {"weights_bytes": 1000, "kv_bytes": 100, "load_s": 0.01}
-            say(LaneReady(t=now(), tier=tier.name, model=tier.model, **lane, **sizes))
-            asked = {"submitted": now() - 0.1, "admitted": now() - 0.05, "prompt": 7}
-            say(FirstToken(t=now(), tier=tier.name, request=1, **asked))
-        self.tiers = () if behaviour == "no lane opens" else order.tiers
+            if refusal is None:
+                self.load(tier)
+            else:
+                say(LaneLoading(t=now(), tier=tier.name, model=tier.model))
+                say(LaneFailed(t=now(), tier=tier.name, **refusal))
+        self.tiers = () if refusal else order.tiers
+
+    def load(self, tier):
+        say(LaneLoading(t=now(), tier=tier.name, model=tier.model))
+        lane = {"precision": "q8", "provider": "cpu", "context": tier.context, "slots": tier.slots}
+        sizes = {"weights_bytes": 1000, "kv_bytes": 100, "load_s": 0.01}
+        say(LaneReady(t=now(), tier=tier.name, model=tier.model, **lane, **sizes))
+        asked = {"submitted": now() - 0.1, "admitted": now() - 0.05, "prompt": 7}
+        say(FirstToken(t=now(), tier=tier.name, request=1, **asked))
 
     def beat(self):
         self.beats += 1

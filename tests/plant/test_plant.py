@@ -137,6 +137,7 @@ class TestRun:
         watched.until_kind(Progressed)
         watched.plant.stop()
         assert watched.until_kind(RunStopped).reason == "stopped"
+        assert [fact.cause for fact in watched.of(JobEnded)] == ["Cancelled."]
 
 
 class TestOrders:
