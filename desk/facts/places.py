@@ -17,6 +17,10 @@ def shipped(*parts: str) -> Path:
     return (inside if inside.is_dir() else _PACKAGE.parent).joinpath(*parts)
 
 
+RECORDED = shipped("assets", "recordings", "five-tiers-cpu.jsonl.gz")
+"""A real run of the factory that comes with the program."""
+
+
 def data_dir() -> Path:
     """The user's data folder (models, runs), made on first use. `TOKEN_DESK_HOME` moves it."""
     home = os.environ.get("TOKEN_DESK_HOME")

@@ -30,15 +30,21 @@ NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
 """The panel multiplies no matrices: while it loads numpy, that need not start a thread on each core. Children may."""
 
 
-def open_window(replay: Path | None = None) -> int:
+DEMO = "demo:"
+"""Stands before what is asked for (a recording, or nothing for the factory) where the demo is to be played on it."""
+
+
+def open_window(replay: Path | None = None, *, demo: bool = False) -> int:
     """Open the panel on this machine's factory, or on a recording; gives the exit code when it is closed.
+
+    With `demo` the play of `desk.panel.demo` begins on it.
 
     Where the program is open already, its window comes to the front, and this gives 0 at once. There must be a screen:
     Qt aborts the process where there is none. What keeps it from opening is raised, and told in a dialog where nobody
     reads what is written on a terminal.
     """
     try:
-        asked = "" if replay is None else str(_recording(replay))
+        asked = f"{DEMO if demo else ''}{'' if replay is None else _recording(replay)}"
         if (first := instance.first(asked)) is None:
             return 0
         panel = _Panel(first)  # held until all is closed: the application goes with it
@@ -73,7 +79,11 @@ class _Panel(QObject):
         self._theme = dressed_theme(settings)
         self._numbers = Numbers(QLocale.system(), fahrenheit=settings.fahrenheit, binary=settings.binary_bytes)
         self._windows: dict[str, Window] = {}
+        self._hearts: dict[str, Any] = {}
+        """The heartbeats of those that live; their module is imported late."""
         self._unfurnished: set[str] = set()
+        self._staged: set[str] = set()
+        """Where the demo is to be played, and does not play yet."""
         self._module: Any = None
         self._late = _LateImport(LATE)
         self._late.done.connect(self._loaded, Qt.ConnectionType.QueuedConnection)
@@ -91,13 +101,16 @@ class _Panel(QObject):
         if self._fault is not None:
             self._close()
             raise self._fault
-        window = self._windows[asked]
+        window = self._windows[asked.removeprefix(DEMO)]
         with contextlib.suppress(Trouble):  # there is nobody left to tell
             keep(place=place_of(window), maximized=window.isMaximized())
         return code
 
     def show(self, asked: str) -> None:
         """Bring the window of the factory, or of the recording that is named, to the front; open it where it is not."""
+        demo, asked = asked.startswith(DEMO), asked.removeprefix(DEMO)
+        if demo:
+            self._staged.add(asked)
         window = self._windows.get(asked)
         if window is None or not window.isVisible():
             self._open(asked)
@@ -105,6 +118,9 @@ class _Panel(QObject):
         window.setWindowState((window.windowState() & ~Qt.WindowState.WindowMinimized) | Qt.WindowState.WindowActive)
         window.raise_()
         window.activateWindow()
+        if asked in self._staged & self._hearts.keys():
+            self._staged.remove(asked)
+            self._hearts[asked].demo.begin()
 
     def _open(self, asked: str) -> None:
         settings, _ = load()
@@ -118,6 +134,7 @@ class _Panel(QObject):
         window.footer.choose_smoothing(settings.smooth_s)
         if (closed := self._windows.get(asked)) is not None:
             closed.deleteLater()
+            self._hearts.pop(asked, None)
         self._windows[asked] = window
         self._unfurnished.add(asked)
         window.painted.connect(lambda: self._furnish(asked))
@@ -133,8 +150,14 @@ class _Panel(QObject):
             return
         self._unfurnished.remove(asked)
         window, replay = self._windows[asked], Path(asked) if asked else None
+        staged = asked in self._staged
+        self._staged.discard(asked)
+
+        def furnish() -> None:
+            self._hearts[asked] = self._module.furnish(window, replay, *load(), staged)
+
         try:
-            window.ordered(lambda: self._module.furnish(window, replay, *load()))
+            window.ordered(furnish)
         except Exception as error:
             self._die(error)
 

@@ -1,13 +1,16 @@
 """The demo: a short play on the real factory, or on a recording, for a stage. Captions say what is to be seen.
 
-The right arrow (or a presenter's Page Down) goes on to the next cue, the left one back to the caption before. Left
-alone, the demo goes on by itself and begins anew after the last cue, with everything as it was.
+It fills the screen as the kiosk does, and lasts until the kiosk is left. The right arrow (or a presenter's Page Down)
+goes on to the next cue, the left one back to the caption before. Left alone, the demo goes on by itself as soon as the
+factory does what the caption says, and begins anew after the last cue, with everything as it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
 
 import msgspec
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, QRectF, Qt, QTimer
@@ -15,18 +18,21 @@ from PySide6.QtGui import QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from desk.facts.tiers import Tier
-from desk.ledger.ledger import Ledger
-from desk.panel.heartbeat import Heartbeat
+from desk.ledger.standing import Standing
 from desk.panel.overlay import Overlay
 from desk.panel.theme import RADIUS, Theme, canvas, font, scaled
+from desk.panel.window import Window
 from desk.plant.plant import Plant
 from desk.plant.replay import Replay
 
-SCENARIO = "rush-hour"
-RUSH = 1.5
-"""The load at its height, as a multiple of what the tiers ask for."""
+RUSH = 2.0
+"""The load at its height, as a multiple of what is asked of the tiers before."""
 DEARER = 2.0
 """By how much the price of the dearest tier rises for a while."""
+APART_S = 60.0
+"""Between two faults the engine has to be healthy for a while: the plant gives up what fails again and again."""
+WAIT_S = 2.0
+"""So often the demo looks whether the factory is as far as its caption."""
 
 ON = {Qt.Key.Key_Right, Qt.Key.Key_PageDown}
 BACK = {Qt.Key.Key_Left, Qt.Key.Key_PageUp}
@@ -37,35 +43,51 @@ class Stage:
     """What the cues act on, and what they must put back."""
 
     plant: Plant
-    ledger: Ledger
-    running: Callable[[], bool]
-    changed: list[Tier] = field(default_factory=list)
+    standing: Callable[[], Standing]
+    load: float | None = None
+    """What was asked of the tiers before the first rush, as a multiple."""
+    usual: Tier | None = None
+    """The dearest tier as it was before it became dearer."""
+    rushes: bool = False
+    dearer: bool = False
+    failed: float = -inf
+    """When the engine was killed last, on the monotonic clock."""
+
+    @property
+    def makes_tokens(self) -> bool:
+        """Whether the factory works."""
+        standing = self.standing()
+        return standing.running and any(lane.state == "ready" for lane in standing.lanes.values())
 
     def begin(self) -> None:
         """Everything as it was, and a run that goes on."""
         self.restore()
-        if not self.running():
-            self.plant.scenario = SCENARIO
+        if not self.standing().running:
             self.plant.start()
 
     def rush(self) -> None:
-        self.plant.multiply(RUSH)
+        # What was before is looked up once: who goes on quickly would take the rush before, not yet over, for it.
+        self.load = self.standing().load if self.load is None else self.load
+        self.rushes = True
+        self.plant.multiply(RUSH * self.load)
 
     def raise_price(self) -> None:
-        tier = max(self.ledger.standing.tiers.values(), key=lambda tier: tier.price.output)
-        if any(tier.name == before.name for before in self.changed):
-            return
-        self.changed.append(tier)
-        price = msgspec.structs.replace(tier.price, output=tier.price.output * DEARER)
-        self.plant.change(msgspec.structs.replace(tier, price=price))
+        self.usual = self.usual or max(self.standing().tiers.values(), key=lambda tier: tier.price.output)
+        self.dearer = True
+        price = msgspec.structs.replace(self.usual.price, output=self.usual.price.output * DEARER)
+        self.plant.change(msgspec.structs.replace(self.usual, price=price))
 
     def fail(self) -> None:
-        self.plant.drill()
+        if monotonic() - self.failed >= APART_S:
+            self.failed = monotonic()
+            self.plant.drill()
 
     def restore(self) -> None:
-        self.plant.multiply(1.0)
-        while self.changed:
-            self.plant.change(self.changed.pop())
+        if self.rushes and self.load is not None:
+            self.plant.multiply(self.load)
+        if self.dearer and self.usual is not None:
+            self.plant.change(self.usual)
+        self.rushes = self.dearer = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +102,7 @@ class Cue:
 PLAY = (
     Cue("This machine is a token factory: power goes in, tokens come out. Five tiers share it.", Stage.begin, 25.0),
     Cue("Each tier has its own lane, price and promise. Amber would mean: a promise is missed."),
-    Cue("Rush hour: half as many users again. See who waits, and what a watt yields now.", Stage.rush, 30.0),
+    Cue("Rush hour: twice as many users. See who waits, and what a watt yields now.", Stage.rush, 30.0),
     Cue("The dearest tier doubles its price. Not one token more, and the revenue bends.", Stage.raise_price, 20.0),
     Cue("Now the engine is killed. Window, recording and accounts go on without it.", Stage.fail, 12.0),
     Cue("It is back by itself. What was cut off is counted as cancelled, and nothing is lost.", None, 20.0),
@@ -95,45 +117,79 @@ RECORDED = (
 
 
 class Demo(QObject):
-    """Plays its cues on the window of a heartbeat, for as long as that window is open."""
+    """Plays its cues on a window and its source, from `begin` until `end`, or until the window leaves the kiosk."""
 
-    def __init__(self, heartbeat: Heartbeat) -> None:
-        super().__init__(heartbeat)
-        self._window = heartbeat.window
-        self._source = heartbeat.source
-        source = heartbeat.source
-        self.cues = PLAY if isinstance(source, Plant) else RECORDED
-        states = ("opening", "running", "paused")
+    def __init__(self, window: Window, source: Plant | Replay, standing: Callable[[], Standing]) -> None:
+        super().__init__(window)
+        self._window, self._source = window, source
+        self._standing = standing
         self.stage: Stage | None = None
-        if isinstance(source, Plant):
-            self.stage = Stage(source, heartbeat.books.ledger, lambda: self._window.shown.state in states)
+        """There is one while the demo plays on a factory."""
+        self.cues = PLAY if isinstance(source, Plant) else RECORDED
         self.at = -1
-        self.caption = Caption(self._window.theme, self._window)
+        self.caption = Caption(window.theme, window)
+        self.caption.hide()
         self.timer = QTimer(self)
         """Its next timeout goes on by itself."""
         self.timer.setSingleShot(True)
-        self.timer.timeout.connect(self.go_on)
-        application = QCoreApplication.instance()
-        assert application is not None
-        application.installEventFilter(self)
+        self.timer.timeout.connect(self._go_on_alone)
+        window.kiosk.left.connect(self.end)
+
+    @property
+    def playing(self) -> bool:
+        return self.at >= 0
+
+    def toggle(self) -> None:
+        if self.playing:
+            self.end()
+        else:
+            self.begin()
+
+    def begin(self) -> None:
+        """Fill the screen, and come up with the first cue; a demo that plays goes on."""
+        if self.playing:
+            return
+        if isinstance(self._source, Plant):
+            self.stage = Stage(self._source, self._standing)
+        else:
+            self._source.loop = (0.0, inf)
+            self._source.play()
+        self._window.visit("floor")
+        self._window.kiosk.enter(turning=False)
+        _application().installEventFilter(self)
         self.go_on()
+
+    def end(self) -> None:
+        """Take the caption away, put everything back, and leave the kiosk. A run goes on."""
+        if not self.playing:
+            return
+        self.at = -1
+        self.timer.stop()
+        _application().removeEventFilter(self)
+        self.caption.hide()
+        if self.stage is not None:
+            self._window.ordered(self.stage.restore)
+        self._window.kiosk.leave()
 
     def go_on(self) -> None:
         """The next cue; after the last, the first again."""
         self.at = (self.at + 1) % len(self.cues)
-        cue = self.cues[self.at]
-        if self.stage is not None and cue.act is not None:
-            act, stage = cue.act, self.stage
+        act, stage = self.cues[self.at].act, self.stage
+        if act is not None and stage is not None:
             self._window.ordered(lambda: act(stage))
-        elif isinstance(self._source, Replay) and self._source.ended:
-            self._source.seek(0.0)
-            self._source.play()
         self._say()
 
     def go_back(self) -> None:
         """The caption before, which undoes nothing."""
         self.at = max(0, self.at - 1)
         self._say()
+
+    def _go_on_alone(self) -> None:
+        """The next cue, unless the factory is still being built or mended."""
+        if self.stage is not None and not self.stage.makes_tokens:
+            self.timer.start(round(1000 * WAIT_S))
+        else:
+            self.go_on()
 
     def _say(self) -> None:
         self.caption.say(self.cues[self.at].caption, self.at, len(self.cues))
@@ -152,6 +208,12 @@ class Demo(QObject):
         else:
             self.go_back()
         return True
+
+
+def _application() -> QCoreApplication:
+    application = QCoreApplication.instance()
+    assert application is not None
+    return application
 
 
 class Caption(QWidget):

@@ -6,6 +6,7 @@ This module brings in numpy, pyqtgraph, ledger, board and plant, so it is import
 from collections import deque
 from collections.abc import Callable
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
@@ -32,9 +33,10 @@ from desk.facts.happened import (
 )
 from desk.facts.trouble import Trouble
 from desk.lineage import Lineage
-from desk.panel.actions import CHARTS, Action
+from desk.panel.actions import CHARTS, VIEW, Action
 from desk.panel.books import Books
 from desk.panel.charts.setting import Stretch
+from desk.panel.demo import Demo
 from desk.panel.eventlog import EventLog
 from desk.panel.floorcharts import FloorCharts
 from desk.panel.look import explained, look, stream_of
@@ -63,6 +65,8 @@ TURNS = (
     *(WattsDeclared, Calibrating, Calibrated),
 )
 """What an order comes back as is shown at the next tick: a button that lags behind would be pressed twice."""
+FRONTIER_MS = 2000
+"""What is on the Floor besides the run has time until all else is there."""
 FOLD_S = 0.012
 """A tick folds facts for at most so long, so that many of them never hold up the window ..."""
 REPLAY_S = 0.006
@@ -234,6 +238,11 @@ class Heartbeat(QObject):
         """The sheet with all events, made when it is first asked for."""
         return EventLog(self.window.theme, self.window.numbers, self.window, lambda: self.charts.run.setting.events)
 
+    @cached_property
+    def demo(self) -> Demo:
+        """The demo, made when it is first asked for."""
+        return Demo(self.window, self.source, lambda: self.books.ledger.standing)
+
     def _copy_chart(self, window: Window) -> None:
         figure = self.charts.seen.figure
 
@@ -286,6 +295,7 @@ class Heartbeat(QObject):
             Action("copy-chart", "Copy a chart: the one under the pointer", self._copy_chart, ("C",), CHARTS, _charted),
             Action("log", "Log: all events with their times", lambda _: self.log.toggle(), ("L",), CHARTS),
             Action("export", "Export a picture or data…", lambda _: self.carrying.toggle(), ("Ctrl+E",)),
+            Action("demo", "Demo: play it on the whole screen, or end it", lambda _: self.demo.toggle(), (), VIEW),
         )
 
     def _open_tier(self, tier: str) -> None:
@@ -310,8 +320,17 @@ def _charted(window: Window) -> bool:
     return window.view is None and bool(window.shown.run)
 
 
-def furnish(window: Window, replay: Path | None, settings: Settings, trouble: Trouble | None) -> Heartbeat:
-    """Bring a painted window to life, on the factory of this machine or on a recording."""
+def furnish(
+    window: Window, replay: Path | None, settings: Settings, trouble: Trouble | None, staged: bool = False
+) -> Heartbeat:
+    """Bring a painted window to life, on the factory of this machine or on a recording.
+
+    A factory that is `staged` for the demo has the model that is always there, and nothing that would end its run.
+    """
+    if staged:
+        usual = Settings()
+        as_usual = {name: getattr(usual, name) for name in ("preset", "scenario", "budget", "warmup_s")}
+        settings = msgspec.structs.replace(settings, **as_usual)
     if replay is None:
         try:
             source: Plant | Replay = Plant.of(settings)
@@ -325,8 +344,11 @@ def furnish(window: Window, replay: Path | None, settings: Settings, trouble: Tr
     if isinstance(source, Plant):
         source.open()
         heartbeat.recovery = Recovery(window)
+        QTimer.singleShot(FRONTIER_MS, window, lambda: import_module("desk.panel.minifrontier").add_to(window))
     else:
         source.play()
     if trouble is not None:
         window.show_trouble(trouble)
+    if staged:
+        heartbeat.demo.begin()
     return heartbeat

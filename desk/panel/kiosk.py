@@ -14,6 +14,7 @@ from PySide6.QtCore import (
     QPropertyAnimation,
     Qt,
     QTimer,
+    Signal,
 )
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLabel
@@ -36,7 +37,12 @@ _TOUCHES = {QEvent.Type.MouseButtonPress, QEvent.Type.MouseMove, QEvent.Type.Key
 
 
 class Kiosk(QObject):
-    """Enters and leaves; while in, rail and run bar are away and the entries that say so are visited in turn."""
+    """Enters and leaves; while in, rail and run bar are away and the entries that say so are visited in turn.
+
+    Who entered without `turning` turns the pages himself. `left` tells that it has been left.
+    """
+
+    left = Signal()
 
     def __init__(self, window: Window, entries: tuple[Entry, ...] = VIEWS) -> None:
         super().__init__(window)
@@ -47,13 +53,11 @@ class Kiosk(QObject):
         assert application is not None
         self._application = application
         self.timer = QTimer(self)
-        """Runs while in; its next timeout turns the page."""
+        """Its next timeout turns the page."""
         self.timer.timeout.connect(self.turn)
         self._leaving: QLabel | None = None
-
-    @property
-    def active(self) -> bool:
-        return self.timer.isActive()
+        self.active = False
+        self._turning = True
 
     def toggle(self) -> None:
         if self.active:
@@ -61,7 +65,12 @@ class Kiosk(QObject):
         else:
             self.enter()
 
-    def enter(self) -> None:
+    def enter(self, turning: bool = True) -> None:
+        self._turning = turning
+        self._wait(TURN_MS)
+        if self.active:
+            return
+        self.active = True
         window = self._window
         self._was_full = window.isFullScreen()
         for part in (window.rail, window.runbar):
@@ -70,10 +79,12 @@ class Kiosk(QObject):
         if window.visited not in self._pages:
             window.visit(self._pages[0])
         window.showFullScreen()
-        self.timer.start(TURN_MS)
         self._application.installEventFilter(self)
 
     def leave(self) -> None:
+        if not self.active:
+            return
+        self.active = False
         window = self._window
         self._application.removeEventFilter(self)
         self.timer.stop()
@@ -83,10 +94,18 @@ class Kiosk(QObject):
             part.show()
         if not self._was_full:
             window.showNormal()
+        self.left.emit()
+
+    def _wait(self, milliseconds: int) -> None:
+        """Show this page for so long, or until it is turned by hand."""
+        if self._turning:
+            self.timer.start(milliseconds)
+        else:
+            self.timer.stop()
 
     def turn(self) -> None:
         """Go on to the next page."""
-        self.timer.start(TURN_MS)
+        self._wait(TURN_MS)
         window = self._window
         at = self._pages.index(window.visited) if window.visited in self._pages else -1
         following = self._pages[(at + 1) % len(self._pages)]
@@ -123,7 +142,7 @@ class Kiosk(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() not in _TOUCHES:
             return False
-        self.timer.start(TOUCHED_MS)
+        self._wait(TOUCHED_MS)
         over = any(each.isVisible() for each in self._window.findChildren(Overlay))
         if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape and not over and self._window.floor.free:
             self.leave()

@@ -9,11 +9,11 @@ from functools import partial
 import msgspec
 
 from desk.facts.happened import AnyFact, RunStopped
-from desk.facts.places import shipped
+from desk.facts.places import RECORDED
 from desk.models.catalogue import catalogue
 from desk.panel.actions import Action
 from desk.panel.books import Books
-from desk.panel.complaints import EXTEND_BUDGET, ON_CPU, RETRY_METER
+from desk.panel.complaints import EXTEND_BUDGET, LOAD_ANYWAY, ON_CPU, RETRY_METER
 from desk.panel.limits import Limits
 from desk.panel.shown import Notice
 from desk.panel.tiers.edits import Edits
@@ -24,9 +24,6 @@ from desk.plant.plant import Plant
 from desk.plant.presets import Preset
 from desk.plant.settings import Watts
 from desk.scenario import names, scenario
-
-RECORDED = shipped("assets", "recordings", "five-tiers-cpu.jsonl.gz")
-"""A real run that comes with the program."""
 
 Order = Callable[[], object]
 
@@ -134,6 +131,9 @@ class Orders:
             self._give(self._plant.retry_meter)
         elif notice.action == ON_CPU:
             self._give(self._start_on_cpu)
+        elif notice.action == LOAD_ANYWAY:
+            tier = self._edits.wanted[notice.tier]
+            self._give(lambda: self._plant.change(tier, overcommit=True))
         elif notice.action == EXTEND_BUDGET and notice.alarm is not None:
             budget, kind = self._books.ledger.standing.budget, notice.alarm[1]
             limit = 1.5 * (getattr(budget, kind) or 0.0)

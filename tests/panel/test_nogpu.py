@@ -6,12 +6,12 @@ from scripted import T0, facts, meter, tiers
 
 from desk.facts.happened import EngineOpened, LaneFailed, RunStarted, RunStopped, Troubled
 from desk.facts.metered import MeterOpened, Tried
+from desk.facts.places import RECORDED
 from desk.panel.books import Books
 from desk.panel.complaints import ON_CPU
 from desk.panel.floor import Floor
 from desk.panel.look import look
 from desk.panel.numbers import Numbers
-from desk.panel.orders import RECORDED
 from desk.panel.shown import Notice, Obstacle
 from desk.panel.theme import Theme
 from desk.plant.replay import Replay
