@@ -13,8 +13,9 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication
 
 from desk.facts import places
-from desk.facts.happened import JobEnded
-from desk.models import store
+from desk.facts.happened import JobEnded, Progressed, now
+from desk.ledger.standing import Lane
+from desk.models import fit, store
 from desk.models.catalogue import catalogue
 from desk.models.contacts import contacts
 from desk.panel.models.columns import COLUMNS, DEEDS
@@ -266,6 +267,58 @@ def test_a_folder_is_dropped_named_taken_in_and_used(page, qtbot, tmp_path):
     page.desk.edits.change(msgspec.structs.replace(ultra, context=taken.context * 2))
     words = [action.text() for action in page.giving.menu(taken, page).actions()]
     assert any(text.endswith(f"at {taken.context:,} tokens") for text in words)
+
+
+def test_what_does_not_fit_is_loaded_only_by_whoever_insists(page, monkeypatch):
+    huge, edits, plant = row(page, ("huge", "fp16")), page.desk.edits, page.desk.source
+    ordered = []
+    monkeypatch.setattr(plant, "change", lambda tier, overcommit=False: ordered.append((tier.model, overcommit)))
+    edits.running = True
+
+    def give():
+        words = "Free, in place of"
+        next(each for each in page.giving.menu(huge, page).actions() if each.text().startswith(words)).trigger()
+
+    give()
+    assert page.asking.text.startswith("Huge fp16 does not fit as a lane of Free. It takes ")
+    assert "It will not load: this computer has less memory" in page.asking.text
+    assert not page.asking.waits
+
+    monkeypatch.setattr(fit, "most_memory", lambda: 1 << 60)
+    give()
+    assert "The system will move memory to the disk and may end this program or others." in page.asking.text
+    assert (page.asking.yes.text(), ordered) == ("Load it anyway", [])
+    page.asking.no.click()
+    assert ordered == []
+    give()
+    page.asking.yes.click()
+    assert ordered == [("huge", False), ("huge", True)]
+
+    # A tier that has it and was refused it can load it anyway; one that has it has it.
+    have = {"state": "failed", "risk": "It may be slow."}
+    edits.change(msgspec.structs.replace(edits.wanted["Ultra"], model="huge", precision="fp16"))
+    page.desk.books.ledger.standing.lanes["Free"] = Lane(**have)
+    page.desk.books.ledger.standing.lanes["Ultra"] = Lane(state="ready")
+    offered = {action.text(): action.isEnabled() for action in page.giving.menu(huge, page).actions()}
+    assert offered == {"Ultra uses it": False, "Free was refused it": True}
+
+
+def test_the_build_that_a_run_waits_for_is_seen_and_ends_with_the_run(page, monkeypatch):
+    told, stopped = page.desk.books.ledger.standing.jobs, []
+    monkeypatch.setattr(page.desk.source, "stop", lambda: stopped.append(True))
+    job = {"job": "build", "model": "tiny", "precision": "q4"}
+    told[TINY] = Progressed(t=now(), stage="writing the graph", done=3, total=12, **job)
+    page.refresh(page.desk.window.shown)
+    assert row(page).condition.state == "building"
+    assert (row(page).condition.done, row(page).condition.total, row(page).deeds) == (3, 12, ("cancel",))
+    page.do(TINY, "cancel")
+    assert page.asking.text == "Cancel the build of Tiny q4? The run waits for it, and ends with it."
+    assert stopped == []
+    page.asking.yes.click()
+    assert stopped == [True]
+    told[TINY] = JobEnded(t=now(), cause="Cancelled.", **job)
+    page.refresh(page.desk.window.shown)
+    assert row(page).condition.state == "available"
 
 
 def hostile(path, name, content=b"x"):
