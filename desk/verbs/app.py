@@ -95,6 +95,9 @@ def run(
         str, typer.Option(help="How the load goes: steady, ramp, rush-hour, spike, or a TOML file.")
     ] = "steady",
     seed: Annotated[int, typer.Option(help="Repeat the same requests with the same seed.")] = 0,
+    load_anyway: Annotated[
+        bool, typer.Option("--load-anyway", help="Load also what does not fit into memory; what that risks is said.")
+    ] = False,
 ) -> None:
     """Run the factory without a window: a line a second on stderr, a table per tier at the end.
 
@@ -131,7 +134,7 @@ def run(
     signal.signal(signal.SIGTERM, _interrupt)
     with _quietly():
         options = {"seconds": seconds, "json_out": json, "strict": strict, "shot": shot, "calibrate": calibrate}
-        raise typer.Exit(headless.run(plant, **options))
+        raise typer.Exit(headless.run(plant, load_anyway=load_anyway, **options))
 
 
 @app.command()
@@ -161,6 +164,29 @@ def replay(
     from desk.panel.app import open_window
 
     raise typer.Exit(open_window(replay=recording))
+
+
+@app.command()
+def demo(
+    recording: Annotated[
+        str, typer.Option(metavar="RUN", help="Play it on a file, on a run, or on the one that comes: shipped.")
+    ] = "",
+) -> None:
+    """Fill the screen with a short play on the real factory: rush hour, a price, a fault and its recovery.
+
+    It needs no network: the model is the one that is always there. The right arrow goes on to the next step, the left
+    one back to the caption before, Esc ends it. Left alone, it goes on by itself, round and round.
+
+    Example: desk demo --recording shipped
+    """
+    from desk.facts.places import RECORDED
+    from desk.verbs.display import require_display
+
+    played = RECORDED if recording == "shipped" else recording_of(recording) if recording else None
+    require_display()
+    from desk.panel.app import open_window
+
+    raise typer.Exit(open_window(played, demo=True))
 
 
 @app.command()
