@@ -10,7 +10,6 @@ from typing import Any
 
 from desk.facts.happened import (
     AnyFact,
-    Child,
     ChildAnswered,
     ChildEnded,
     ChildGivenUp,
@@ -29,9 +28,12 @@ from desk.facts.happened import (
 from desk.facts.histogram import bucket_of, count_into
 from desk.facts.metered import FloorLearned, MeterOpened, Read, SoloLearned
 from desk.facts.tiers import Price, Promise
+from desk.ledger.beats import divided
 from desk.ledger.energy import Energy, Flow
+from desk.ledger.hearing import Hearing
 from desk.ledger.money import dollars_per_joule, input_value, kept, output_value
 from desk.ledger.period import PERIOD_S, Event, Period, TierPeriod, Totals
+from desk.ledger.requests import OpenRequests
 from desk.ledger.seeing import see
 from desk.ledger.standing import Standing
 
@@ -39,8 +41,14 @@ PATIENCE_S = 1.0
 """A period waits so long for the counter to move past its end, then closes with the energy known by then."""
 
 LONGEST_SILENCE_S = 600.0
-"""Both children tell something every tenth of a second. After so long without a word there is nothing to be settled of
-the meantime: it counts as not recorded, and is passed over in one step."""
+"""After so long without a single fact the meantime counts as not recorded, and is passed over in one step.
+
+No run is that silent by itself: both children beat ten times a second, also paused and idle, and what hangs or dies is
+replaced, which is told. So nobody was there to record: the whole factory was stopped, or the machine slept under a
+clock that goes on meanwhile (that of Linux stands still, so its recordings show no gap at all), or the stamp is wrong.
+A part of a recording that is missing ends it and leaves no silence. What the counter of energy says of that time is
+left out with its seconds: no rate of the run is diluted by it, and no half-seconds are settled of days.
+"""
 
 
 class Ledger:
@@ -51,17 +59,19 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._begin(None)
+        self._begin(0.0)
 
     def post(self, fact: AnyFact) -> list[Period]:
         """Take in the next fact of the journal; gives the periods that it closes, oldest first."""
-        if isinstance(fact, RunStarted) or self._origin is None:
+        if isinstance(fact, RunStarted) or not self._begun:
             self._begin(fact.t)
-        if isinstance(fact, RunStarted):
-            self._warmup_s = fact.warmup_s
-        moment = fact.t - (self._origin or 0.0)
-        passed = self._pass_over(fact, moment) if moment > self._latest + LONGEST_SILENCE_S else []
-        self._latest = max(self._latest, moment)
+            self._begun = True
+        moment = fact.t - self._origin
+        closed: list[Period] = []
+        if moment > self._latest:
+            if moment > self._latest + LONGEST_SILENCE_S:
+                closed += self._pass_over(fact, moment)
+            self._latest = moment
         mark = see(self.standing, fact)
         if mark is not None:
             kind, text, tier = mark
@@ -69,9 +79,11 @@ class Ledger:
         fold = _FOLDS.get(type(fact))
         if fold is not None:
             fold(self, fact, moment)
-        closed = passed + self._close(moment if isinstance(fact, RunStopped) else None)
         if isinstance(fact, RunStopped):
+            closed += self._close(moment)
             self._stopped = True
+        elif self._latest >= (self._cell + 1) * PERIOD_S:
+            closed += self._close(None)
         return closed
 
     def totals(self) -> Totals:
@@ -84,13 +96,14 @@ class Ledger:
 
     # ---- folding
 
-    def _begin(self, origin: float | None) -> None:
+    def _begin(self, origin: float) -> None:
         self.standing = Standing()
+        self._begun = False
+        """Whether `origin` is the stamp of a fact."""
         self._origin = origin
         self._latest = 0.0
-        self._heard: dict[Child, float] = {}
-        """How far each child that is waited for has come."""
-        self._silenced: set[Child] = set()
+        self._hearing = Hearing()
+        self._requests = OpenRequests()
         self._energy = Energy()
         self._read_until = -inf
         self._cells: dict[int, Period] = {}
@@ -106,8 +119,6 @@ class Ledger:
         self._unrecorded_s = 0.0
         self._unmetered: dict[str, int] = {}
         self._unmetered_s = 0.0
-        self._beat: tuple[LaneWork, ...] = ()
-        self._since_beat: list[FirstToken | Finished] = []
         self._totals = Totals()
 
     def _period(self, moment: float) -> Period:
@@ -136,90 +147,64 @@ class Ledger:
         setting = self.standing.tiers.get(tier)
         return _FREE if setting is None else setting.price
 
-    def _hear(self, child: Child, moment: float) -> None:
-        if child not in self._silenced:
-            self._heard[child] = max(moment, self._heard.get(child, -inf))
+    def _run_started(self, fact: RunStarted, moment: float) -> None:
+        self._warmup_s = fact.warmup_s
 
-    def _stop_waiting(self, fact: ChildStale | ChildEnded | ChildGivenUp, moment: float) -> None:
-        self._heard.pop(fact.child, None)
-        self._silenced.add(fact.child)
+    def _silenced(self, fact: ChildStale | ChildGivenUp, moment: float) -> None:
+        self._hearing.silence(fact.child)
 
     def _child_ended(self, fact: ChildEnded, moment: float) -> None:
         """Requests end with their engine: one that ended in order has finished them all, else they are cancelled."""
-        self._stop_waiting(fact, moment)
+        self._hearing.silence(fact.child)
         if fact.child == "engine":
-            for name, requests in self._open_requests().items():
+            for name, requests in self._requests.by_tier().items():
                 self._tier(self._period(moment), name).cancelled += requests
-            self._beat, self._since_beat = (), []
-
-    def _open_requests(self) -> dict[str, int]:
-        """Requests of each tier that hold a slot or wait, by the engine's last beat and what it told since."""
-        held = {work.tier: {slot.request for slot in work.slots} for work in self._beat}
-        waiting = {work.tier: work.queue for work in self._beat}
-        for fact in self._since_beat:
-            here = held.setdefault(fact.tier, set())
-            if fact.request not in here:
-                waiting[fact.tier] = max(0, waiting.get(fact.tier, 0) - 1)
-            if isinstance(fact, FirstToken):
-                here.add(fact.request)
-            else:
-                here.discard(fact.request)
-        return {name: len(requests) + waiting.get(name, 0) for name, requests in held.items()}
+            self._requests.clear()
 
     def _child_started(self, fact: ChildStarted, moment: float) -> None:
-        # It is waited for from its first beat on: opening a driver or a runtime takes seconds.
-        self._heard.pop(fact.child, None)
-        self._silenced.discard(fact.child)
+        self._hearing.start(fact.child)
         if fact.child == "meter":
             self._energy.interrupt()
 
     def _child_answered(self, fact: ChildAnswered, moment: float) -> None:
-        self._silenced.discard(fact.child)
+        self._hearing.answer(fact.child)
 
     def _lane_loading(self, fact: LaneLoading, moment: float) -> None:
         # Creating a session may silence the engine for seconds; the meter's beat goes on.
-        self._heard.pop("engine", None)
+        self._hearing.excuse("engine")
 
     def _lane_ready(self, fact: LaneReady, moment: float) -> None:
         self._energy.lane(fact.tier, (fact.model, fact.precision, fact.context, fact.slots))
 
     def _worked(self, fact: Worked, moment: float) -> None:
-        self._hear("engine", moment)
-        self._beat, self._since_beat = fact.lanes, []
+        self._hearing.hear("engine", moment)
+        self._requests.beat(fact.lanes)
+        start = moment - fact.span
         busy = {work.tier: work.busy for work in fact.lanes if work.busy > 0}
         if busy:
-            self._energy.busy.add(moment - fact.span, moment, busy)
-        for cell, seconds, lanes in self._by_period(fact, moment):
-            period = self._at(cell)
-            period.worked += seconds
-            for work in lanes:
-                tier = period.tiers.get(work.tier) or self._tier(period, work.tier)
-                tier.busy += work.busy
-                tier.steps += work.steps
-                tier.prefill += work.prefill
-                tier.emitted += work.emitted
-                tier.queue, tier.slots_used = work.queue, len(work.slots)
-                if work.emitted:
-                    tier.revenue += output_value(self._price(work.tier), work.emitted)
-                if work.gaps:
-                    count_into(tier.gaps, work.gaps)
-
-    def _by_period(self, fact: Worked, moment: float) -> list[tuple[int, float, tuple[LaneWork, ...]]]:
-        """The work by the periods that it counts in, with the seconds in each.
-
-        Work across the end of a period is divided there: a beat that fell now before and now after it would ripple.
-        """
-        start = moment - fact.span
+            self._energy.busy.add(start, moment, busy)
         first, last = self._cell_of(start), self._cell_of(moment)
         if first == last:
-            return [(last, fact.span, fact.lanes)]
-        parts, before = [], 0.0
-        for cell in range(first, last + 1):
-            share = 1.0 if cell == last else ((cell + 1) * PERIOD_S - start) / fact.span
-            lanes = tuple(_part(work, before, share) for work in fact.lanes)
-            parts.append((cell, fact.span * (share - before), lanes))
-            before = share
-        return parts
+            self._count(last, fact.span, fact.lanes)
+            return
+        for cell, seconds, lanes in divided(fact, start, first, last):
+            self._count(cell, seconds, lanes)
+
+    def _count(self, cell: int, seconds: float, lanes: tuple[LaneWork, ...]) -> None:
+        """Count in what lanes did in so many seconds of a period."""
+        period = self._at(cell)
+        period.worked += seconds
+        for work in lanes:
+            tier = period.tiers.get(work.tier) or self._tier(period, work.tier)
+            tier.busy += work.busy
+            tier.steps += work.steps
+            tier.prefill += work.prefill
+            tier.queue, tier.slots_used = work.queue, len(work.slots)
+            if work.emitted:
+                tier.emitted += work.emitted
+                tier.revenue += output_value(self._price(work.tier), work.emitted)
+            if work.gaps:
+                count_into(tier.gaps, work.gaps)
 
     def _first(self, fact: FirstToken, moment: float) -> None:
         if self._totals.since is None:
@@ -228,7 +213,7 @@ class Ledger:
                 # Only whole periods count after a warm-up: its last tokens cannot be told from the first that count.
                 self._totals.since = ceil((moment + self._warmup_s) / PERIOD_S) * PERIOD_S
                 self._period(moment).events.append(Event(moment, "run", "Warm-up"))
-        self._since_beat.append(fact)
+        self._requests.see(fact)
         tier = self._tier(self._period(moment), fact.tier)
         tier.prompt += fact.prompt
         tier.cached += fact.cached
@@ -236,7 +221,7 @@ class Ledger:
         count_into(tier.ttfts, {bucket_of(fact.t - fact.submitted): 1})
 
     def _finished(self, fact: Finished, moment: float) -> None:
-        self._since_beat.append(fact)
+        self._requests.see(fact)
         tier = self._tier(self._period(moment), fact.tier)
         if fact.reason in ("cancelled", "error"):
             tier.cancelled += 1
@@ -253,12 +238,12 @@ class Ledger:
 
     def _not_recorded(self, fact: Unrecorded, moment: float) -> None:
         """Nobody knows who worked meanwhile and what was drawn: that time has no part in the accounts."""
-        since = fact.since - (self._origin or 0.0)
+        since = fact.since - self._origin
         self._gap = (since, ceil(moment / PERIOD_S) * PERIOD_S)
         if self._totals.since is not None:
             self._unrecorded_s += max(0.0, moment - max(since, self._totals.since))
         self._energy.interrupt()
-        self._beat, self._since_beat = (), []
+        self._requests.clear()
 
     def _meter_opened(self, fact: MeterOpened, moment: float) -> None:
         self._energy.open(fact)
@@ -267,12 +252,12 @@ class Ledger:
         self._energy.recall(fact)
 
     def _read(self, fact: Read, moment: float) -> None:
-        self._hear("meter", moment)
+        self._hearing.hear("meter", moment)
         self._read_until = max(self._read_until, moment)
         period = self._period(moment)
         for reading in fact.devices:
             period.devices[reading.device] = reading
-            self._energy.read(reading, self._origin or 0.0)
+            self._energy.read(reading, self._origin)
 
     # ---- closing
 
@@ -292,9 +277,9 @@ class Ledger:
             self._cell += 1
 
     def _over(self, end: float) -> bool:
-        if min(self._heard.values(), default=self._latest) < end:
+        if not self._hearing.all_past(end):
             return False
-        if "meter" not in self._heard or self._read_until > end + PATIENCE_S:
+        if not self._hearing.waits_for("meter") or self._read_until > end + PATIENCE_S:
             return True
         return self._energy.known_until(self.standing.counted) >= end
 
@@ -302,8 +287,8 @@ class Ledger:
         """Settle what there is, and go on with the period of `moment`."""
         closed = self._close(self._latest)
         if not isinstance(fact, Unrecorded):  # else it says so itself
-            self._not_recorded(Unrecorded(t=fact.t, since=self._latest + (self._origin or 0.0)), moment)
-        self._heard.clear()
+            self._not_recorded(Unrecorded(t=fact.t, since=self._latest + self._origin), moment)
+        self._hearing.excuse_all()
         self._cell = max(self._cell + 1, ceil(moment / PERIOD_S) - 1)
         self._start = self._cell * PERIOD_S
         return closed
@@ -333,7 +318,7 @@ class Ledger:
         period.late = tuple(
             child
             for child, now in standing.children.items()
-            if child != "worker" and now.state not in ("ended", "given up") and self._heard.get(child, -inf) < end
+            if child != "worker" and now.state not in ("ended", "given up") and self._hearing.of(child) < end
         )
         self._settle_energy(period)
         if not self._stopped:
@@ -392,7 +377,7 @@ class Ledger:
     def _meter_tokens(self, period: Period, flow: Flow) -> None:
         """Which output tokens the energy of this period belongs to: its own, and those of a gap that it bridges."""
         seconds = period.end - period.start
-        if flow.covered < seconds / 2:
+        if flow.covered <= 0.0 or flow.covered < seconds / 2:
             for name, tier in period.tiers.items():
                 self._unmetered[name] = self._unmetered.get(name, 0) + tier.emitted
             self._unmetered_s += seconds
@@ -416,29 +401,16 @@ class Ledger:
             totals.seconds = max(0.0, period.end - totals.since - self._unrecorded_s)
 
 
-def _part(work: LaneWork, start: float, stop: float) -> LaneWork:
-    """The part of a lane's work between two fractions of its span; whole counts stay whole, and their sum the same."""
-    return LaneWork(
-        tier=work.tier,
-        busy=work.busy * (stop - start),
-        prefill=round(work.prefill * stop) - round(work.prefill * start),
-        emitted=round(work.emitted * stop) - round(work.emitted * start),
-        steps=round(work.steps * stop) - round(work.steps * start),
-        queue=work.queue,
-        slots=work.slots,
-        gaps=work.gaps if stop == 1.0 else {},
-    )
-
-
 _FREE = Price()
 _NO_PROMISE = Promise()
 
 _FOLDS: dict[type, Callable[[Ledger, Any, float], None]] = {
+    RunStarted: Ledger._run_started,
     ChildStarted: Ledger._child_started,
     ChildAnswered: Ledger._child_answered,
-    ChildStale: Ledger._stop_waiting,
+    ChildStale: Ledger._silenced,
     ChildEnded: Ledger._child_ended,
-    ChildGivenUp: Ledger._stop_waiting,
+    ChildGivenUp: Ledger._silenced,
     LaneLoading: Ledger._lane_loading,
     LaneReady: Ledger._lane_ready,
     Worked: Ledger._worked,

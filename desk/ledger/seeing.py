@@ -260,8 +260,10 @@ def _lane_failed(standing: Standing, fact: LaneFailed) -> Remark:
 def _worked(standing: Standing, fact: Worked) -> None:
     _running_child(standing, "engine", fact.t)
     for work in fact.lanes:
-        lane = _lane(standing, work.tier)
-        lane.queue, lane.slots, lane.lag = work.queue, work.slots, max(lane.lag, work.lag)
+        lane = standing.lanes.get(work.tier) or _lane(standing, work.tier)
+        lane.queue, lane.slots = work.queue, work.slots
+        if work.lag > lane.lag:
+            lane.lag = work.lag
 
 
 @_on(Paused)
