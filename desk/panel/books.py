@@ -1,6 +1,6 @@
 """The books that a window or a picture keeps of one stream of facts."""
 
-import pickle
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from desk.board import Board, Mark
@@ -9,6 +9,9 @@ from desk.facts.metered import Read
 from desk.ledger.ledger import Ledger
 from desk.ledger.stream import Streams
 from desk.panel.machine import HEADLINE_S
+
+State = tuple[Ledger, Streams, float, dict[str, float], float | None, str]
+"""All that folding changes beside the board."""
 
 
 @dataclass
@@ -43,15 +46,15 @@ class Books:
             if period.uncalibrated:
                 self.split, self._doubt = period.end, self.ledger.standing.doubt
 
-    def mark(self) -> tuple[bytes, Mark]:
-        """Where these books stand, for `back_to`: some twenty kilobytes, the columns of the board are shared."""
+    def mark(self) -> tuple[State, Mark]:
+        """Where these books stand, for `back_to`: some forty kilobytes, the columns of the board are shared."""
         state = (self.ledger, self.streams, self.moment, self.heard, self.split, self._doubt)
-        return pickle.dumps(state, pickle.HIGHEST_PROTOCOL), self.board.mark()
+        return deepcopy(state), self.board.mark()
 
-    def back_to(self, mark: tuple[bytes, Mark]) -> None:
-        """Stand again where these books stood in the same run."""
+    def back_to(self, mark: tuple[State, Mark]) -> None:
+        """Stand again where these books stood in the same run, as often as is wanted."""
         state, place = mark
-        self.ledger, self.streams, self.moment, self.heard, self.split, self._doubt = pickle.loads(state)  # our own
+        self.ledger, self.streams, self.moment, self.heard, self.split, self._doubt = deepcopy(state)
         self.board.back_to(place)
 
     def ages(self, now: float | None = None) -> dict[str, float]:

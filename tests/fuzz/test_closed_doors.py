@@ -15,9 +15,6 @@ SHELL = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatuso
 SINGLE_INSTANCE = PACKAGE / "panel" / "instance.py"
 """A local socket that only this user reaches: a second launch raises the window of the first."""
 
-OWN_MEMORY = PACKAGE / "panel" / "look.py"
-"""Where a replay stood, packed to be stood at again: bytes of this very process, which no file or pipe ever holds."""
-
 
 def imported(tree):
     for node in ast.walk(tree):
@@ -41,9 +38,7 @@ def called(tree):
 def found_in(source, path=None):
     """The doors that a module opens."""
     tree = ast.parse(source)
-    modules = (
-        set() if path == OWN_MEMORY else {name for full in imported(tree) for name in (full, full.partition(".")[0])}
-    )
+    modules = {name for full in imported(tree) for name in (full, full.partition(".")[0])}
     doors = {f"imports {name}" for name in modules if name in PROGRAMS | LISTENERS}
     for name, node in called(tree):
         listens = name.rpartition(".")[2] in LISTENING and path != SINGLE_INSTANCE
