@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from PySide6.QtCore import QPointF, QSizeF, Qt
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton
 from scripted import facts, tiers
 
 from desk.board import Board
@@ -17,6 +17,7 @@ from desk.facts.happened import RunStarted
 from desk.facts.metered import MeterOpened, Read
 from desk.facts.plans import Graph, Plan
 from desk.facts.tiers import Tariff
+from desk.facts.trouble import Trouble
 from desk.frontier.points import Denominator
 from desk.frontier.published import chart as published
 from desk.frontier.split import change
@@ -296,3 +297,46 @@ def test_the_best_mix_is_applied_in_one_step_and_undone_in_one(factory, keep, ho
     qtbot.waitUntil(lambda: edits.now == before, timeout=PATIENCE_MS)
     page.refresh(window.shown)
     assert "The tiers were changed since." in page.beside.mix.accessibleDescription()
+
+
+def test_a_sweep_is_put_together_followed_and_stopped_and_the_tiers_come_back(factory, home, qtbot):
+    window, heartbeat = factory
+    qtbot.waitUntil(lambda: len(heartbeat.edits.now) == 2, timeout=PATIENCE_MS)
+    before = dict(heartbeat.edits.now)
+    window.visit("frontier")
+    page, plant = window.view, heartbeat.source
+    page.new.click()
+    builder = page.builder
+    assert builder.isVisible()
+    words = [label for label in builder.findChildren(QLabel) if "points" in label.text()]
+    assert "4 points, 3 times" in words[0].text(), "both tiers ask for the same"
+    assert "min at least" in words[0].text()
+    builder.slots.setText("1 two")
+    assert not builder.start.isEnabled()
+    assert "Slots wants whole numbers" in words[0].text()
+    builder.slots.setText("1, 2")
+    builder.contexts.setText("64 128")
+    builder.boxes["Free"].setChecked(False)
+    assert [(tier.context, tier.slots, repeat) for tier, repeat in builder.plan.points()][:5] == [
+        *((64, 1, 0), (64, 2, 0), (128, 1, 0), (128, 2, 0)),
+        (64, 1, 1),
+    ]
+    builder.start.click()
+    assert page.sweeper.under_way
+    assert not page.new.isVisible()
+    qtbot.waitUntil(
+        lambda: "1 slot, context 64" in page.bar.text and "full slots" in page.bar.text, timeout=PATIENCE_MS
+    )
+    assert "Point 1 of 12" in page.bar.text
+    assert "left" in page.bar.text
+    assert list(heartbeat.edits.now) == ["Sweep"]
+    with pytest.raises(Trouble, match="factory for itself"):
+        page.sweeper.start(builder.plan)
+    window.visit("floor")
+    page.sweeper.stop()
+    qtbot.waitUntil(lambda: not page.sweeper.under_way, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: heartbeat.edits.now == before, timeout=PATIENCE_MS)
+    assert plant.preset == "scripted"
+    window.visit("frontier")
+    assert page.new.isVisible()
+    assert page.bar.isHidden()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -11,17 +11,21 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
+from desk.facts.plans import Plan
 from desk.facts.tiers import Tariff
 from desk.frontier.points import Axis, Denominator, Interactivity, Point, Scope
 from desk.frontier.published import chart as published
 from desk.panel.cards import Card
 from desk.panel.frontier.beside import Beside
+from desk.panel.frontier.builder import Builder
 from desk.panel.frontier.chart import FrontierChart
 from desk.panel.frontier.detail import Detail
 from desk.panel.frontier.fields import NumberField
 from desk.panel.frontier.library import Library
 from desk.panel.frontier.pointtable import PointTable
+from desk.panel.frontier.progress import SweepBar
 from desk.panel.frontier.scene import AXES, Scene, scene, with_lanes
+from desk.panel.frontier.sweeper import Sweeper
 from desk.panel.frontier.sweeps import Found
 from desk.panel.furniture import Label
 from desk.panel.shown import Shown
@@ -31,11 +35,10 @@ from desk.panel.views import Desk, View
 
 SCOPES: dict[Scope, str] = {"board": "Device watts", "host": "Machine watts", "all-in": "All-in watts"}
 BY: dict[Interactivity, str] = {"itl": "1 ÷ ITL", "e2e": "End to end"}
-COMMAND = "desk sweep"
 NARROWEST = 84
 LOW = 620
 """In a lower view a point takes the place of the chart instead of a part of it."""
-NONE = "No sweep was measured on this machine yet. New sweep says how to."
+NONE = "No sweep was measured on this machine yet: New sweep measures one."
 
 
 class Page(View):
@@ -64,9 +67,10 @@ class Page(View):
         self.host.setFixedWidth(scaled(80))
         self.keynote = _switch("Keynote", "Readings of the keynote's chart: illustration, second-hand")
         self.as_table = _switch("Table", "Show the points as a table")
-        self.new = QPushButton("New sweep")
-        self.new.setToolTip("How to measure this machine")
-        self.new.clicked.connect(self._tell_how)
+        self.new = _switch("New sweep", "Measure this machine")
+        self.builder = Builder(theme, numbers)
+        self.sweeper = Sweeper(desk, self)
+        self.bar = SweepBar(theme, numbers)
         self._note = Label(theme, "", 12, token="mut")
         self.beside = Beside(desk)
         self._arrange()
@@ -77,6 +81,11 @@ class Page(View):
         self.sweep.activated.connect(self._choose)
         self.keynote.toggled.connect(self._draw)
         self.as_table.toggled.connect(self._turn)
+        self.new.toggled.connect(self._turn)
+        self.builder.started.connect(self._sweep)
+        self.builder.closed.connect(lambda: self.new.setChecked(False))
+        self.bar.stopped.connect(self.sweeper.stop)
+        self.sweeper.moved.connect(self._show_sweep)
         self.chart.chosen.connect(self._select)
         self.detail.opened.connect(desk.window.recording_asked.emit)
         self.detail.closed.connect(self._put_away)
@@ -102,6 +111,7 @@ class Page(View):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.chart)
         self._pages.addWidget(self.table)
+        self._pages.addWidget(self.builder)
         card = Card(theme)
         column = QVBoxLayout(card)
         column.setContentsMargins(1, 10, 1, 8)
@@ -111,6 +121,7 @@ class Page(View):
         column.addWidget(self._note)
         self._note.setContentsMargins(MARGIN, 0, MARGIN, 0)
         self._note.setWordWrap(True)
+        column.addWidget(self.bar)
         column.addWidget(self._pages, 1)
         column.addWidget(self.detail)
         row = QHBoxLayout(self)
@@ -128,6 +139,7 @@ class Page(View):
     def refresh(self, shown: Shown) -> None:
         """Look for sweeps where the folder has changed, and move what moves."""
         self.library.look(shown.state)
+        self._show_sweep()
         self._renew()
         self.beside.look(shown)
 
@@ -137,6 +149,9 @@ class Page(View):
         self._ask()
 
     def _ask(self) -> None:
+        if self.sweeper.under_way:
+            self.beside.ask(None, self.denominator, "A sweep is under way.")
+            return
         waiting = "Reading the sweep …" if self.library.sources else "Needs a sweep that has been measured."
         self.beside.ask(self.found, self.denominator, waiting)
 
@@ -160,13 +175,19 @@ class Page(View):
         self._select(None)
         self._renew()
 
-    def _tell_how(self) -> None:
-        """A sweep wants the machine for itself, so it is no work for a window that serves tiers."""
-        QGuiApplication.clipboard().setText(COMMAND)
-        self.desk.window.tell(
-            f"A sweep needs the machine for itself: stop the run, and give the command {COMMAND} in a terminal.",
-            "The command is on the clipboard. What it measures is drawn here when it has ended.",
-        )
+    # ---- a new one
+
+    def _sweep(self, plan: Plan) -> None:
+        self.desk.order(lambda: self.sweeper.start(plan))
+        self.new.setChecked(not self.sweeper.under_way)
+
+    def _show_sweep(self) -> None:
+        """Follow the sweep that is under way, or offer one."""
+        self.bar.show_progress(self.sweeper.progress)
+        self.new.setVisible(not self.sweeper.under_way and self.desk.source.mode == "live")
+        if self.builder.isVisible():
+            edits = self.beside.edits
+            self.builder.show_tiers(edits.wanted.values(), free=not edits.running)
 
     # ---- drawing
 
@@ -212,7 +233,11 @@ class Page(View):
         return " · ".join(part for part in parts if part)
 
     def _turn(self) -> None:
-        self._pages.setCurrentWidget(self.table if self.as_table.isChecked() else self.chart)
+        page = self.builder if self.new.isChecked() else self.table if self.as_table.isChecked() else self.chart
+        self._pages.setCurrentWidget(page)
+        if page is self.builder:
+            self._select(None)
+            self._show_sweep()
         self._draw()
 
     def _select(self, point: Point | None) -> None:
