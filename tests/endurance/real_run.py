@@ -50,6 +50,7 @@ class Shift:
         self.ledger, self.board = Ledger(), Board()
         self.told: Counter[str] = Counter()
         self.emitted = 0
+        self.cause = ""
         self.stopped = self.first = False
 
     def take(self) -> None:
@@ -59,6 +60,7 @@ class Shift:
             for period in self.ledger.post(fact):
                 self.board.add(period)
             self.told[type(fact).__name__] += 1
+            self.cause = getattr(fact, "cause", "") or self.cause
             if isinstance(fact, Worked):
                 self.emitted += sum(work.emitted for work in fact.lanes)
             self.first = self.first or isinstance(fact, FirstToken)
@@ -117,7 +119,7 @@ def _run(shift: Shift, home: Path, minutes: float, kill_every: float) -> int:
     while not shift.first and now() < deadline and not shift.stopped:
         shift.until(now() + 1.0)
     if not shift.first:
-        print("Not one token was made.")
+        print(f"Not one token was made. {shift.cause}".rstrip())
         return 1
     growth, start, roles, killed = Growth(home), now(), cycle(("engine", "meter")), 0.0
     for minute in range(1, round(minutes) + 1):
