@@ -7,7 +7,7 @@ from PySide6.QtGui import QPen, QPolygonF
 
 from desk.panel.numbers import DASH
 from desk.panel.pictures.frame import Frame
-from desk.panel.pictures.paper import LANE, LEAST_CHART, Paper, width
+from desk.panel.pictures.paper import LANE, LEAST_CHART, TALL, Paper, width
 from desk.panel.pictures.scene import CHARTS, COUNTS, Scene
 from desk.panel.shown import Provenance, TierLine, Value
 from desk.panel.theme import font
@@ -129,13 +129,13 @@ def paint_chart(paper: Paper, box: QRectF, scene: Scene) -> None:
 def paint_chart_table(paper: Paper, box: QRectF, scene: Scene) -> None:
     """One chart and the tiers, beside each other where there is room, else below each other."""
     rows = len(scene.shown.tiers) + 1
-    if box.width() >= 500:
+    if box.width() >= 500 and box.height() < TALL:
         wide = min(TABLE + 40.0, box.width() * 0.45)
         chart = QRectF(box.left() - 8, box.top(), box.width() - wide - 8, box.height())
         paint_chart(paper, chart, scene)
         paint_tiers(paper, QRectF(chart.right() + 16, box.top() + 6, wide, box.height() - 6), scene)
         return
-    high = 20.0 * (rows + 1)
+    high = (26.0 if box.height() >= TALL else 20.0) * (rows + 1)
     paint_chart(paper, QRectF(box.left(), box.top() - 8, box.width(), box.height() - high), scene)
     paint_tiers(paper, QRectF(box.left(), box.bottom() - high, box.width(), high), scene)
 

@@ -1,11 +1,13 @@
 """Up to four runs beside each other: their curves aligned at the start, their figures with spread, and the doubts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPen
 
+from desk.board import Floats
 from desk.exports.privacy import Veil, bare
 from desk.facts.figures import FIGURES
 from desk.facts.trouble import Trouble
@@ -14,7 +16,7 @@ from desk.panel.charts.lines import polylines
 from desk.panel.charts.scale import Scale, spread
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.pictures.frame import Frame
-from desk.panel.pictures.paper import Paper, width
+from desk.panel.pictures.paper import LEAST_CHART, STAMP, TALL, Paper, width
 from desk.panel.runs.story import SMOOTH_S, Compared, thinned
 from desk.panel.statusline import date_of
 from desk.panel.theme import font
@@ -62,6 +64,15 @@ def veil_of(compared: Compared) -> Veil:
     return Veil(Standing(), [name for run in runs for name in (run.scenario, *run.models)])
 
 
+def dates_of(runs: Sequence[Summary]) -> str:
+    """From the first day to the last: `23 Nov 2026`, `22–24 Nov 2026`, `30 Nov – 2 Dec 2026`."""
+    first, last = (date_of(moment(run.started for run in runs)).split(" ") for moment in (min, max))
+    shared = next(count for count in range(4) if first[count:] == last[count:])
+    if not shared:
+        return " ".join(last)
+    return f"{' '.join(first[:shared])}{'–' if shared == 1 else ' – '}{' '.join(last)}"
+
+
 def figures_of(run: Summary) -> dict[str, float | None]:
     """The compared figures by name, for programs."""
     return {name: getattr(run, name).value for name in CURVES}
@@ -73,7 +84,7 @@ def frame_of(told: Contest) -> Frame:
     known = [numbers.figure(value, unit) for value in values if value is not None]
     title = f"{len(runs)} runs beside each other"
     if len(known) == len(runs):
-        title += f": {' and '.join(known)} {unit}"
+        title += f": {', '.join(known[:-1])} and {known[-1]} {unit}"
     differences = [each for each in told.compared.found.differences if each.figure == told.figure]
     claims = [each for each in differences if each.claim]
     names = {run.run: LETTERS[place] for place, run in enumerate(runs)}
@@ -109,18 +120,16 @@ def paint_comparison(paper: Paper, box: QRectF, told: Contest) -> None:
     """The curves above or beside the figures."""
     count = len(told.runs)
     rows = len(_rows(told.runs[0])) + 1
-    if box.width() >= 700:
+    if box.width() >= 700 and box.height() < TALL:
         wide = min(92.0 + 92 * count, box.width() * 0.55)
         _paint_curves(paper, QRectF(box.left(), box.top(), box.width() - wide - 32, box.height()), told)
         _paint_table(paper, QRectF(box.right() - wide, box.top(), wide, min(box.height(), 34.0 * rows)), told.runs)
         return
-    high = 24.0 * rows
-    if box.height() - high >= 100:
-        above = QRectF(box.left(), box.top(), box.width(), box.height() - high - 12)
-        _paint_curves(paper, above, told)
-    else:
-        high = min(box.height(), 40.0 * rows)
-    _paint_table(paper, QRectF(box.left(), box.bottom() - high, box.width(), high), told.runs)
+    line = 34.0 if box.height() >= TALL else 21.0
+    rows = min(rows, int((box.height() - LEAST_CHART) / line))
+    above = QRectF(box.left(), box.top(), box.width(), box.height() - line * rows - 12)
+    _paint_curves(paper, above, told)
+    _paint_table(paper, QRectF(box.left(), above.bottom() + 12, box.width(), line * rows), told.runs, rows - 1)
 
 
 def _paint_curves(paper: Paper, box: QRectF, told: Contest) -> None:
@@ -133,8 +142,7 @@ def _paint_curves(paper: Paper, box: QRectF, told: Contest) -> None:
     plot = box.adjusted(GUTTER - 8, 30, -64, -22)
     stories = told.compared.stories
     longest = max((story.seconds for story in stories), default=0.0) or 1.0
-    columns = max(2, int(plot.width()))
-    curves = [thinned(*story.courses[told.figure], columns) for story in stories]
+    curves = [thinned(*story.courses[told.figure], max(2, int(plot.width()))) for story in stories]
     peak = max((float(np.nanmax(y)) for _, y in curves if np.isfinite(y).any()), default=1.0)
     scale = Scale(ticks=max(2, int(plot.height() // 40)))
     scale.fit(peak, longest)
@@ -143,22 +151,24 @@ def _paint_curves(paper: Paper, box: QRectF, told: Contest) -> None:
         level = plot.bottom() - tick / scale.top * plot.height()
         paper.rule(plot.left(), round(level), plot.width(), token="grid")
         paper.say(plot.left() - 8, round(level) + 4, said(tick), font(11), "soft", right=True)
-    for part in range(5):
-        moment, x = longest * part / 4, plot.left() + plot.width() * part / 4
+    parts = max(1, min(4, int(plot.width() // 64)))
+    for part in range(parts + 1):
+        moment, x = longest * part / parts, plot.left() + plot.width() * part / parts
         words = numbers.clock(moment).removeprefix("00:")
         paper.say(x + (16 if part else 32), plot.bottom() + 16, words, font(11), "mut", right=True)
     anchors, drawn = [], []
     for place, (x, y) in enumerate(curves):
-        colour, rows = theme.colour(TOKENS[place]), plot.bottom() - y / scale.top * plot.height()
+        colour = theme.colour(TOKENS[place])
+        columns, rows = plot.left() + x / longest * plot.width(), plot.bottom() - y / scale.top * plot.height()
         pen = QPen(QColor(colour), 2.0)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         if DASHES[place]:
             pen.setDashPattern(DASHES[place])
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for line in polylines(plot.left() + x / longest * plot.width(), rows):
+        for line in polylines(columns, rows):
             painter.drawPolyline(line)
-        drawn.append(rows)
+        drawn.append((columns, rows))
         known = rows[np.isfinite(rows)]
         if known.size:
             anchors.append((float(known[-1]), pen, LETTERS[place]))
@@ -171,19 +181,33 @@ def _paint_curves(paper: Paper, box: QRectF, told: Contest) -> None:
     _stamp(paper, plot, f"REPLAY{', estimated' if told.estimated else ''}", drawn)
 
 
-def _stamp(paper: Paper, plot: QRectF, word: str, drawn: list[np.ndarray]) -> None:
-    """How true the curves are, inside the plot: runs begin low and end level, so its lower right is the emptiest."""
+def _stamp(paper: Paper, plot: QRectF, word: str, curves: list[tuple[Floats, Floats]]) -> None:
+    """How true the curves are, inside the plot: where none of them runs, else on ground of its own."""
     face = font(11, 600)
-    lowest = max((float(np.nanmax(rows)) for rows in drawn if np.isfinite(rows).any()), default=plot.top())
-    base = plot.bottom() - 5 if lowest < plot.bottom() - 20 else plot.top() + 12
-    box = QRectF(plot.right() - width(face, word) - 10, base - 12, width(face, word) + 8, 15)
+    box = QRectF(0, 0, width(face, word) + 8, STAMP)
+    rights = [plot.right() - 2 - step * (plot.width() - box.width() - 4) / 24 for step in range(25)]
+    levels = (plot.bottom() - STAMP - 2, plot.top() + 1, plot.center().y() - STAMP / 2)
+    places = [(right, level) for level in levels for right in rights]
+    free = (place for place in places if not any(_crosses(*curve, *place, box.width()) for curve in curves))
+    right, level = next(free, places[0])
+    box.moveTo(right - box.width(), level)
     paper.painter.fillRect(box, paper.theme.colour("bg"))
-    paper.say(box.left() + 4, base, word, face, "mut")
+    paper.say(box.left() + 4, box.top() + 12, word, face, "mut")
 
 
-def _paint_table(paper: Paper, box: QRectF, runs: tuple[Summary, ...]) -> None:
-    """A row for each figure, a column for each run; under the figure its spread."""
-    rows = [_rows(run) for run in runs]
+def _crosses(x: Floats, y: Floats, right: float, top: float, wide: float) -> bool:
+    """Whether a curve runs through a stamp, or right beside it."""
+    known = np.isfinite(y)
+    if not known.any():
+        return False
+    at = np.linspace(right - wide, right, 32)
+    rows = np.interp(at, x[known], y[known], left=np.nan, right=np.nan)
+    return bool(((rows > top - 3) & (rows < top + STAMP + 3)).any())
+
+
+def _paint_table(paper: Paper, box: QRectF, runs: tuple[Summary, ...], most: int | None = None) -> None:
+    """A row for each of the first figures, at `most` so many, and a column for each run; under a figure its spread."""
+    rows = [_rows(run)[:most] for run in runs]
     high = box.height() / (len(rows[0]) + 1)
     first = 92.0 if box.width() > 400 else 76.0
     step = (box.width() - first) / len(runs)
@@ -201,8 +225,8 @@ def _paint_table(paper: Paper, box: QRectF, runs: tuple[Summary, ...]) -> None:
                 paper.say(right, top + high * 0.5 + 4, figure, font(11), "mut", right=True, room=step - 4)
                 continue
             said = paper.numbers.figure(figure.value, unit)
-            spreads = figure.low is not None and high >= 32
-            base = top + high * (0.42 if spreads else 0.5) + 4
+            spreads = figure.low is not None and high >= 34
+            base = top + high * (0.38 if spreads else 0.5) + 4
             paper.say(right, base, said, font(13, 600), "mut" if said == DASH else "text", right=True)
             if spreads:
                 low, top_end = (paper.numbers.figure(end, unit) for end in (figure.low, figure.high))

@@ -22,7 +22,7 @@ from desk.panel.pictures.receipt import paint_receipt
 from desk.panel.pictures.scene import Scene, scene
 from desk.panel.runs.story import Compared
 from desk.panel.shown import Mode
-from desk.panel.statusline import badge_words, date_of
+from desk.panel.statusline import badge_words
 from desk.panel.theme import Theme, natural
 
 ROOM = 4000
@@ -75,7 +75,7 @@ class Wish:
         """
         preset, _ = preset_of("compare", self.preset), palette_of(self.style)
         runs = compared.found.runs
-        mode = f"REPLAY {' / '.join(dict.fromkeys(date_of(run.started) for run in runs))}"
+        mode = f"REPLAY {comparing.dates_of(runs)}"
         told = comparing.contest(compared, self.figure, mode)
         frame = comparing.frame_of(told)
 

@@ -53,10 +53,14 @@ def _paint_head(paper: Paper, frame: Frame, inner: QRectF) -> float:
     taken = sum(badge_width(words) + 8 for words, _ in marks)
     beside = paper.box.width() >= WIDE
     right, top = inner.right(), inner.top()
-    if not beside:
-        right = inner.left() + taken - 8
-    for words, style in marks:
-        right -= paper.badge(right, top + 1, words, style) + 8
+    rows = [marks] if beside or taken - 8 <= inner.width() else [marks[:1], marks[1:]]
+    for row in rows:
+        if not beside:
+            right = inner.left() + sum(badge_width(words) + 8 for words, _ in row) - 8
+        for words, style in row:
+            right -= paper.badge(right, top + 1, words, style) + 8
+        top += 24
+    top -= 24
     room = inner.width() - (taken + 24 if beside else 0)
     face = fitting(frame.title, room, TITLES if beside else TITLES[2:], 600)
     lines = paper.flow(frame.title, face, room)[:2]

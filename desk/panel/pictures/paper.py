@@ -19,6 +19,8 @@ LEAST_CHART = 108
 """A strip that is less high has no room for a curve under its heading."""
 ROOMY = 560
 """A chart that is less wide says nothing in its heading but its title and unit."""
+TALL = 440
+"""In so high a box a table stands below its curves, not beside them: there it would leave half of the box empty."""
 STAMP = 15
 
 
