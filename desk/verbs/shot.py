@@ -54,6 +54,8 @@ class Preset(StrEnum):
 class View(StrEnum):
     floor = "floor"
     tiers = "tiers"
+    models = "models"
+    frontier = "frontier"
 
 
 def shot(

@@ -13,6 +13,7 @@ from scripted import facts
 
 from desk.facts.codec import encode
 from desk.facts.trouble import Trouble
+from desk.panel import shot
 from desk.panel.shot import shoot
 
 
@@ -86,6 +87,14 @@ def test_at_shows_the_run_as_it_was_then(application, record, tmp_path):
     assert 10 < early["seconds"] < 15.5
     late = about(shoot(recording, tmp_path / "late.png"))
     assert late["seconds"] > 35
+
+
+def test_a_view_that_reads_beside_the_window_is_waited_for(application, record, tmp_path, monkeypatch):
+    recording = record(seconds=10.0)
+    whole = shoot(recording, tmp_path / "whole.png", view="frontier")
+    monkeypatch.setattr(shot, "READ_S", 0.0)
+    early = shoot(recording, tmp_path / "early.png", view="frontier")
+    assert (pixels(whole) != pixels(early)).any(axis=2).mean() > 0.01, "the sweep that ships has points to draw"
 
 
 def test_at_zero_there_is_a_picture_of_dashes(application, record, tmp_path):
