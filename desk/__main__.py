@@ -41,6 +41,10 @@ def _dispatch() -> int:
             from desk.meters.process import main as meter
 
             return meter()
+        case ["probe", "driver"]:
+            from desk.engine.cards import main as cards
+
+            return cards()
         case ["probe", *arguments]:
             from desk.engine.probe import main as probe
 

@@ -1,6 +1,5 @@
-"""What the doctor asks of drivers and of the engine's libraries, in a short-lived child that may crash or hang.
+"""What the doctor asks of the engine's libraries, in a short-lived child that may crash or hang.
 
-    desk probe driver                                          what the CUDA driver says of itself and its cards
     desk probe check PROVIDER SCRATCH MODEL PRECISION CHECK .. checks of `desk.engine.checks`, in that order
     desk probe hold SCRATCH BYTES                              take that much memory on the card until stdin ends
 
@@ -9,7 +8,6 @@ device lost is the last, and the process ends with 0, because only a fresh one c
 parent removes, whatever becomes of this process; MODEL is empty where none is ready.
 """
 
-import ctypes
 import json
 import os
 import sys
@@ -20,41 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from desk.engine.checks import CHECKS, TOYS, Bench, Finding
-from desk.engine.driver import ask_driver
 from desk.engine.feeds import open_cache
 from desk.engine.runtime import DeviceLost
 from desk.engine.toy import HALF
 from desk.facts.trouble import Trouble
 
 _HOLD_CONTEXT = 1024
-
-
-def ask_cards() -> dict[str, Any]:
-    """What the CUDA driver says: whether its library is there, its CUDA version (13000 is 13.0), its cards."""
-    try:
-        cuda = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return {"library": False, "error": 0, "version": 0, "cards": []}
-    version = ctypes.c_int()
-    cuda.cuDriverGetVersion(ctypes.byref(version))
-    error = cuda.cuInit(0)
-    devices = ask_driver().devices if error == 0 else ()
-    cards = [asdict(device) | {"capability": _capability(cuda, index)} for index, device in enumerate(devices)]
-    return {"library": True, "error": error, "version": version.value, "cards": cards}
-
-
-def _capability(cuda: ctypes.CDLL, index: int) -> list[int] | None:
-    """The compute capability, `None` where this driver library cannot tell."""
-    if not hasattr(cuda, "cuDeviceGetAttribute"):
-        return None
-    device, part = ctypes.c_int(), ctypes.c_int()
-    cuda.cuDeviceGet(ctypes.byref(device), index)
-    capability = []
-    for attribute in (75, 76):  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
-        if cuda.cuDeviceGetAttribute(ctypes.byref(part), attribute, device):
-            return None
-        capability.append(part.value)
-    return capability
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -67,8 +36,6 @@ def main(arguments: Sequence[str]) -> int:
         out.flush()
 
     match arguments:
-        case ["driver"]:
-            tell(**ask_cards())
         case ["check", ("cpu" | "cuda") as provider, scratch, model, precision, *names] if set(names) <= CHECKS.keys():
             threading.Thread(target=_leave_with_stdin, daemon=True).start()
             _check(Bench(provider, Path(scratch), model, precision), names, tell)
@@ -76,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
             _hold(Bench("cuda", Path(scratch)), int(size), tell)
         case _:
             sys.stderr.write(
-                "usage: desk probe driver | check PROVIDER SCRATCH MODEL PRECISION CHECK ... | hold SCRATCH BYTES\n"
+                "usage: desk probe check PROVIDER SCRATCH MODEL PRECISION CHECK ... | hold SCRATCH BYTES\n"
             )
             return 2
     return 0
