@@ -295,7 +295,7 @@ def test_an_event_is_read_where_the_cursor_meets_it(chart_of, run):
 
 
 def test_the_smoothing_in_force_is_named(chart_of, run):
-    assert "3 s mean" in chart_of(run).strips[0]._note
+    assert "3 s mean" in chart_of(run).strips[0]._heading.note
     coarse = chart_of(run, size=(220, 400), window_s=3600.0)
     apart = np.diff(coarse.strips[0]._curves.x)[1:-1]
     assert apart == pytest.approx(4.0), "few pixels, few points"
