@@ -157,14 +157,17 @@ def condition(key: Key, job: Running | None, room: Room) -> Condition:
     folder = folder_of(model, precision) if known else imported_dir() / model
     about = {"model": model, "precision": precision, "title": known.title if known else model}
     about["licence"] = known.licence if known else ""
+    here = folder.is_dir()
+    if here:
+        about["bytes"] = size_of(folder)
+    elif known:
+        about["bytes"] = variant_of(known, precision).bytes
     if job is not None:
-        return _at_work(job, about)
-    if not folder.is_dir():
-        return _absent(key, about, room)
-    return _here(key, about | {"bytes": size_of(folder)}, folder, room)
+        return _at_work(job, about, room)
+    return _here(key, about, folder, room) if here else _absent(key, about, room)
 
 
-def _at_work(job: Running, about: dict[str, Any]) -> Condition:
+def _at_work(job: Running, about: dict[str, Any], room: Room) -> Condition:
     states: dict[Job, State] = {
         "build": "building",
         "fetch": "downloading",
@@ -174,7 +177,7 @@ def _at_work(job: Running, about: dict[str, Any]) -> Condition:
     state = "verifying" if job.stage == "verifying" else states[job.job]
     actions: tuple[Action, ...] = ("pause", "discard") if state == "downloading" else ("cancel",)
     at = {"done": job.done, "total": job.total, "per_second": job.per_second, "left_s": job.left_s}
-    return Condition(**about, state=state, actions=actions, **at)
+    return Condition(**about, state=state, actions=actions, **at, **_foreseen(about["model"], about["precision"], room))
 
 
 def _absent(key: Key, about: dict[str, Any], room: Room) -> Condition:
@@ -182,13 +185,12 @@ def _absent(key: Key, about: dict[str, Any], room: Room) -> Condition:
     known = entry(model)
     variant = variant_of(known, precision)
     begun = part_of(folder_of(model, precision))
-    about["bytes"] = variant.bytes
     if wrong := mismatch(begun):
         cause = f"The file {wrong.file} came with other content than it must have: its hash is another one."
         return Condition(**about, state="hash mismatch", actions=("get again", "discard"), cause=cause)
     if plan := plan_in(begun):
         about |= {"done": plan.here(begun), "total": plan.bytes, "bytes": plan.bytes}
-        return Condition(**about, state="paused", actions=("resume", "discard"))
+        return Condition(**about, state="paused", actions=("resume", "discard"), **_foreseen(model, precision, room))
     action: Action = "get" if known.repo else "build"
     usable = [provider for provider in variant.providers if provider in room.free]
     if not usable:
@@ -238,12 +240,29 @@ def _fitted(
     """The state, unless there is no memory for it: then that, with the same actions."""
     if manifest is None:
         return Condition(**about, state=state, actions=actions)
-    context = min(room.context, manifest.context)
-    back = room.given_back(provider, manifest.kv_bytes(room.slots, context))
-    free, loaded = room.free.get(provider), room.holds(manifest, provider)
-    found = fit(manifest, provider, room.slots, context, free, loaded=loaded, back=back)
+    found = _fit_in(room, manifest, provider)
     about |= {"manifest": manifest, "fit": found}
     if found.verdict in ("tight", "does not fit"):
         remedy = "Choose a smaller model or precision, or close other programs."
         return Condition(**about, state="does not fit", actions=actions, cause=found.words(), remedy=remedy)
     return Condition(**about, state=state, actions=actions)
+
+
+def _foreseen(model: str, precision: str, room: Room) -> dict[str, Any]:
+    """What the catalogue knows of a model that is on its way, and how that will fit; nothing where it knows too little.
+
+    What does not fit is fetched all the same by whoever asked for it, so this does not change its state.
+    """
+    known = catalogue().get(model)
+    manifest = expected(known, precision) if known else None
+    usable = [provider for provider in variant_of(known, precision).providers if provider in room.free] if known else []
+    if manifest is None or not usable:
+        return {}
+    return {"manifest": manifest, "fit": _fit_in(room, manifest, usable[0])}
+
+
+def _fit_in(room: Room, manifest: Manifest, provider: str) -> Fit:
+    context = min(room.context, manifest.context)
+    back = room.given_back(provider, manifest.kv_bytes(room.slots, context))
+    free, loaded = room.free.get(provider), room.holds(manifest, provider)
+    return fit(manifest, provider, room.slots, context, free, loaded=loaded, back=back)

@@ -38,7 +38,7 @@ COLUMNS = (
     Column("State", 168, state_words),
     Column("", 116, lambda row, _: ", ".join(WORDS[deed] for deed in row.deeds)),
 )
-SPARE = (SIZE, PARAMETERS, CONTEXT, LICENCE, SOURCE, MEMORY)
+SPARE = (SIZE, MEMORY, CONTEXT, LICENCE, PARAMETERS, SOURCE)
 """What goes where there is no room, the last first."""
 ALL_DEEDS = 264
 """From this width on, the column of buttons has room for all of them."""
