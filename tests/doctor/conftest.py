@@ -97,6 +97,8 @@ def doctor():
                 return [*visited.PYTHON, "meter", meter]
             if script is not None and arguments[:2] == ("probe", "check") and (every or arguments[2] == "cpu"):
                 return [*visited.PYTHON, "probe", json.dumps(script), *arguments[1:]]
+            if every and arguments[:2] == ("probe", "hold"):
+                return [*visited.PYTHON, "hold"]
             return command(*arguments)
 
         told = []

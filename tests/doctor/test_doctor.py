@@ -11,6 +11,7 @@ import pytest
 from visited import STUB_UUID
 
 from desk.doctor.cards import Seen, cards_told, driver
+from desk.doctor.conversation import Conversation
 from desk.doctor.examination import NAMES, nameless
 from desk.facts import places
 from desk.models import builder
@@ -86,19 +87,12 @@ def test_without_a_card_its_checks_are_skipped_and_watts_alone_degrade(doctor, n
         assert (found.verdict, found.exit) == ("degraded", 1)
 
 
-def test_declared_watts_are_enough(doctor, no_card):
+def test_declared_watts_are_enough_and_what_a_library_prints_is_no_answer(doctor, no_card):
     save(Settings(watts=Watts(idle=20, busy=65)))
-    checks, found = doctor(script={})
+    checks, found = doctor(script={"numerics": "noise"})
     assert checks["watts"].status == "ok"
+    assert checks["cpu.numerics"].cause == "Heard."
     assert (found.verdict, found.exit) == ("fine", 0)
-
-
-def test_settings_that_cannot_be_read_are_named_without_their_folder(doctor, no_card):
-    places.settings_file().write_text("preset = 5\n")
-    checks, _ = doctor(script={})
-    assert checks["folder"].status == "warn"
-    assert "settings.toml" in checks["folder"].cause
-    assert os.environ["TOKEN_DESK_HOME"] not in checks["folder"].cause
 
 
 @pytest.mark.skipif(os.name == "nt", reason="folders are closed with other means there")
@@ -115,12 +109,17 @@ def test_a_data_folder_that_cannot_be_is_unusable(doctor, no_card, tmp_path, mon
 
 
 def test_a_check_that_crashes_is_a_failed_check_and_the_others_go_on(doctor, no_card):
+    """So do settings that cannot be read; nothing names their folder."""
+    places.settings_file().write_text("preset = 5\n")
     checks, found = doctor(script={"opens": "ok", "numerics": "crash"})
     assert checks["cpu.opens"].status == "ok"
     assert checks["cpu.numerics"].status == "fail"
     assert "was ended by SIGSEGV" in checks["cpu.numerics"].cause
     assert "about to crash" in checks["cpu.numerics"].cause
     assert checks["cpu.numerics"].remedy
+    assert checks["folder"].status == "warn"
+    assert "settings.toml" in checks["folder"].cause
+    assert os.environ["TOKEN_DESK_HOME"] not in checks["folder"].cause
     assert found.exit == 2
 
 
@@ -135,11 +134,6 @@ def test_after_a_runtime_that_does_not_open_nothing_else_is_asked(doctor, no_car
     checks, _ = doctor(script={"opens": "crash"})
     assert checks["cpu.opens"].status == "fail"
     assert checks["cpu.numerics"].status == "skipped"
-
-
-def test_what_a_library_prints_is_no_answer(doctor, no_card):
-    checks, _ = doctor(script={"numerics": "noise"})
-    assert checks["cpu.numerics"].cause == "Heard."
 
 
 def test_after_a_lost_device_a_fresh_process_goes_on(doctor, cuda_driver, no_card):
@@ -172,14 +166,29 @@ def test_a_card_that_fails_unasked_only_degrades(doctor, cuda_driver, no_card):
         ({"version": 12040}, "goes up to CUDA 12.4, and this program needs 13.0"),
         ({"capability": 61}, "compute capability 6.1, for which onnxruntime carries no machine code"),
         ({"capability": 100}, "compute capability 10.0, for which onnxruntime carries no machine code"),
-        ({"crash": 1}, "was ended by SIGSEGV"),
     ],
 )
-def test_what_stands_between_is_named(doctor, cuda_driver, no_card, how, cause):
+def test_what_stands_between_is_named(cuda_driver, how, cause):
     cuda_driver(**how)
+    verdict = driver(asked())
+    assert verdict.status == "fail"
+    assert cause in verdict.cause
+    assert verdict.remedy
+
+
+def asked():
+    """What the child that asks the driver tells, without what a meter or the bus would say."""
+    probed = subprocess.run(command("probe", "driver"), capture_output=True, text=True, check=True, timeout=60)
+    told = json.loads(probed.stdout)
+    cards = cards_told(told["cards"])
+    return Seen(library=told["library"], error=told["error"], version=told["version"], cards=cards)
+
+
+def test_a_driver_that_crashes_is_a_failed_check(doctor, cuda_driver, no_card):
+    cuda_driver(crash=1)
     checks, found = doctor(gpu=True, script={})
     assert checks["gpu.driver"].status == "fail"
-    assert cause in checks["gpu.driver"].cause
+    assert "was ended by SIGSEGV" in checks["gpu.driver"].cause
     assert checks["gpu.driver"].remedy
     assert checks["gpu.opens"].status == "skipped"
     assert found.exit == 2
@@ -237,8 +246,9 @@ def test_a_missing_library_of_cuda_is_named(doctor, stub_libraries, libraries, n
 # ---- the card itself, under the stub
 
 
-def test_under_the_stub_all_but_the_numbers_hold(doctor, stub, no_card):
+def test_under_the_stub_all_but_the_numbers_hold(doctor, stub, no_card, monkeypatch):
     """Kernels of the stub compute nothing, so the check of numbers must fail, and it alone."""
+    monkeypatch.setattr("desk.doctor.conversation.FRESH_S", 0.25)  # the scripted meter looks ten times a second
     checks, found = doctor(gpu=True, script={}, meter=STUB_UUID)
     statuses = {name.removeprefix("gpu."): check.status for name, check in checks.items() if name.startswith("gpu.")}
     assert statuses.pop("numerics") == "fail", checks["gpu.numerics"]
@@ -264,31 +274,37 @@ def test_under_the_stub_all_but_the_numbers_hold(doctor, stub, no_card):
 )
 def test_the_generation_that_the_driver_tells_is_judged(stub, monkeypatch, capability, status, words):
     monkeypatch.setenv("CUDA_STUB_CAPABILITY", str(capability))
-    probed = subprocess.run(command("probe", "driver"), capture_output=True, text=True, check=True, timeout=60)
-    told = json.loads(probed.stdout)
-    assert told["cards"][0]["capability"] == list(divmod(capability, 10))
-    seen = Seen(library=told["library"], version=told["version"], cards=cards_told(told["cards"]))
+    seen = asked()
+    assert seen.cards[0].capability == divmod(capability, 10)
     verdict = driver(seen)
     assert (verdict.status, words in verdict.cause) == (status, True), verdict
 
 
-def test_a_generation_without_machine_code_is_named_by_the_runtime(doctor, stub, no_card, monkeypatch):
+def probed(folder, *checks):
+    """What a child finds that makes these checks on the card, by their names."""
+    found = {}
+    with Conversation(command("probe", "check", "cuda", str(folder), "", "", *checks)) as probe:
+        while told := probe.answer(60.0):
+            found[told["check"]] = told
+    return found
+
+
+def test_a_generation_without_machine_code_is_named_by_the_runtime(stub, tmp_path, monkeypatch):
     """Where the driver does not tell the capability, onnxruntime itself refuses."""
     monkeypatch.setenv("CUDA_STUB_CAPABILITY", "70")
     monkeypatch.setenv("CUDA_STUB_SILENT", "1")
-    checks, _ = doctor(gpu=True, script={})
-    assert checks["gpu.opens"].status == "fail"
-    assert "no machine code for the generation of this card" in checks["gpu.opens"].cause
-    assert checks["gpu.placement"].status == "skipped"
+    opens = probed(tmp_path, "opens")["opens"]
+    assert opens["status"] == "fail"
+    assert "no machine code for the generation of this card" in opens["cause"]
 
 
-def test_a_device_lost_on_the_way_fails_its_checks_and_no_more(doctor, stub, no_card, monkeypatch):
+def test_a_device_lost_on_the_way_fails_its_check_and_ends_the_child(stub, tmp_path, monkeypatch):
+    """The doctor then goes on in a fresh one, as with the scripted child."""
     monkeypatch.setenv("CUDA_STUB_LOST_AFTER", "1500")
-    checks, _ = doctor(gpu=True, script={})
-    assert checks["gpu.placement"].status == "ok"
-    assert checks["gpu.numerics"].status == "fail"
-    assert "failed in a run" in checks["gpu.numerics"].cause
-    assert checks["gpu.oom"].status == "ok"
+    found = probed(tmp_path, "numerics", "oom")
+    assert list(found) == ["numerics"]
+    assert found["numerics"]["status"] == "fail"
+    assert "failed in a run" in found["numerics"]["cause"]
 
 
 # ---- what is said

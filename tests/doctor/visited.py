@@ -1,8 +1,9 @@
 """Children that follow a script: `python visited.py KIND ARGUMENT...`.
 
 `probe SCRIPT check PROVIDER SCRATCH MODEL PRECISION CHECK...` answers each check as SCRIPT (JSON) says for it: a
-status, `crash`, `hang`, `leave` (say that the device is lost, and leave), `noise`, or nothing for ok. `meter UUID`
-tells of one card whose memory is what the engine's child that holds memory has mapped, as a driver would see it.
+status, `crash`, `hang`, `leave` (say that the device is lost, and leave), `noise`, or nothing for ok. `hold` takes no
+memory on the card, and says so. `meter UUID` tells of one card whose memory is what the engine's child that holds
+memory has mapped, as a driver would see it.
 """
 
 import json
@@ -79,5 +80,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["probe", script, "check", _, _, _, _, *names]:
             probe(script, *names)
+        case ["hold"]:
+            say(cause="There is no memory.", remedy="Wait.")
         case ["meter", uuid]:
             meter(uuid)
