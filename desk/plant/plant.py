@@ -176,9 +176,9 @@ class Plant:
     def resume(self) -> None:
         self._wish(partial(self._order_engine, Resume()))
 
-    def calibrate(self) -> None:
-        """Let the meter see each lane alone for a few seconds: now, or as the next run begins."""
-        self._wish(self._calibrate)
+    def calibrate(self, seconds: float = Calibrate().seconds) -> None:
+        """Let the meter see each lane alone for so many seconds: now, or (for a few) as the next run begins."""
+        self._wish(partial(self._calibrate, seconds))
 
     def change(self, tier: Tier, overcommit: bool = False) -> None:
         """Bring the settings of a tier into force, now or with the next run; with `overcommit` load its lane, this
@@ -436,8 +436,8 @@ class Plant:
     def _order_engine(self, order: AnyOrder) -> None:
         self._engine.order(order)
 
-    def _calibrate(self) -> None:
-        self._uncalibrated = not self._engine.order(Calibrate())
+    def _calibrate(self, seconds: float) -> None:
+        self._uncalibrated = not self._engine.order(Calibrate(seconds=seconds))
 
     def _change(self, tier: Tier, overcommit: bool = False) -> None:
         if not self._engine.order(ChangeTier(tier=tier, overcommit=overcommit)):

@@ -31,8 +31,8 @@ def _plain(found: Checked) -> dict[str, object]:
         "predicted_dollars_per_hour": found.predicted * 3600,
         "measured_dollars_per_hour": found.measured * 3600,
         "error": found.error,
-        "error_low": found.low,
-        "error_high": found.high,
+        "error_low": None if found.ratio.low is None else found.ratio.low - 1.0,
+        "error_high": None if found.ratio.high is None else found.ratio.high - 1.0,
         "tokens_per_second": {
             name: {"predicted": predicted, "measured": measured} for name, (predicted, measured) in found.rates.items()
         },
@@ -45,15 +45,17 @@ def show(found: tuple[Checked, ...], rounds: int, seconds: float, console: Conso
     for header in ("Split", "", "Predicted", "Measured", "Error"):
         table.add_column(header, justify="left" if header in ("Split", "") else "right")
     for each in found:
-        spread = f"{each.error:+.1%} ({each.low:+.1%} to {each.high:+.1%})"
-        table.add_row(each.split, "$/h", number(3600 * each.predicted), number(3600 * each.measured), spread)
+        low, high = each.ratio.low, each.ratio.high
+        doubt = "" if low is None or high is None else f" ({low - 1:+.1%} to {high - 1:+.1%})"
+        error = f"{each.error:+.1%}{doubt}"
+        table.add_row(each.split, "$/h", number(3600 * each.predicted), number(3600 * each.measured), error)
         for name, (predicted, measured) in each.rates.items():
             error = f"{measured / predicted - 1:+.1%}" if predicted > 0.0 else ""
             table.add_row("", f"{name}, tok/s", number(predicted), number(measured), error)
     console.print(table)
     console.print(
-        f"Means of {rounds} rounds of {seconds:g} s each, in brackets the errors of single rounds; revenue is meant to "
-        f"be within {TARGET:.0%}.",
+        f"Sums of {rounds} rounds of {seconds:g} s for each split, each lane alone in between. Errors of revenue are "
+        f"means of the rounds with their 95 % interval, meant to be within {TARGET:.0%}.",
         style="dim",
         highlight=False,
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from desk.engine.scheduler import Stride
 from desk.facts.happened import (
+    Calibrated,
+    Calibrating,
     EngineOpened,
     Finished,
     FirstToken,
@@ -76,6 +78,7 @@ class Factory:
         self.requests = 0
         self.joules = 0.0
         self.orders = []
+        self.alone, self.coming, self.alone_s, self.alone_since = None, [], 0.0, 0.0
 
     # ---- what a sweep asks of the plant: done at the next turn, as the plant's own thread would
 
@@ -99,6 +102,9 @@ class Factory:
 
     def change(self, tier):
         self.orders.append(lambda: self._change(tier))
+
+    def calibrate(self, seconds):
+        self.orders.append(lambda: self._calibrate(seconds))
 
     def mark(self, fact):
         self.orders.append(lambda: self.say(fact))
@@ -164,19 +170,37 @@ class Factory:
         while self.t < start + BEAT_S:
             for lane in self.lanes.values():
                 self._admit(lane)
-            busy = [lane for lane in self.lanes.values() if lane.rows]
+            self._alone_over()
+            busy = [lane for name, lane in self.lanes.items() if lane.rows and self.alone in (None, name)]
             lane = None if self.paused else self.stride.pick(busy)
             if lane is not None:
                 self._step(lane)
                 continue
             due = [at for each in self.lanes.values() if (at := each.users.next_due()) is not None]
-            self.t = start + BEAT_S if self.paused else min([start + BEAT_S, *due])
+            self.t = start + BEAT_S if self.paused or self.alone is not None else min([start + BEAT_S, *due])
         span = self.t - start
         busy = sum(lane.busy for lane in self.lanes.values())
         self.joules += IDLE_W * span + (BUSY_W - IDLE_W) * busy
         lanes = tuple(self._work(lane) for lane in self.lanes.values())
         self.say(Worked(t=self.t, span=span, lanes=lanes))
         self.say(Read(t=self.t, devices=(DeviceReading(device="cpu0", edges=((self.t, self.joules),)),)))
+
+    def _calibrate(self, seconds):
+        self.alone_s, self.coming = seconds, ["", *self.lanes]
+        self._next_alone()
+
+    def _next_alone(self):
+        self.alone, self.alone_since = (self.coming.pop(0) if self.coming else None), self.t
+        over = self.alone is None
+        self.say(Calibrated(t=self.t) if over else Calibrating(t=self.t, tier=self.alone, seconds=self.alone_s))
+
+    def _alone_over(self):
+        if self.alone is None or self.t < self.alone_since + self.alone_s:
+            return
+        for name, lane in self.lanes.items():
+            for row in lane.rows.values() if name != self.alone else ():
+                row[2] = row[2] and row[2] + self.t - self.alone_since
+        self._next_alone()
 
     def _admit(self, lane):
         if self.paused:
