@@ -182,11 +182,12 @@ def test_runs_are_compared_and_none_is_called_faster_without_reason(page, keep, 
     assert "✓ cpu is slower than gpu" in said
     assert "Neither rush nor gpu may be called faster. The scenarios differ: steady and rush-hour." in said
 
+    view.beside.figures.setCurrentIndex(1)
     view.export.click()
     sheet = view.desk.window.findChild(ExportSheet)
-    assert sheet.chosen.what == "compare"
+    assert (sheet.chosen.what, sheet.chosen.figure) == ("compare", "watts")
     monkeypatch.setattr(sheet, "ask_path", lambda name, _ending: tmp_path / name)
-    sheet.choose(msgspec.structs.replace(sheet.chosen, figure="watts", preset="docs", style="light"))
+    sheet.choose(msgspec.structs.replace(sheet.chosen, preset="docs", style="light"))
     sheet.carry_out()
     (drawn,) = tmp_path.glob("*_compare_*.png")
     told = json.loads(QImage(str(drawn)).text("Description"))

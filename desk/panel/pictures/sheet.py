@@ -162,10 +162,11 @@ class ExportSheet(Overlay):
 
     def _offer(self) -> None:
         """Offer what is in front: a comparison, else what was carried out the last time."""
-        if self._compared is not None:
+        if (compared := self._compared) is not None:
             self._fill("what", {COMPARE: KINDS[COMPARE], **WHATS})
             self._boxes["what"].setCurrentIndex(0)
             self._fit()
+            self._boxes["figure"].setCurrentIndex(self._boxes["figure"].findData(compared.figure))
         elif self.chosen.what not in WHATS:
             self._recall()
 

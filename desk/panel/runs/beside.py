@@ -79,7 +79,8 @@ class Beside(QWidget):
         """What is compared, once every recording has been read."""
         if self._found is None or not all(map(self._has, self._runs)):
             return None
-        return Compared(self._found, tuple(self._stories[run.name] for run in self._runs))
+        stories = tuple(self._stories[run.name] for run in self._runs)
+        return Compared(self._found, stories, self.figures.figure[0])
 
     def _has(self, run: Run) -> bool:
         return run.name in self._stories

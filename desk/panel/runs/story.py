@@ -41,10 +41,11 @@ class Story:
 
 @dataclass(frozen=True)
 class Compared:
-    """Runs beside each other: what was found, and the story of each in the same order."""
+    """Runs beside each other: what was found, the story of each in the same order, and the figure that is looked at."""
 
     found: Comparison
     stories: tuple[Story, ...]
+    figure: str = "tokens_per_second"
 
 
 def told(name: str, facts: Iterable[AnyFact]) -> Iterator[Story | None]:
