@@ -14,7 +14,7 @@ from time import monotonic
 
 import msgspec
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, QRectF, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QPaintEvent
+from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from desk.facts.tiers import Tier
@@ -33,6 +33,8 @@ APART_S = 60.0
 """Between two faults the engine has to be healthy for a while: the plant gives up what fails again and again."""
 WAIT_S = 2.0
 """So often the demo looks whether the factory is as far as its caption."""
+HIGH, LARGEST = 72, 28
+"""The caption and its letters, in pixels; where a sentence is too long for the window, the letters are smaller."""
 
 ON = {Qt.Key.Key_Right, Qt.Key.Key_PageDown}
 BACK = {Qt.Key.Key_Left, Qt.Key.Key_PageUp}
@@ -127,8 +129,9 @@ class Demo(QObject):
         """There is one while the demo plays on a factory."""
         self.cues = PLAY if isinstance(source, Plant) else RECORDED
         self.at = -1
-        self.caption = Caption(window.theme, window)
+        self.caption = Caption(window.theme)
         self.caption.hide()
+        window.head(self.caption)
         self.timer = QTimer(self)
         """Its next timeout goes on by itself."""
         self.timer.setSingleShot(True)
@@ -217,33 +220,23 @@ def _application() -> QCoreApplication:
 
 
 class Caption(QWidget):
-    """One sentence over the foot of the window, readable from the last row, with where the play is."""
+    """One sentence across the head of the window, where nobody's head hides it, and where the play is."""
 
-    def __init__(self, theme: Theme, over: QWidget) -> None:
-        super().__init__(over)
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
         self._theme = theme
-        self._over = over
         self._words, self._at, self._of = "", 0, 0
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        over.installEventFilter(self)
-        theme.changed.connect(self._place)
+        theme.changed.connect(self._measure)
+        self._measure()
 
     def say(self, words: str, at: int, of: int) -> None:
         self._words, self._at, self._of = words, at, of
         self.setAccessibleName(words)
-        self._place()
         self.show()
-        self.raise_()
         self.update()
 
-    def _place(self) -> None:
-        wide, high = min(self._over.width() - scaled(120), scaled(1100)), scaled(64)
-        self.setGeometry((self._over.width() - wide) // 2, self._over.height() - high - scaled(44), wide, high)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize:
-            self._place()
-        return super().eventFilter(watched, event)
+    def _measure(self) -> None:
+        self.setFixedHeight(scaled(HIGH))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         theme = self._theme
@@ -252,12 +245,12 @@ class Caption(QWidget):
             painter.setBrush(theme.colour("text"))
             painter.drawRoundedRect(QRectF(0, 0, size.width(), size.height()), RADIUS, RADIUS)
             painter.setPen(theme.colour("panel"))
-            painter.setFont(font(19, 600))
-            words = QRectF(24, 0, size.width() - 48, size.height() - 12)
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(words, flags, self._words)
+            room = QRectF(24, 0, size.width() - 48, size.height() - 12)
+            wide = QFontMetricsF(font(LARGEST, 600)).horizontalAdvance(self._words)
+            painter.setFont(font(int(LARGEST * min(1.0, room.width() / max(wide, 1.0))), 600))
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter, self._words)
             painter.setPen(Qt.PenStyle.NoPen)
             left = size.width() / 2 - (self._of - 1) * 7
             for step in range(self._of):
                 painter.setBrush(theme.colour("panel" if step == self._at else "mut"))
-                painter.drawEllipse(QPointF(left + 14 * step, size.height() - 10), 3, 3)
+                painter.drawEllipse(QPointF(left + 14 * step, size.height() - 11), 3, 3)

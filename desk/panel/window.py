@@ -110,7 +110,7 @@ class Window(QWidget):
         self.floor.welcome.button.setFocus()
 
     def _arrange(self) -> None:
-        page = QVBoxLayout()
+        self._page = page = QVBoxLayout()
         page.setContentsMargins(MARGIN, 0, MARGIN, 2)
         page.setSpacing(0)
         page.addWidget(self.status)
@@ -126,6 +126,10 @@ class Window(QWidget):
         row.setSpacing(0)
         row.addWidget(self.rail)
         row.addLayout(page, 1)
+
+    def head(self, widget: QWidget) -> None:
+        """Give a widget the whole width between the run bar and the view."""
+        self._page.insertWidget(self._page.indexOf(self.runbar) + 1, widget)
 
     def _dress(self) -> None:
         self.theme.dress(self)
