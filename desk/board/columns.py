@@ -1,7 +1,7 @@
 """The numbers of a board: running sums of every period that is kept, by row, column and place."""
 
-from array import array
 from collections.abc import Sequence
+from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +41,13 @@ class Columns:
         self._sums = np.zeros((1, len(COLUMNS), FIRST_PLACES))
         self._sums[:, AT["end"], 0] = end
         self._newest = self._known = 0
-        self._fresh = array("d")
-        """Appended and not summed up yet: what each column of each row grows by, period after period."""
-        self._waiting = 0
+        self._fresh: list[bytes] = []
+        """Appended and not summed up yet: what the columns of each row grow by, row after row, period after period."""
 
     @property
     def told(self) -> int:
         """How many periods have been taken in."""
-        return self._dropped + self._newest + self._waiting
+        return self._dropped + self._newest + len(self._fresh) // len(self.rows)
 
     @property
     def newest(self) -> int:
@@ -82,10 +81,8 @@ class Columns:
 
         A row without anything is `None`.
         """
-        for row in increments:
-            self._fresh.extend(_NOTHING if row is None else row)
-        self._waiting += 1
-        if self._waiting == MOST_WAITING:
+        self._fresh += [_NOTHING if row is None else _packed(*row) for row in increments]
+        if len(self._fresh) >= MOST_WAITING * len(self.rows):
             self._sum_up()
 
     def again(self) -> None:
@@ -102,10 +99,10 @@ class Columns:
         return True
 
     def _sum_up(self) -> None:
-        if not self._waiting:
+        if not self._fresh:
             return
-        fresh = np.frombuffer(self._fresh).reshape(self._waiting, len(self.rows), len(COLUMNS))
-        self._fresh, self._waiting = array("d"), 0
+        fresh = np.frombuffer(b"".join(self._fresh)).reshape(-1, len(self.rows), len(COLUMNS))
+        self._fresh.clear()
         while len(fresh):
             room = self._sums.shape[2] - 1 - self._newest
             if not room:
@@ -133,4 +130,5 @@ class Columns:
             self._newest = kept - 1
 
 
-_NOTHING = (0.0,) * len(COLUMNS)
+_packed = Struct(f"{len(COLUMNS)}d").pack  # several times as fast as any way that numpy knows from tuples
+_NOTHING = bytes(8 * len(COLUMNS))

@@ -32,39 +32,33 @@ class Rolling:
 
     def add(self, part: dict[int, int]) -> tuple[float, float, float]:
         """Both percentiles and 1, or three zeros where nothing was counted in the window: columns to sum up."""
-        parts = self._parts
-        parts.append(part)
-        oldest = parts.popleft() if len(parts) > self._length else None
+        self._parts.append(part)
+        oldest = self._parts.popleft() if len(self._parts) > self._length else {}
         if part or oldest:
-            self._shift(part, 1)
-            if oldest:
-                self._shift(oldest, -1)
-            self._columns = self._found() if self.count else (0.0, 0.0, 0.0)
+            counts, low, high = self._counts, self._low, self._high
+            before_low, before_high = self._before_low, self._before_high
+            for bucket, count in part.items():
+                counts[bucket] += count
+                if bucket < high:
+                    before_high += count
+                    if bucket < low:
+                        before_low += count
+            for bucket, count in oldest.items():
+                counts[bucket] -= count
+                if bucket < high:
+                    before_high -= count
+                    if bucket < low:
+                        before_low -= count
+            self.count += sum(part.values()) - sum(oldest.values())
+            self._low, self._before_low = self._step(low, before_low, self._fractions[0])
+            self._high, self._before_high = self._step(high, before_high, self._fractions[1])
+            self._columns = (seconds_of(self._low), seconds_of(self._high), 1.0) if self.count else (0.0, 0.0, 0.0)
         return self._columns
 
-    def _shift(self, part: dict[int, int], sign: int) -> None:
-        counts, low, high = self._counts, self._low, self._high
-        all_, before_low, before_high = 0, 0, 0
-        for bucket, count in part.items():
-            counts[bucket] += sign * count
-            all_ += count
-            if bucket < high:
-                before_high += count
-                if bucket < low:
-                    before_low += count
-        self.count += sign * all_
-        self._before_low += sign * before_low
-        self._before_high += sign * before_high
-
-    def _found(self) -> tuple[float, float, float]:
-        low, high = self._fractions
-        self._low, self._before_low = self._step(self._low, self._before_low, max(1, ceil(low * self.count)))
-        self._high, self._before_high = self._step(self._high, self._before_high, max(1, ceil(high * self.count)))
-        return seconds_of(self._low), seconds_of(self._high), 1.0
-
-    def _step(self, bucket: int, before: int, rank: int) -> tuple[int, int]:
-        counts = self._counts
-        while before >= rank:
+    def _step(self, bucket: int, before: int, fraction: float) -> tuple[int, int]:
+        """The bucket that holds the percentile, from the one that held it last, and how many lie before it."""
+        rank, counts = min(max(1, ceil(fraction * self.count)), self.count), self._counts
+        while before >= rank > 0:
             bucket -= 1
             before -= counts[bucket]
         while before + counts[bucket] < rank:

@@ -21,9 +21,12 @@ def bucket_of(seconds: float) -> int:
     return min(int(BUCKETS_PER_OCTAVE * math.log2(seconds / SHORTEST_S)), LAST_BUCKET)
 
 
+_MIDDLES = [SHORTEST_S * 2.0 ** ((bucket + 0.5) / BUCKETS_PER_OCTAVE) for bucket in range(LAST_BUCKET + 1)]
+
+
 def seconds_of(bucket: int) -> float:
     """The geometric middle of a bucket, in seconds."""
-    return SHORTEST_S * 2.0 ** ((bucket + 0.5) / BUCKETS_PER_OCTAVE)
+    return _MIDDLES[bucket]
 
 
 def count_into(histogram: dict[int, int], counts: Mapping[int, int]) -> None:

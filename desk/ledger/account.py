@@ -5,6 +5,7 @@ change. The stretch between two edges is a *tick*; a tick is cut where a period 
 Times are seconds since the run started.
 """
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ FLOOR_SAMPLE_S = 0.5
 
 FLOOR_QUANTILE = 0.1
 
+KEPT_SAMPLES = 101
+
 LEARNED = 5
 """Samples after which solo watts are believed, and after which what was learned before the run is forgotten."""
 
@@ -34,49 +37,48 @@ class Recent:
     """The quantiles of the last hundred or so samples."""
 
     def __init__(self) -> None:
-        self._samples: deque[float] = deque(maxlen=101)
+        self._samples: deque[float] = deque()
         self._sorted: list[float] = []
 
     def __len__(self) -> int:
         return len(self._samples)
 
     def add(self, sample: float) -> None:
+        if len(self._samples) == KEPT_SAMPLES:
+            del self._sorted[bisect_left(self._sorted, self._samples.popleft())]
         self._samples.append(sample)
-        self._sorted = []
+        insort(self._sorted, sample)
 
     def quantile(self, fraction: float) -> float | None:
         """The sample at that rank, rounded downwards; `None` without samples."""
-        if not self._samples:
-            return None
-        if not self._sorted:
-            self._sorted = sorted(self._samples)
-        return self._sorted[int(fraction * (len(self._sorted) - 1))]
+        return self._sorted[int(fraction * (len(self._sorted) - 1))] if self._sorted else None
 
 
 class Learned:
-    """Watts learned from samples: their quantile from the `least`-th on, what was told before the run until then."""
+    """Watts learned from samples: their quantile from the `least`-th on, what was told before the run until then.
+
+    `watts` is `None` until learned, `seconds` over how long it was.
+    """
 
     def __init__(self, fraction: float, least: int) -> None:
+        self.watts: float | None = None
         self.seconds = 0.0
         self._fraction = fraction
         self._least = least
-        self._told: float | None = None
         self._samples = Recent()
 
     def tell(self, watts: float, seconds: float) -> None:
         """What was learned before the run, and over how long."""
-        self._told, self.seconds = watts, seconds
+        self.seconds = seconds
+        self._least = LEARNED
+        if len(self._samples) < LEARNED:
+            self.watts = watts
 
     def add(self, watts: float, seconds: float) -> None:
         self._samples.add(watts)
         self.seconds += seconds
-
-    @property
-    def watts(self) -> float | None:
-        """`None` until learned."""
-        if len(self._samples) >= (self._least if self._told is None else LEARNED):
-            return self._samples.quantile(self._fraction)
-        return self._told
+        if len(self._samples) >= self._least:
+            self.watts = self._samples.quantile(self._fraction)
 
 
 class Floor(Learned):
@@ -133,6 +135,13 @@ class Busy:
         self._end = max(self._end, self._until)
         while self._spans and self._spans[0][1] <= self._until:
             self._spans.popleft()
+
+
+def grown(was: dict[str, float], now: dict[str, float]) -> dict[str, float]:
+    """The seconds of the tiers that were busy between two sums of `Busy`."""
+    if now is was:
+        return {}
+    return {tier: s for tier, total in now.items() if (s := total - was.get(tier, 0.0)) > NOTHING}
 
 
 def _sum(total: dict[str, float], seconds: dict[str, float]) -> dict[str, float]:
@@ -260,8 +269,7 @@ class Account:
                 joules = before + (joules - before) * (stop - start) / (moment - start)
             was, now = self._cut_busy, busy.at(stop)
             self._cut, self._cut_busy = (stop, joules), now
-            worked = {tier: s for tier, total in now.items() if (s := total - was.get(tier, 0.0)) > NOTHING}
-            yield Tick(stop - start, joules - before, worked)
+            yield Tick(stop - start, joules - before, grown(was, now))
 
     def pass_over(self, until: float) -> None:
         """Nobody asks for the energy up to `until`."""

@@ -20,12 +20,13 @@ def divided(fact: Worked, start: float, first: int, last: int) -> Iterator[tuple
 
 def _part(work: LaneWork, start: float, stop: float) -> LaneWork:
     """The part of a lane's work between two fractions of its span; whole counts stay whole, and their sum the same."""
+    prefill, emitted, steps = work.prefill, work.emitted, work.steps
     return LaneWork(
         tier=work.tier,
         busy=work.busy * (stop - start),
-        prefill=round(work.prefill * stop) - round(work.prefill * start),
-        emitted=round(work.emitted * stop) - round(work.emitted * start),
-        steps=round(work.steps * stop) - round(work.steps * start),
+        prefill=round(prefill * stop) - round(prefill * start) if prefill else 0,
+        emitted=round(emitted * stop) - round(emitted * start) if emitted else 0,
+        steps=round(steps * stop) - round(steps * start) if steps else 0,
         queue=work.queue,
         slots=work.slots,
         gaps=work.gaps if stop == 1.0 else {},

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from desk.facts.metered import DeviceReading, FloorLearned, MeterOpened, SoloLearned, Source
-from desk.ledger.account import NOTHING, Account, Busy, Solo, Tick
+from desk.ledger.account import Account, Busy, Solo, Tick, grown
 
 Solos = Callable[[str], float | None]
 """The dynamic watts of a tier that runs alone, `None` until learned."""
@@ -174,23 +174,24 @@ class Energy:
 
         `quiet`: nothing is being loaded; `loaded`: models are in memory.
         """
-        flow = Flow()
-        covered: list[tuple[float, int]] = []
+        flows: list[Flow] = []
         for name, account in self._accounts.items():
             if name not in counted:
                 account.pass_over(until)
                 continue
-            mine = Flow()
+            flow = Flow()
             for tick in account.ticks(until, self.busy):
                 account.learn(tick, quiet, loaded)
-                book(mine, tick, account.floor_watts(loaded), account.foreign, account.solo_watts)
-            flow.add(mine)
-            covered.append((mine.covered, mine.edges))
-        # With a device missing the sum is not the machine's: then nothing is covered.
-        complete = len(covered) == len(counted)
-        flow.covered = min((seconds for seconds, _ in covered), default=0.0) if complete else 0.0
-        flow.edges = min((edges for _, edges in covered), default=0)
-        return flow
+                book(flow, tick, account.floor_watts(loaded), account.foreign, account.solo_watts)
+            flows.append(flow)
+        if not flows or len(flows) < len(counted):
+            return Flow()  # with a device missing the sum is not the machine's: then nothing is covered
+        whole = flows[0]
+        for flow in flows[1:]:
+            covered, edges = min(whole.covered, flow.covered), min(whole.edges, flow.edges)
+            whole.add(flow)
+            whole.covered, whole.edges = covered, edges
+        return whole
 
     def _account(self, device: str) -> Account:
         account = self._accounts.get(device)
@@ -207,8 +208,7 @@ class Energy:
         start = self._declared_until
         for stop in [*self.busy.ends(start, until), until]:
             total = self.busy.at(stop)
-            was = self._declared_busy
-            worked = {tier: s for tier, sum_ in total.items() if (s := sum_ - was.get(tier, 0.0)) > NOTHING}
+            worked = grown(self._declared_busy, total)
             joules = idle * (stop - start) + (busy - idle) * sum(worked.values())
             book(flow, Tick(stop - start, joules, worked), idle, False, lambda _: busy - idle)
             start, self._declared_busy = stop, total

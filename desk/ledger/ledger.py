@@ -196,10 +196,10 @@ class Ledger:
         period.worked += seconds
         for work in lanes:
             tier = period.tiers.get(work.tier) or self._tier(period, work.tier)
+            tier.queue, tier.slots_used = work.queue, len(work.slots)
             tier.busy += work.busy
             tier.steps += work.steps
             tier.prefill += work.prefill
-            tier.queue, tier.slots_used = work.queue, len(work.slots)
             if work.emitted:
                 tier.emitted += work.emitted
                 tier.revenue += output_value(self._price(work.tier), work.emitted)
@@ -218,7 +218,8 @@ class Ledger:
         tier.prompt += fact.prompt
         tier.cached += fact.cached
         tier.revenue += input_value(self._price(fact.tier), fact.prompt, fact.cached)
-        count_into(tier.ttfts, {bucket_of(fact.t - fact.submitted): 1})
+        bucket = bucket_of(fact.t - fact.submitted)
+        tier.ttfts[bucket] = tier.ttfts.get(bucket, 0) + 1
 
     def _finished(self, fact: Finished, moment: float) -> None:
         self._requests.see(fact)
@@ -331,16 +332,16 @@ class Ledger:
         standing = self.standing
         period.counted, period.quality = standing.counted, standing.quality
         dollars = dollars_per_joule(standing.tariff, standing.hour(period.start))
-        flow = Flow()
         if self._index == 0:
             self._flow(0.0)  # what the last edge before the run has to do with the time before it is not the run's
         first = self._totals.since
-        if first is not None and period.start < first < period.end:
-            flow = self._flow(first)
-        counted = self._flow(period.end)
+        before = self._flow(first) if first is not None and period.start < first < period.end else None
+        flow = self._flow(period.end)
         if first is not None and first < period.end and not self._stopped:
-            self._totals.add_energy(counted, dollars, standing.quality, standing.tiers)
-        flow.add(counted)
+            self._totals.add_energy(flow, dollars, standing.quality, standing.tiers)
+        if before is not None:
+            before.add(flow)
+            flow = before
         self._energy.settle(period.end)
         standing.floor_watts = self._energy.floor_watts(standing.counted, standing.loaded)
         self._meter_tokens(period, flow)
@@ -396,7 +397,7 @@ class Ledger:
             if period.start == totals.since:
                 period.events.append(Event(period.start, "run", "Warm-up over"))
         for name, tier in period.tiers.items():
-            totals.tiers.setdefault(name, TierPeriod()).add(tier)
+            totals.tier(name).add(tier)
         if totals.since is not None:
             totals.seconds = max(0.0, period.end - totals.since - self._unrecorded_s)
 

@@ -171,6 +171,13 @@ class Totals:
     exclusive_joules: float = 0.0
     since: float | None = None
 
+    def tier(self, name: str) -> TierPeriod:
+        """The account of a tier, opened where there is none yet."""
+        account = self.tiers.get(name)
+        if account is None:
+            account = self.tiers[name] = TierPeriod()
+        return account
+
     def add_energy(self, flow: Flow, dollars_per_joule: float | None, quality: Quality, tiers: Iterable[str]) -> None:
         """Count in the energy of the time that follows; `tiers` have an account also where none of it is theirs."""
         if flow.covered <= 0.0:
@@ -187,7 +194,7 @@ class Totals:
         if dollars_per_joule is not None:
             self.energy_cost = (self.energy_cost or 0.0) + flow.joules * dollars_per_joule
         for name in dict.fromkeys([*tiers, *flow.loaded]):
-            tier = self.tiers.setdefault(name, TierPeriod())
+            tier = self.tier(name)
             joules = flow.loaded.get(name, 0.0)
             tier.joules = (tier.joules or 0.0) + joules
             tier.active_joules = (tier.active_joules or 0.0) + flow.active.get(name, 0.0)
