@@ -3,7 +3,7 @@
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -24,6 +24,7 @@ from desk.panel.theme import MARGIN, Theme, font, scaled
 
 WINDOWS_MIN = (1, 2, 5, 15, 60)
 SMOOTHINGS_S = (0, 3, 10, 30)
+APART = 8
 
 LIST_HEAD = 30
 """The height of the heads over a list."""
@@ -152,16 +153,19 @@ class Footer(QWidget):
         self._totals = Label(theme)
         self._totals.setTextFormat(Qt.TextFormat.RichText)
         self._totals.setAccessibleName("Run so far")
+        self._choices = choices = QHBoxLayout()
+        choices.setSpacing(4)
+        for word, box in (("Window", self.span), ("Smoothing", self.smoothing)):
+            choices.addWidget(Label(theme, word, token="mut"))
+            choices.addWidget(box)
+            choices.addSpacing(12)
+        choices.addWidget(Label(theme, "Follow", token="mut"))
+        choices.addSpacing(4)
+        choices.addWidget(self.follow)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        for word, box in (("Window", self.span), ("Smoothing", self.smoothing)):
-            row.addWidget(Label(theme, word, token="mut"))
-            row.addWidget(box)
-            row.addSpacing(12)
-        row.addWidget(Label(theme, "Follow", token="mut"))
-        row.addSpacing(4)
-        row.addWidget(self.follow)
+        row.setSpacing(APART)
+        row.addLayout(choices)
         row.addStretch(1)
         row.addWidget(self._totals)
         theme.changed.connect(self._dress)
@@ -194,8 +198,12 @@ class Footer(QWidget):
         """One window shorter or longer, as far as there are."""
         self.span.setCurrentIndex(max(0, min(len(WINDOWS_MIN) - 1, self.span.currentIndex() + step)))
 
+    def resizeEvent(self, _event: QResizeEvent) -> None:
+        self.show_totals(self._shown)
+
     def show_totals(self, shown: Shown) -> None:
-        look = self._theme.palette, scaled(12)
+        """The run so far, as much of it as there is room for."""
+        look = self._theme.palette, scaled(12), self.width()
         said = (shown.totals, shown.recording_bytes, shown.mode, shown.state, look)
         if said == self._said:
             return
@@ -210,15 +218,19 @@ class Footer(QWidget):
             f"{numbers.fixed(totals.revenue, 4 if (totals.revenue or 0) < 1 else 2)} $ implied",
         ]
         head = f'<span style="color:{tokens.mut}">Run</span>&nbsp; '
-        body = "&nbsp;&nbsp;&nbsp;&nbsp;".join(f"<b>{part}</b>" for part in parts)
-        tail = ""
+        told = [f"<b>{part}</b>" for part in parts]
         if shown.recording_bytes is not None:
             writing = shown.mode == "live" and shown.state in ("opening", "running", "paused")
             sign, word = ("●", "recording") if writing else ("○", "recorded")
-            tail = f"&nbsp;&nbsp;&nbsp;&nbsp;{sign} <b>{word} {numbers.bytes(shown.recording_bytes)}</b>"
+            told.append(f"{sign} <b>{word} {numbers.bytes(shown.recording_bytes)}</b>")
         elif shown.state == "idle":
-            body, head = f'<span style="color:{tokens.mut}">not recording: no run</span>', ""
-        self._totals.setText(f'<span style="font-size:{scaled(12)}px">{head}{body}{tail}</span>')
+            told, head = [f'<span style="color:{tokens.mut}">not recording: no run</span>'], ""
+        room = self.width() - self._choices.sizeHint().width() - 2 * APART
+        for count in range(len(told), 0, -1):
+            body = "&nbsp;&nbsp;&nbsp;&nbsp;".join(told[:count])
+            self._totals.setText(f'<span style="font-size:{scaled(12)}px">{head}{body}</span>')
+            if self._totals.sizeHint().width() <= room:
+                break
 
 
 def _choice(name: str, words: list[str]) -> QComboBox:

@@ -66,6 +66,10 @@ class Rail(QWidget):
             paint_icon(painter, box, "mark", theme.colour("text").name())
 
 
+HIGHEST, LOWEST = 56.0, 38.0
+"""A door; in a low window with large text it does without the room around its icon and its word."""
+
+
 class Door(QAbstractButton):
     """One view on the rail: icon over word, lit where one is."""
 
@@ -80,11 +84,13 @@ class Door(QAbstractButton):
         self._measure()
 
     def _measure(self) -> None:
-        self.setFixedHeight(scaled(56))
+        self.setMinimumHeight(scaled(LOWEST))
+        self.setMaximumHeight(scaled(HIGHEST))
+        self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(scaled(56), scaled(56))
+        return QSize(scaled(HIGHEST), scaled(HIGHEST))
 
     def nextCheckState(self) -> None:
         """A click asks for the view; the mark moves when the window has turned to it."""
@@ -93,16 +99,18 @@ class Door(QAbstractButton):
         theme = self._theme
         lit = self.isChecked() or self.underMouse()
         with canvas(self) as (painter, size):
-            wide = size.width()
+            wide, high = size.width(), size.height()
+            roomy = (high - LOWEST) / (HIGHEST - LOWEST)
             if self.isChecked():
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(theme.colour("raised"))
-                painter.drawRoundedRect(QRectF(4, 0, wide - 7, 56), 6, 6)
-                painter.fillRect(QRectF(0, 13, 3, 30), theme.colour("text"))
+                painter.drawRoundedRect(QRectF(4, 0, wide - 7, high), 6, 6)
+                painter.fillRect(QRectF(0, high / 2 - 15, 3, 30), theme.colour("text"))
             ink = theme.colour("text" if lit else "soft")
-            paint_icon(painter, QRectF(wide / 2 - 10, 8, 20, 20), self.entry.icon, ink.name())
+            paint_icon(painter, QRectF(wide / 2 - 10, 1 + 7 * roomy, 20, 20), self.entry.icon, ink.name())
             painter.setPen(ink)
             painter.setFont(font(11, 600 if self.isChecked() else 500))
-            painter.drawText(QRectF(0, 32, wide, 18), Qt.AlignmentFlag.AlignCenter, self.entry.title)
+            word = QRectF(0, 20 + 12 * roomy, wide, 18)
+            painter.drawText(word, Qt.AlignmentFlag.AlignCenter, self.entry.title)
             if self.hasFocus():
-                paint_focus(painter, theme, QRectF(4, 0, wide - 7, 56), 6)
+                paint_focus(painter, theme, QRectF(4, 0, wide - 7, high), 6)

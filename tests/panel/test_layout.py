@@ -1,12 +1,13 @@
 """Nothing is cut at any window size and text size: what is painted is read as it is drawn, and measured."""
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
+from scripted import tiers
 
 from desk.facts.tiers import Budget
 from desk.panel.capture import picture_of
@@ -16,7 +17,10 @@ from desk.panel.placing import SMALLEST
 from desk.panel.shown import Job, Shown, Spent
 from desk.panel.strips import FLOOR, StripChart
 from desk.panel.theme import Theme
+from desk.panel.tiers.edits import Edits
+from desk.panel.views import Desk, opened
 from desk.panel.window import Window
+from desk.plant.plant import Plant
 from desk.scenario import names, scenario
 
 SIZES = (SMALLEST, (1280, 800), (1440, 900), (1920, 1080))
@@ -185,6 +189,36 @@ def test_the_page_of_the_usual_window_needs_no_scrolling(floor_at, books, applic
         window.resize(*size)
         application.processEvents()
         assert window.floor._scroll.verticalScrollBar().maximum() == 0, size
+
+
+def test_rail_footer_and_the_head_of_the_tiers_give_way_before_a_word_is_cut(floor_at, books, application):
+    folded = books(seconds=20.0, source="nvml-counter", stopped=False)
+    window = floor_at(look(folded, Numbers()), folded)
+    plant = Plant(tiers())
+    edits = Edits(plant)
+    edits.see({tier.name: tier for tier in tiers()}, running=True)
+    desk = Desk(window, folded, plant, lambda order: order(), edits, [])
+    window.open_views_with(lambda entry: opened(entry, desk))
+    window.visit("tiers")
+    doors, lowered = list(window.rail.doors.values()), set()
+    for text in TEXTS:
+        window.theme.choose(text_size=text)
+        for size in SIZES:
+            window.resize(*size)
+            for _ in range(3):
+                application.processEvents()
+            for button in window.view.findChildren(QAbstractButton):
+                if button.isVisible():
+                    inside(button, window.view)
+            for one, other in pairwise(doors):
+                assert one.geometry().bottom() < other.geometry().top(), (size, text)
+            totals = window.footer._totals
+            assert totals.sizeHint().width() <= totals.width(), (size, text)
+            assert totals.geometry().left() > window.footer.follow.geometry().right(), (size, text)
+            if window.view.undo.mapTo(window.view, QPoint(0, 0)).y() > window.view.presets.y():
+                lowered.add((size, text))
+    assert ((1440, 900), 100) not in lowered
+    assert (SMALLEST, 200) in lowered
 
 
 RUNNING = Shown(

@@ -97,7 +97,9 @@ class Table(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
+        # Where the labels are: the grid's own measure of rows that wrap is that of the last width it was asked about.
         for row in range(len(self.rows) + 1 if self.rows else 0):
-            box = self._grid.cellRect(row, 0)
-            paint_rule(painter, self._theme, 0, box.bottom(), self.width())
+            cells = (self._grid.itemAtPosition(row, column) for column in range(len(self._heads)))
+            bottom = max((cell.geometry().bottom() for cell in cells if cell is not None), default=0)
+            paint_rule(painter, self._theme, 0, bottom, self.width())
         painter.end()

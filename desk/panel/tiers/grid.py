@@ -33,6 +33,8 @@ from desk.panel.tiers.fields import FIELDS, Field, as_sentence
 from desk.panel.tiers.heads import FieldHead, TierHead
 
 TALLEST_ROW, SENTENCE = 34, 26
+WIDEST = 220
+"""A model with a longer name is cut in its middle."""
 
 
 Order = Callable[[Callable[[], Any]], None]
@@ -184,6 +186,7 @@ class Grid(QTableView):
         """Follow the edits; a cell that is being typed in is left alone."""
         self.settings.refresh()
         self.tier_heads.refresh()
+        self._lay_out()
 
     # ---- measures
 
@@ -200,10 +203,16 @@ class Grid(QTableView):
                 self.setRowHeight(row, height + extra)
         columns = self.settings.columnCount()
         if columns:
-            room = self.viewport().width()
+            least, room = self._narrowest(), self.viewport().width()
             for column in range(columns):
-                self.setColumnWidth(column, max(scaled(112), room // columns))
+                self.setColumnWidth(column, max(least, room // columns))
         self._place_sentence()
+
+    def _narrowest(self) -> int:
+        """A column that shows the name of any of its models whole; the table is scrolled to the others."""
+        wide = QFontMetrics(font(13, 700)).horizontalAdvance
+        names = max((wide(tier.model) for tier in self.settings.edits.wanted.values()), default=0)
+        return max(scaled(112), min(names + 2 * scaled(PAD) + 2, scaled(WIDEST)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

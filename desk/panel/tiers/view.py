@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from desk.facts.tiers import TIER_NAMES
 from desk.panel.furniture import Label, headed_card
 from desk.panel.shown import Shown
-from desk.panel.theme import GUTTER, scaled
+from desk.panel.theme import GUTTER, MARGIN, scaled
 from desk.panel.tiers.changes import Changes
 from desk.panel.tiers.grid import Grid
 from desk.panel.views import Desk, View
@@ -48,7 +48,9 @@ class Page(View):
         self.save = self._button(
             "Save as…", "A TOML file that can be edited, and run: desk run --preset FILE", self.save_file
         )
+        self._lowered = False
         self._arrange()
+        theme.changed.connect(self._fit)
         self.presets.activated.connect(self._choose)
         self.grid.edited.connect(self._follow)
         self.changes.reverted.connect(self._revert)
@@ -71,8 +73,15 @@ class Page(View):
         head.addWidget(self.presets)
         head.addWidget(self._count)
         head.addStretch(1)
+        self._tools = QWidget()
+        tools = QHBoxLayout(self._tools)
+        tools.setContentsMargins(0, 0, 0, 0)
+        tools.setSpacing(8)
         for button in (self._set, self.undo, self.redo, self.open, self.save):
-            head.addWidget(button)
+            tools.addWidget(button)
+        tools.addStretch(1)
+        self._head, self._column = head, column
+        head.addWidget(self._tools)
         column.addWidget(self.grid, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -81,8 +90,27 @@ class Page(View):
         row.addWidget(self.changes)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self.changes.setVisible(self.width() >= scaled(BESIDE))
+        self._fit()
         super().resizeEvent(event)
+
+    def _fit(self) -> None:
+        """Where the head has no room for its buttons, they stand in a row of their own."""
+        beside = self.width() >= scaled(BESIDE)
+        self.changes.setVisible(beside)
+        room = self.width() - 2 * MARGIN - (self.changes.width() + GUTTER if beside else 0)
+        title = self._head.itemAt(0).sizeHint().width()
+        parts = (self.presets, self._count, self._tools)
+        needs = title + sum(part.sizeHint().width() + self._head.spacing() for part in parts)
+        if (needs > room) != self._lowered:
+            self._lowered = needs > room
+            self._head.removeWidget(self._tools)
+            self._column.removeWidget(self._tools)
+            if self._lowered:
+                self._column.insertWidget(1, self._tools)
+            else:
+                self._head.addWidget(self._tools)
+            inset = MARGIN if self._lowered else 0
+            self._tools.setContentsMargins(inset, 0, inset, 0)
 
     # ---- mirroring
 
