@@ -65,11 +65,12 @@ class Factory(Protocol):
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A split: dollars/s as predicted and as measured, over all rounds. `ratio` is that of measured to predicted, a
-    round each, with its interval. `rates` are tokens/s by tier, predicted and measured."""
+    round each of so many `rounds`, with its interval. `rates` are tokens/s by tier, predicted and measured."""
 
     split: str
     predicted: float
     measured: float
+    rounds: int
     ratio: Ratio
     rates: dict[str, tuple[float, float]]
 
@@ -85,6 +86,12 @@ class _Round:
 
     alone: dict[str, Window] = field(default_factory=dict)
     splits: dict[str, dict[str, Window]] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether each window holds the seconds that passed in it: what is told late is counted where it is told."""
+        windows = [*self.alone.values(), *(window for split in self.splits.values() for window in split.values())]
+        return all(0.0 < window.worked <= window.end - window.start for window in windows)
 
 
 class Prediction:
@@ -126,7 +133,7 @@ class Prediction:
 
     @property
     def words(self) -> str:
-        """What is under way."""
+        """What is under way, for people."""
         if self._doing in ("loading", "filling"):
             return "Waiting for the lanes"
         what = "each lane alone" if self._doing == "alone" else self._split
@@ -166,7 +173,11 @@ class Prediction:
                 self._worked(fact)
 
     def checked(self) -> tuple[Checked, ...]:
-        """What came of it, when the run has ended."""
+        """What came of it, when the run has ended. Rounds in which the machine kept the engine from telling what it did
+        in time are left out; raises `Trouble` where all are."""
+        self._rounds = [each for each in self._rounds if each.whole]
+        if not self._rounds:
+            raise Trouble("The machine was too busy to measure anything.", "End what else it does, or give it longer.")
         return tuple(self._checked(split) for split in (IN_FORCE, APPLIED))
 
     # ---- the turns
@@ -264,7 +275,7 @@ class Prediction:
             pairs.append(_revenue(self._measured(split, [each])) / predicted)
         mix, windows = self._predicted(split, self._rounds), self._measured(split, self._rounds)
         rates = {name: (mix.parts[name].rate, window.tier.emitted / window.worked) for name, window in windows.items()}
-        return Checked(split, mix.revenue, _revenue(windows), ratio_of(split, "predicted", pairs), rates)
+        return Checked(split, mix.revenue, _revenue(windows), len(pairs), ratio_of(split, "predicted", pairs), rates)
 
 
 def _revenue(windows: dict[str, Window]) -> float:

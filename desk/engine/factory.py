@@ -298,7 +298,9 @@ class Factory:
         if lane is None:
             self._trouble(f"There is no tier {order.tier.name} to change.", "Start the factory with it.")
         else:
+            before = lane.share
             self._changeover.change(lane, order.tier, order.overcommit, now())
+            self._stride.reshare(lane, before)
 
     def _multiply(self, load: float) -> None:
         t, self._demand = now(), load

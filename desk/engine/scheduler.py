@@ -45,6 +45,13 @@ class Stride:
         self._level = chosen.passed
         return chosen
 
+    def reshare(self, claimant: Claimant, before: float) -> None:
+        """The claimant's share was `before` until now: what it has had beyond its turn weighs by the new one.
+
+        Else a lane that went on with hardly any share for a moment would stand still for long once it has more.
+        """
+        claimant.passed = self._level + (claimant.passed - self._level) * before / claimant.share
+
     def charge(self, claimant: Claimant, seconds: float) -> None:
         """Book a step on the claimant."""
         claimant.passed += seconds / claimant.share

@@ -70,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fahrenheit: bool = False
     binary_bytes: bool = False
     carried: Carried = Carried()
+    factors: dict[str, tuple[float, float, float]] = {}
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.window_s <= 86_400.0:
@@ -84,6 +85,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             limit = getattr(self.budget, name)
             if limit is not None and not 0.0 < limit <= 1e12:
                 raise ValueError(f"budget.{name} is {limit:g}, but must lie above 0")
+        for name, (low, base, high) in self.factors.items():
+            if not 0.0 < low <= base <= high < 1e12:
+                raise ValueError(f"factors.{name} must be low <= base <= high, all above 0")
         for name in ("dollars_per_kwh", "pue", "wall_factor", "dollars_per_hour"):
             value = getattr(self.tariff, name)
             low = 1.0 if name in ("pue", "wall_factor") else 0.0

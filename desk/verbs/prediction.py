@@ -21,7 +21,7 @@ def main(preset: str, *, rounds: int, seconds: float, json_out: bool) -> int:
     if json_out:
         sys.stdout.write(msgspec.json.encode({"splits": [_plain(each) for each in found]}).decode() + "\n")
     else:
-        show(found, rounds, seconds, Console())
+        show(found, seconds, Console())
     return 0
 
 
@@ -30,6 +30,7 @@ def _plain(found: Checked) -> dict[str, object]:
         "split": found.split,
         "predicted_dollars_per_hour": found.predicted * 3600,
         "measured_dollars_per_hour": found.measured * 3600,
+        "rounds": found.rounds,
         "error": found.error,
         "error_low": None if found.ratio.low is None else found.ratio.low - 1.0,
         "error_high": None if found.ratio.high is None else found.ratio.high - 1.0,
@@ -39,7 +40,7 @@ def _plain(found: Checked) -> dict[str, object]:
     }
 
 
-def show(found: tuple[Checked, ...], rounds: int, seconds: float, console: Console) -> None:
+def show(found: tuple[Checked, ...], seconds: float, console: Console) -> None:
     """Print what was predicted and what was measured."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for header in ("Split", "", "Predicted", "Measured", "Error"):
@@ -54,7 +55,7 @@ def show(found: tuple[Checked, ...], rounds: int, seconds: float, console: Conso
             table.add_row("", f"{name}, tok/s", number(predicted), number(measured), error)
     console.print(table)
     console.print(
-        f"Sums of {rounds} rounds of {seconds:g} s for each split, each lane alone in between. Errors of revenue are "
+        f"Sums of {found[0].rounds} rounds of {seconds:g} s for each split, each lane alone in between. Errors of revenue are "
         f"means of the rounds with their 95 % interval, meant to be within {TARGET:.0%}.",
         style="dim",
         highlight=False,

@@ -71,3 +71,15 @@ def test_a_new_share_holds_from_the_next_turn_on():
     one.share, one.used, other.used = 3.0, 0.0, 0.0
     run(stride, [one, other], 2.0)
     assert one.used == pytest.approx(3 * other.used, rel=0.05)
+
+
+def test_a_share_that_was_tiny_for_a_moment_leaves_nothing_to_make_up_for():
+    stride, one, other = Stride(), Claim(1.0, 0.02), Claim(1.0, 0.02)
+    run(stride, [one, other], 1.0)
+    one.share = 0.01
+    stride.reshare(one, 1.0)
+    run(stride, [one, other], 1.0)
+    one.share, one.used, other.used = 1.0, 0.0, 0.0
+    stride.reshare(one, 0.01)
+    run(stride, [one, other], 1.0)
+    assert one.used == pytest.approx(other.used, abs=0.041)

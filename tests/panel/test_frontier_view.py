@@ -21,8 +21,10 @@ from desk.facts.trouble import Trouble
 from desk.frontier.points import Denominator
 from desk.frontier.published import chart as published
 from desk.frontier.split import change
+from desk.ledger.earnings import earnings
 from desk.ledger.ledger import Ledger
 from desk.panel.frontier import sweeps
+from desk.panel.frontier.ladder import Factors
 from desk.panel.frontier.mixcard import Checked
 from desk.panel.frontier.reckoning import Question, answer, here
 from desk.panel.frontier.scene import LogAxis, scene, with_lanes
@@ -32,6 +34,7 @@ from desk.panel.shown import Shown, TierLine
 from desk.panel.theme import Theme
 from desk.panel.tiers.edits import Edits
 from desk.panel.window import Window
+from desk.plant import settings
 from desk.plant.plant import Plant
 from desk.plant.replay import Replay
 from desk.plant.sweep import Sweep
@@ -208,7 +211,7 @@ def page(application, record, qtbot, keep):
     """The view beside a recording, with a sweep that has been read and solved for."""
     keep()
     window = Window("replay", Theme("dark"))
-    heartbeat = Heartbeat(window, Replay(record(seconds=20.0), speed=float("inf")))
+    heartbeat = Heartbeat(window, Replay(record(seconds=20.0, source="nvml-counter"), speed=float("inf")))
     heartbeat.source.play()
     heartbeat.start()
     window.show()
@@ -265,6 +268,40 @@ def test_no_year_is_told_before_both_shares_are_set_and_a_slip_is_taken_back(pag
     field.setText("")
     field.editingFinished.emit()
     assert page.beside.factors.given["pue"].base == 1.3, "what ships comes back"
+    kept = Factors(page.desk)
+    assert kept.fields["sold_share"].text() == "50"
+    assert (kept.given["busy_share"].base, kept.given["pue"].kind) == (pytest.approx(0.6), "published")
+    assert set(settings.load()[0].factors) == {"busy_share", "sold_share"}
+    kept.deleteLater()
+
+
+def test_the_money_of_the_run_is_told_line_by_line_and_says_how(page):
+    press(page, "Money")
+    page.refresh(page.desk.window.shown)
+    statement, ledger = page.beside.statement, page.desk.books.ledger
+    found = earnings(ledger.totals(), ledger.standing.tariff)
+    told = dict(line.split(": ", 1) for line in statement.text().splitlines())
+    numbers = page.desk.numbers
+    assert told["Implied revenue"].startswith(numbers.with_unit(found.revenue, "$"))
+    assert told["Margin"] == f"{numbers.with_unit(found.margin, '%')}, (revenue − energy cost) ÷ revenue"
+    assert told["Break-even busy share"].endswith("needs an hourly rate, in System")
+    assert "$/kWh" in told["Energy cost"]
+    assert told["Per second and megawatt"].startswith(numbers.with_unit(found.revenue_per_second_per_mw, "$"))
+    assert "of the energy cost" in told["Idle tax"]
+    figures = {
+        statement.figure_at(QPointF(label.geometry().center()))
+        for label in statement.findChildren(QLabel)
+        if label.text() in ("Implied revenue", "Idle tax", "Margin")
+    }
+    assert figures == {("revenue_per_hour", None), ("idle_tax", None), None}
+    hourly = msgspec.structs.replace(ledger.standing.tariff, dollars_per_hour=1.0)
+    statement.show_statement(earnings(ledger.totals(), hourly), hourly)
+    assert "all-in cost ÷ revenue × busy share" in statement.text()
+    assert f"{numbers.figure(found.tiers['Ultra'].goodput)}/s" in {
+        label.text() for label in statement.findChildren(QLabel)
+    }
+    statement.show_statement(None, None)
+    assert not statement.text()
 
 
 def test_moving_a_promise_says_what_it_costs_and_a_recording_takes_no_orders(page):

@@ -19,11 +19,13 @@ from desk.facts.tiers import Tier
 from desk.frontier.options import TELLING, Traffic, under
 from desk.frontier.points import Denominator
 from desk.frontier.split import change
+from desk.ledger.earnings import earnings
 from desk.panel.cards import WordyCard
 from desk.panel.frontier.ladder import Factors, Ladder
 from desk.panel.frontier.mixcard import MixCard
 from desk.panel.frontier.promise import Promise
 from desk.panel.frontier.reckoning import Answer, answer, here
+from desk.panel.frontier.statement import Statement
 from desk.panel.frontier.sweeps import Found
 from desk.panel.frontier.trial import Trial
 from desk.panel.runs.work import Worker
@@ -38,8 +40,10 @@ SCENARIO = "The load follows a scenario, and the prediction is for its full heig
 
 
 class Beside(QScrollArea):
-    """The mix, and below it the ladder, its factors or the price of a promise. `asked` tells that another question
-    stands, `applied` that a mix has been ordered."""
+    """The mix, and below it the ladder, its factors, the price of a promise or the statement of the run.
+
+    `asked` tells that another question stands, `applied` that a mix has been ordered.
+    """
 
     asked = Signal()
     applied = Signal()
@@ -54,6 +58,7 @@ class Beside(QScrollArea):
         self.ladder = Ladder(desk.theme, desk.numbers)
         self.factors = Factors(desk)
         self.promise = Promise(desk.theme, desk.numbers)
+        self.statement = Statement(desk.theme, desk.numbers)
         self.answered: Answer | None = None
         """The mix that is shown, `None` before it is solved for."""
         self._question: object = None
@@ -71,7 +76,12 @@ class Beside(QScrollArea):
         self._lower = QStackedWidget()
         chosen = QButtonGroup(self)
         for number, (words, page) in enumerate(
-            (("What if it scaled", self.ladder), ("Its factors", self.factors), ("Price of a promise", self.promise))
+            (
+                ("What if it scaled", self.ladder),
+                ("Its factors", self.factors),
+                ("Price of a promise", self.promise),
+                ("Money", self.statement),
+            )
         ):
             button = QPushButton(words)
             button.setCheckable(True)
@@ -184,7 +194,11 @@ class Beside(QScrollArea):
         return run is not None and run.scenario != "steady"
 
     def look(self, shown: Shown) -> None:
-        """Hold what the factory earns against what was predicted."""
+        """Follow the run: its statement, and what it earns beside what was predicted."""
+        if self.statement.isVisible():
+            ledger = self._desk.books.ledger
+            tariff = ledger.standing.tariff
+            self.statement.show_statement(earnings(ledger.totals(), tariff), tariff)
         if self._trial is not None:
             self._trial.look(self._desk.books.board, self.edits, shown)
             self.mix.show_checked(self._trial.checked)

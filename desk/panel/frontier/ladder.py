@@ -11,6 +11,7 @@ from desk.panel.furniture import Label
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.theme import Theme, canvas, font, scaled
 from desk.panel.views import Desk
+from desk.plant.settings import keep, load
 
 ROW = 31.0
 SPAN = 4.0
@@ -141,8 +142,12 @@ class Factors(QWidget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         theme = desk.theme
-        self.given = factors()
-        self._shipped = dict(self.given)
+        self._desk = desk
+        self._shipped = factors()
+        kept = {key: values for key, values in load()[0].factors.items() if key in self._shipped}
+        self.given = self._shipped | {
+            key: self._shipped[key].set(base, low, high) for key, (low, base, high) in kept.items()
+        }
         self.fields: dict[str, NumberField] = {}
         self._kinds: dict[str, Label] = {}
         self._numbers = desk.numbers
@@ -157,7 +162,7 @@ class Factors(QWidget):
             edit = self.fields[key] = NumberField(desk, factor.title, hint, lambda key=key: self._take(key), (1, 3))
             edit.setToolTip(f"{factor.source}\nOne value, or low, base and high: 1.1 1.3 1.5")
             if factor.range is not None:
-                edit.put(*_values(factor.range))
+                edit.put(*_values(factor))
             kind = self._kinds[key] = Label(theme, "", 11, token="mut")
             grid.addWidget(title, row, 0)
             grid.addWidget(edit, row, 1)
@@ -195,11 +200,14 @@ class Factors(QWidget):
         if not values:
             self.given[key] = shipped
             if shipped.range is not None:
-                self.fields[key].put(*_values(shipped.range))
+                self.fields[key].put(*_values(shipped))
         else:
             low, base, high = sorted(values) if len(values) == 3 else (values[0],) * 3
             self.given[key] = shipped.set(base, low, high)
         self._mark()
+        own = {key: factor for key, factor in self.given.items() if factor is not self._shipped[key]}
+        ranges = {key: (of.low, of.base, of.high) for key, factor in own.items() if (of := factor.range) is not None}
+        self._desk.order(lambda: keep(factors=ranges))
         self.changed.emit()
 
     def _mark(self) -> None:
@@ -208,5 +216,9 @@ class Factors(QWidget):
             label.setText("not set" if factor.range is None else factor.kind)
 
 
-def _values(of: Range) -> tuple[float, ...]:
-    return (of.base,) if of.low == of.high else (of.low, of.base, of.high)
+def _values(factor: Factor) -> tuple[float, ...]:
+    """What its field shows: one value, or all three; shares as percentages."""
+    of = factor.range
+    assert of is not None, "a factor without values shows none"
+    each = (of.base,) if of.low == of.high else (of.low, of.base, of.high)
+    return tuple(100 * value if factor.unit == "%" else value for value in each)
