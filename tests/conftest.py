@@ -3,9 +3,11 @@
 import faulthandler
 import gc
 import os
+import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -30,6 +32,22 @@ def home(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("TOKEN_DESK_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def embedded_model(tmp_path_factory):
+    """The embedded model in 8 bits, built once for all tests by the worker as users start it; nobody writes into it.
+
+    `folder` lies in the store of a `home` of its own; `said` is what the worker wrote, `exit` how it ended.
+    """
+    home = tmp_path_factory.mktemp("embedded")
+    line = [sys.executable, "-m", "desk", "worker", "build", "smollm2-135m"]
+    environment = os.environ | {"TOKEN_DESK_HOME": str(home)}
+    # The end of its stdin would cancel it.
+    with subprocess.Popen(line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        said = worker.stdout.read()
+    folder = home / "models" / "smollm2-135m" / "q8"
+    return SimpleNamespace(home=home, folder=folder, said=said, exit=worker.returncode)
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,9 @@ PLAIN = Precision(name="fp32", words="", form="dense")
 TURNED = Precision(name="fp32-turned", words="", form="dense", rotated=True)
 EXACT = dataclasses.replace(PRECISIONS["q4"], name="exact", accuracy_level=0)
 
-COMPARED = 32
-"""Tokens of each recorded continuation that are generated again: exact activations decode slowly."""
+DECODED = 6
+"""Tokens of each recorded continuation that are decoded one by one: exact activations decode slowly."""
+END = 2
 
 IDS = [1, 40, 41, 42, 43, 200, 259, 258, 7, 7, 7, 90]
 FLOATS = [gguf.GGMLQuantizationType[name] for name in ("F32", "F16", "BF16")]
@@ -68,8 +69,8 @@ def test_decoding_step_by_step_gives_what_the_whole_prompt_gives(write_tiny):
 
 
 @pytest.fixture(scope="session")
-def shipped(write_embedded):
-    return write_embedded(PRECISIONS["q8"])
+def shipped(embedded_model):
+    return embedded_model.folder
 
 
 @pytest.fixture(scope="session")
@@ -95,23 +96,16 @@ def test_the_exact_graph_equals_transformers(exact_logits, reference):
 
 
 @pytest.mark.live
-def test_greedy_continuations_equal_transformers(exact, reference):
-    said, _ = Running(exact).greedy([case["ids"] for case in reference], COMPARED)
-    for ours, case in zip(said, reference, strict=True):
-        theirs = case["hf"]["greedy64"][:COMPARED]
-        end = ours.index(2) if 2 in ours else len(ours)  # the recording went on where the model ends its answer
-        assert ours[:end] == theirs[:end]
+def test_greedy_continuations_equal_transformers(exact, exact_logits, reference):
+    """Each token of the recording is the likeliest behind those before it, and the cache of a batch says so, too."""
+    said, _ = Running(exact).greedy([case["ids"] for case in reference], DECODED)
+    for ours, (_, logits), case in zip(said, exact_logits, reference, strict=True):
+        theirs = case["hf"]["greedy64"]
+        likeliest = logits[len(case["ids"]) - 1 : -1].argmax(-1).tolist()
+        end = likeliest.index(END) if END in likeliest else len(likeliest)  # the recording went on behind its answer
+        assert likeliest[:end] == theirs[:end]
         assert end > 0
-
-
-@pytest.mark.live
-def test_the_rotated_weights_in_float_equal_transformers(write_embedded, reference):
-    running = Running(write_embedded(TURNED))
-    for case in reference:
-        values, tokens = running.first(case["ids"])
-        ours = dict(zip(tokens.tolist(), values.tolist(), strict=True))
-        theirs = dict(case["hf"]["top20"])
-        assert max(abs(ours[token] - value) for token, value in theirs.items()) < 1e-3
+        assert ours[:end] == theirs[:end][:DECODED]
 
 
 @pytest.mark.live
@@ -127,9 +121,9 @@ def test_the_shipped_graph_stays_within_a_hundredth_nat(shipped, exact_logits):
 def test_rows_of_a_batch_do_not_touch_each_other(shipped, reference):
     running = Running(shipped)
     prompts = [case["ids"] for case in reference]
-    together, met = running.greedy(prompts, 24)
+    together, met = running.greedy(prompts, 12)
     for row, prompt in enumerate(prompts):
-        (alone,), met_alone = running.greedy([prompt], 24)
+        (alone,), met_alone = running.greedy([prompt], 12)
         assert together[row] == alone
         # The kernel sums the wide blocks of the logits in another order for one row than for several: by 1e-5.
         assert np.allclose(met[row], met_alone[0], rtol=0, atol=1e-4)

@@ -3,22 +3,17 @@
 import json
 
 import pytest
-from test_text import manifest_with
 
 from desk.facts.places import shipped
-from desk.models import vocabulary
-from desk.models.catalogue import entry
-from desk.models.checkpoint import Checkpoint
+from desk.models.manifest import read_manifest
 from desk.models.text import Text
 
 KINDS = {"chat": (48, 5, 100), "code": (36, 5, 150), "summarise": (16, 80, 300), "long": (12, 500, 1500)}
 
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("text")
-    (folder / "tokenizer.json").write_bytes(vocabulary.tokenizer_json(Checkpoint(entry("smollm2-135m").source())))
-    return Text(folder, manifest_with())
+def text(embedded_model):
+    return Text(embedded_model.folder, read_manifest(embedded_model.folder))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,10 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.facts.trouble import Trouble
-from desk.models import vocabulary
-from desk.models.catalogue import entry
-from desk.models.checkpoint import Checkpoint
-from desk.models.manifest import Manifest
+from desk.models.manifest import Manifest, read_manifest
 from desk.models.text import MAX_PROMPT_CHARS, Text
 
 CONVERSATION = [{"role": "user", "content": "Hi"}]
@@ -26,17 +23,13 @@ def manifest_with(**fields):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("text")
-    checkpoint = Checkpoint(entry("smollm2-135m").source())
-    (folder / "tokenizer.json").write_bytes(vocabulary.tokenizer_json(checkpoint))
-    (folder / "template.jinja").write_text(checkpoint.field("tokenizer.chat_template"), encoding="utf-8")
-    return folder
+def folder(embedded_model):
+    return embedded_model.folder
 
 
 @pytest.fixture(scope="module")
 def text(folder):
-    return Text(folder, manifest_with(chat_template=(folder / "template.jinja").read_text(encoding="utf-8")))
+    return Text(folder, read_manifest(folder))
 
 
 def test_ids_equal_those_of_the_references(text, reference):
