@@ -55,8 +55,8 @@ def show(found: tuple[Checked, ...], seconds: float, console: Console) -> None:
             table.add_row("", f"{name}, tok/s", number(predicted), number(measured), error)
     console.print(table)
     console.print(
-        f"Sums of {found[0].rounds} rounds of {seconds:g} s for each split, each lane alone in between. Errors of revenue are "
-        f"means of the rounds with their 95 % interval, meant to be within {TARGET:.0%}.",
+        f"Sums of {found[0].rounds} rounds of {seconds:g} s for each split, each lane alone in between. Errors of "
+        f"revenue are means of the rounds with their 95 % interval, meant to be within {TARGET:.0%}.",
         style="dim",
         highlight=False,
     )

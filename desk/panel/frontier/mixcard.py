@@ -216,6 +216,8 @@ class MixCard(WordyCard):
             if name in answer.why:
                 out.setdefault(answer.why[name], []).append(name)
         left = "".join(f" {', '.join(names)} not served: {why}." for why, names in out.items())
+        if answer.corrected:
+            left += f" {', '.join(answer.corrected)}: corrected from points with other answers."
         if not answer.best.parts:
             return f"No tier can be served.{left}"
         if in_force:
