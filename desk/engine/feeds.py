@@ -138,6 +138,7 @@ class Feed:
         self._last = self._input(wiring.last, rows, 1) if wiring.last else None
         self._mask = self._input(wiring.mask, rows, cache.context) if wiring.mask else None
         self._positions = self._input(wiring.positions, rows, tokens) if wiring.positions else None
+        self._before: Sequence[int] = [-1] * rows  # how far the ones of each row of the mask reach
         self._columns = np.arange(cache.context)
         if wiring.total:
             # The only input that the provider reads in host memory. The capacity serves every step of one token alike.
@@ -160,8 +161,15 @@ class Feed:
         if self._positions is not None:
             self._positions[:, 0] = cached
         if self._mask is not None:
-            # As wide as the cache, so that one binding serves every length: a row's own is the sum of its ones.
-            np.less_equal(self._columns, np.array(cached)[:, None], out=self._mask, casting="unsafe")
+            # As wide as the cache, so that one binding serves every length: a row's own is the sum of its ones. Mostly
+            # a row has one token more than in the step before, however long the context is.
+            for row, (length, before) in enumerate(zip(cached, self._before, strict=True)):
+                if length == before + 1:
+                    self._mask[row, length] = 1
+                elif length != before:
+                    self._mask[row, : length + 1] = 1
+                    self._mask[row, length + 1 :] = 0
+            self._before = cached
 
     def chunk(self, ids: Sequence[int], cached: int) -> None:
         """Some tokens of a single row, on top of `cached` ones."""

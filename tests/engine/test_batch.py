@@ -1,5 +1,7 @@
 """Rows in slots: whatever happens around a request, its tokens stay the same."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -12,7 +14,9 @@ from desk.engine.feeds import open_cache
 from desk.engine.sampling import Chooser
 from desk.facts.tiers import Sampling
 from desk.facts.trouble import Trouble
+from desk.models.store import open_model
 
+MASKED = Path(__file__).parents[1] / "data" / "layouts" / "genai-llama-fp32"
 TIE = 1e-3
 CONTEXT = 256
 
@@ -273,3 +277,19 @@ def test_what_the_graph_must_not_see_is_refused(network, prompt):
         batch.join(row_of(prompt))
     assert not batch.full
     assert batch.next_run() is None
+
+
+@pytest.fixture(scope="module")
+def masked(runtime):
+    """A decode of three rows over a graph that asks for a mask."""
+    return open_cache(runtime.load(*open_model(str(MASKED), ""), "cpu"), 3, 24).feed(0, 3)
+
+
+@given(st.lists(st.lists(st.integers(0, 23), min_size=3, max_size=3) | st.none(), max_size=8))
+def test_a_mask_has_as_many_ones_as_a_row_has_tokens_wherever_rows_go(masked, steps):
+    """Rows leap to any length, as where another takes a slot; `None`: all have one token more."""
+    cached = [0, 0, 0]
+    for leap in steps:
+        cached = leap or [min(length + 1, 23) for length in cached]
+        masked.decode([1, 1, 1], cached)
+        np.testing.assert_array_equal(masked._mask, np.arange(24) <= np.array(cached)[:, None])
