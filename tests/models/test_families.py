@@ -1,5 +1,7 @@
 """Qwen 3 and Gemma 3 compute what transformers computes, in every precision that can be had of their files."""
 
+import functools
+
 import gguf
 import numpy as np
 import onnx
@@ -30,7 +32,9 @@ def medium(name):
     return gguf.GGMLQuantizationType["Q6_K" if six else other]
 
 
+@functools.cache
 def only(kind):
+    """Every matrix of that type; the same function for the same type."""
     return lambda name: gguf.GGMLQuantizationType[kind]
 
 
@@ -40,25 +44,31 @@ def recorded():
         return dict(file)
 
 
-@pytest.fixture
-def made(tmp_path):
-    """Writes and builds a checkpoint: `made(family, precision, ...)` gives the folder."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Writes and builds a checkpoint: `made(family, precision, ...)` gives the folder, the same for the same wish."""
 
-    def make(family, precision, kinds=None, **how):
-        source, folder = tmp_path / f"{family}.gguf", tmp_path / f"{family}.{precision.name}"
-        relatives.write(source, family, kinds, **how)
-        folder.mkdir(exist_ok=True)
+    @functools.cache
+    def make(family, precision, kinds=None, change=None, scaled=()):
+        folder = tmp_path_factory.mktemp(f"{family}.{precision.name}")
+        source = folder.with_suffix(".gguf")
+        relatives.write(source, family, kinds, change=change, **dict(scaled))
         builder.write(source, entry("smollm2-135m"), precision, folder, quietly)
         return folder
 
     return make
 
 
+@pytest.fixture(scope="module")
+def logits(made):
+    """What a built checkpoint says to the tokens of all tests here: `logits(family, precision, ...)`, as `made`."""
+    return functools.cache(lambda *wish, **how: Running(made(*wish, **how), everywhere=True).logits(relatives.IDS))
+
+
 @pytest.mark.parametrize("precision", [PLAIN, TURNED], ids=lambda precision: precision.name)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_graph_equals_transformers(made, recorded, family, precision):
-    ours = Running(made(family, precision), everywhere=True).logits(relatives.IDS)
-    np.testing.assert_allclose(ours, recorded[f"{family}.logits"], atol=2e-5)
+def test_the_graph_equals_transformers(logits, recorded, family, precision):
+    np.testing.assert_allclose(logits(family, precision), recorded[f"{family}.logits"], atol=2e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -82,14 +92,14 @@ def test_a_prompt_in_pieces_is_read_as_a_whole_one(made, family):
         assert likeliest[0] == tokens[0]
 
 
-def test_the_window_and_both_rotations_reach_the_answer(made, recorded):
+def test_the_window_and_both_rotations_reach_the_answer(logits, recorded):
     """What the first test proves of Gemma 3 would hold without a window if the sequence were too short for it."""
     theirs = recorded["gemma3.logits"]
     for change in (
         lambda writer: writer.add_array("gemma3.attention.sliding_window_pattern", [False] * 6),
         lambda writer: writer.add_float32("gemma3.rope.freq_base_swa", 1e6),
     ):
-        ours = Running(made("gemma3", PLAIN, change=change), everywhere=True).logits(relatives.IDS)
+        ours = logits("gemma3", PLAIN, change=change)
         assert np.abs(ours - theirs)[relatives.WINDOW + 1 :].max(-1).min() > 1e-3
 
 
@@ -104,17 +114,13 @@ def test_the_window_and_both_rotations_reach_the_answer(made, recorded):
     ids=lambda value: getattr(value, "name", ""),
 )
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_precision_stays_close_to_the_published_weights(made, family, kinds, precision):
-    plain = Running(made(family, PLAIN, kinds), everywhere=True).logits(relatives.IDS)
-    close = Running(made(family, precision, kinds), everywhere=True).logits(relatives.IDS)
-    assert divergence(plain, close) < 1e-3
+def test_every_precision_stays_close_to_the_published_weights(logits, family, kinds, precision):
+    assert divergence(logits(family, PLAIN, kinds), logits(family, precision, kinds)) < 1e-3
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_published_blocks_are_kept_to_the_last_bit(made, family):
-    plain = Running(made(family, PLAIN, medium), everywhere=True).logits(relatives.IDS)
-    kept = Running(made(family, EXACT, medium), everywhere=True).logits(relatives.IDS)
-    np.testing.assert_allclose(kept, plain, atol=2e-5)
+def test_published_blocks_are_kept_to_the_last_bit(logits, family):
+    np.testing.assert_allclose(logits(family, EXACT, medium), logits(family, PLAIN, medium), atol=2e-5)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS.values(), ids=lambda precision: precision.name)
@@ -125,10 +131,9 @@ def test_every_node_has_a_kernel_where_the_store_offers_the_precision(made, fami
     assert {place for place in ("cpu", "cuda") if not table.lacking(model, place)} == set(RUNS_ON[precision.name])
 
 
-def test_a_stream_beyond_16_bit_floats_passes_through_a_graph_of_them(made):
-    large = {"post_ffw_norm": 5e4}
-    plain = Running(made("gemma3", PLAIN, **large), everywhere=True).logits(relatives.IDS)
-    half = Running(made("gemma3", PRECISIONS["fp16"], **large), everywhere=True).logits(relatives.IDS)
+def test_a_stream_beyond_16_bit_floats_passes_through_a_graph_of_them(logits):
+    large = (("post_ffw_norm", 5e4),)
+    plain, half = (logits("gemma3", precision, scaled=large) for precision in (PLAIN, PRECISIONS["fp16"]))
     assert divergence(plain, half) < 1e-3
 
 
