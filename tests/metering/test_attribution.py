@@ -288,11 +288,11 @@ def test_tokens_without_energy_and_energy_without_tokens_give_no_ratio(simulate)
             assert totals.tokens_per_joule == 0.0
 
 
-def test_an_idle_hour_stands_by(simulate):
-    meter = simulate(f"gpu 0 power 0:{FLOOR}", 3600.0)
-    ledger, periods = fold(meter, engine(), first(), Worked(t=3599.9, span=0.1, lanes=()))
+def test_ten_idle_minutes_stand_by(simulate):
+    meter = simulate(f"gpu 0 power 0:{FLOOR}", 600.0)
+    ledger, periods = fold(meter, engine(), first(), Worked(t=599.9, span=0.1, lanes=()))
     totals = ledger.totals()
-    assert totals.joules == totals.standby_joules == pytest.approx(FLOOR * 3600.0, rel=1e-3)
+    assert totals.joules == totals.standby_joules == pytest.approx(FLOOR * 600.0, rel=1e-3)
     assert totals.tokens_per_joule == 0.0
     assert totals.exclusive_share is None
     board = Board()

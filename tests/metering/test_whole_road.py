@@ -14,9 +14,13 @@ from desk.facts.happened import ChildEnded, ChildGivenUp, ChildStarted, RunStart
 from desk.facts.metered import FloorLearned, Read
 from desk.journal import read
 from desk.ledger.ledger import Ledger
+from desk.plant.supervision import METER
 
 TWO = "clock real 0\ngpu 0 power 0:100\ngpu 1 power 0:200\n"
 HANG = "hang nvmlDeviceGetFieldValues *"
+
+BRIEF = {"opening": 1.2, "silent": 0.6, "terminate": 0.1, "backoff": (0.05,)}
+"""Little patience with a meter that is known to hang, and enough for one that opens on a busy machine."""
 
 SHOWN_S = 3.0
 """A hang must be on the screen by then."""
@@ -34,9 +38,9 @@ def fold_of(path):
 # ---- hangs
 
 
-@pytest.mark.parametrize("how", ["hang", "freeze"])
-def test_a_hang_is_shown_at_once_and_its_child_replaced(road, standin, how):
-    followed = road(TWO)
+@pytest.mark.parametrize(("how", "silent"), [("hang", METER.silent), ("freeze", 1.0)])
+def test_a_hang_is_shown_at_once_and_its_child_replaced(road, standin, how, silent):
+    followed = road(TWO, silent=silent)
     followed.run()
     first = followed.of(ChildStarted, child="meter")[-1].pid
     standin.write(TWO + HANG.replace("hang", how, 1))
@@ -50,16 +54,16 @@ def test_a_hang_is_shown_at_once_and_its_child_replaced(road, standin, how):
     followed.until(lambda: followed.standing.children["meter"].state == "running")
     assert followed.of(ChildStarted, child="meter")[-1].pid != first
     followed.until_state("ok")
-    assert "did not answer for 3" in followed.of(ChildEnded, child="meter")[-1].cause
+    assert f"did not answer for {silent:g}" in followed.of(ChildEnded, child="meter")[-1].cause
     # The engine never noticed, and what the hole cost is a gap: no energy is made up for it.
     late = [period for period in followed.periods if "meter" in period.late]
-    assert sum(period.joules is None for period in late) >= 4
+    assert sum(period.joules is None for period in late) >= silent
     assert all(period.joules / period.covered == pytest.approx(100, rel=0.1) for period in late if period.joules)
     assert not followed.of(ChildEnded, child="engine")
 
 
 def test_an_opening_that_hangs_is_ended_and_then_passed_over(road):
-    followed = road("clock real 0\ngpu 0\nhang nvmlInitWithFlags *", opening=0.6, silent=0.6, backoff=(0.05,))
+    followed = road("clock real 0\ngpu 0\nhang nvmlInitWithFlags *", **BRIEF)
     followed.until(lambda: followed.standing.meter is not None)
     assert followed.lines == [(), (), ("--without", "nvml-counter")]
     (cause,) = [tried.cause for tried in followed.standing.meter.tried if tried.source == "nvml-counter"]
@@ -75,7 +79,7 @@ def test_a_hang_beside_the_processors_watts_does_not_silence_those(road, standin
         (zone / name).write_text(text)
     powerless = "clock real 0\ngpu 0\nfail field:* 0 3\nfail nvmlDeviceGetTotalEnergyConsumption 0 3\n"
     powerless += "fail nvmlDeviceGetPowerUsage 0 3\nfail nvmlDeviceGetFieldValues 0 3\n"
-    followed = road(powerless + "hang nvmlDeviceGetUtilizationRates *", silent=0.6, backoff=(0.05,))
+    followed = road(powerless + "hang nvmlDeviceGetUtilizationRates *", **BRIEF)
     followed.until(lambda: len(followed.lines) == 3 and followed.standing.children["meter"].state == "running")
     assert followed.lines[-1] == ("--without", "nvml-counter")
     assert [each.id for each in followed.standing.meter.devices] == ["cpu0"]
@@ -84,7 +88,7 @@ def test_a_hang_beside_the_processors_watts_does_not_silence_those(road, standin
 
 def test_a_driver_that_hangs_every_child_is_given_up_and_the_run_goes_on(road, standin):
     """Nothing but the driver's hang differs; the third process passes the driver over, so no fourth is ever stuck."""
-    followed = road(TWO, silent=0.6, opening=0.6, backoff=(0.05,))
+    followed = road(TWO, **BRIEF)
     followed.run()
     standin.write(TWO + HANG + "\nhang nvmlInitWithFlags *")
     followed.until(lambda: len(followed.lines) == 3 and followed.standing.meter.source == "none")
@@ -108,7 +112,7 @@ def test_at_most_three_processes_that_no_signal_reaches_are_left_behind(road, mo
 
     monkeypatch.setattr(children.Child, "kill", deaf)
     monkeypatch.setattr(children.Child, "terminate", deaf)
-    limits = {"silent": 0.4, "opening": 0.8, "terminate": 0.05, "kill": 0.05, "backoff": (0.05,)}
+    limits = {"opening": 0.8, "terminate": 0.05, "kill": 0.05, "backoff": (0.05,)}
     followed = road("clock real 0\ngpu 0\nhang nvmlInitWithFlags *", careful=False, **limits)
     followed.until(lambda: bool(followed.of(ChildGivenUp)))
     (given_up,) = followed.of(ChildGivenUp)
@@ -133,19 +137,17 @@ def test_at_most_three_processes_that_no_signal_reaches_are_left_behind(road, mo
 # ---- crashes, and drivers that go
 
 
-@pytest.mark.parametrize("fatal", [signal.SIGSEGV, signal.SIGKILL])
-def test_a_child_that_dies_is_named_by_its_signal_and_replaced(road, fatal):
+def test_a_child_that_dies_is_named_by_its_signal_and_replaced(road):
     followed = road(TWO, backoff=(0.05,))
     followed.run()
-    os.kill(followed.of(ChildStarted, child="meter")[-1].pid, fatal)
-    took = followed.until(lambda: bool(followed.of(ChildEnded, child="meter")))
-    assert took < 1.0
-    (ended,) = followed.of(ChildEnded, child="meter")
-    assert fatal.name in ended.cause
-    assert followed.reading().state == "not answering"
-    followed.until_state("ok")
+    for number, fatal in enumerate((signal.SIGSEGV, signal.SIGKILL)):
+        os.kill(followed.of(ChildStarted, child="meter")[-1].pid, fatal)
+        followed.until(lambda: len(followed.of(ChildEnded, child="meter")) > number)  # noqa: B023 - asked at once
+        assert fatal.name in followed.of(ChildEnded, child="meter")[-1].cause
+        assert followed.reading().state == "not answering"
+        followed.until_state("ok")
     joules = followed.ledger.totals().joules
-    followed.until(lambda: followed.ledger.totals().joules > joules + 50)
+    followed.until(lambda: followed.ledger.totals().joules > joules + 20)
 
 
 def test_a_driver_that_is_reloaded_costs_a_fresh_process_and_no_failure(road, standin):
@@ -157,11 +159,11 @@ def test_a_driver_that_is_reloaded_costs_a_fresh_process_and_no_failure(road, st
     followed.until(lambda: bool(followed.of(ChildEnded, child="meter", exit=75)))
     assert "the meter starts anew" in followed.of(Troubled)[-1].cause
     standin.write(TWO)
-    followed.until(lambda: len(followed.of(ChildStarted, child="meter")) > started, 1.0)
+    followed.until(lambda: len(followed.of(ChildStarted, child="meter")) > started)
     followed.until_state("ok")
     assert not followed.of(ChildGivenUp)
     # Another process counts from its own beginning: nothing of the old count is taken for this one's.
-    assert followed.reading().epoch <= before + 1
+    assert followed.reading().epoch <= before + len(followed.of(ChildEnded, child="meter"))
     drawn = [period.joules / period.covered for period in followed.periods if period.joules]
     assert max(drawn) < 120
 
@@ -183,7 +185,7 @@ def test_a_lost_gpu_shows_and_the_other_goes_on(road, standin):
     followed.until_state("lost", 1)
     assert followed.reading(1).watts is None
     joules = followed.ledger.totals().joules
-    followed.until(lambda: followed.ledger.totals().joules > joules + 100)
+    followed.until(lambda: followed.ledger.totals().joules > joules + 20)
     assert followed.reading(0).state == "ok"
     assert followed.standing.counted == (device(0),)
     assert any("is lost" in trouble.cause for trouble in followed.standing.troubles)
@@ -196,7 +198,7 @@ def test_a_stalled_window_keeps_what_the_meter_says(road):
     """The plant's threads go on reading while nobody drains, so that nothing waits in the pipe and nobody is blamed."""
     followed = road(TWO)
     followed.until_state("ok")
-    time.sleep(1.5)  # the window draws nothing
+    time.sleep(0.8)  # the window draws nothing
     followed.take()
     stamps = [fact.t for fact in followed.of(Read)]
     assert max(later - earlier for earlier, later in pairwise(stamps)) < 0.5
