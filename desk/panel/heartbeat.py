@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from PySide6.QtCore import QObject, QTimer
@@ -41,7 +41,6 @@ from desk.panel.eventlog import EventLog
 from desk.panel.floorcharts import FloorCharts
 from desk.panel.look import explained, look, stream_of
 from desk.panel.orders import Order, Orders
-from desk.panel.pictures.sheet import ExportSheet
 from desk.panel.playback import Playback
 from desk.panel.runs.recovery import Recovery
 from desk.panel.tiers.edits import Edits
@@ -50,6 +49,9 @@ from desk.panel.window import Window
 from desk.plant.plant import Plant
 from desk.plant.replay import Replay
 from desk.plant.settings import Settings
+
+if TYPE_CHECKING:
+    from desk.panel.pictures.sheet import ExportSheet
 
 RATE_HZ = 30
 """Ticks a second; each repaints at most one strip, and each strip only when the board has moved on."""
@@ -70,7 +72,8 @@ FRONTIER_MS = 2000
 FOLD_S = 0.012
 """A tick folds facts for at most so long, so that many of them never hold up the window ..."""
 REPLAY_S = 0.006
-"""... nor does a jump in a recording, whose facts have to be decoded, too; it takes so many ..."""
+"""... nor does a jump in a recording, whose facts have to be decoded, too: slice follows slice, and between two of them
+the window answers. It takes so many ..."""
 REPLAYED_AT_ONCE = 32
 """... between two looks at the clock."""
 
@@ -93,6 +96,8 @@ class Heartbeat(QObject):
         self._interval = round(1000 / rate_hz)
         self._since_numbers = 0
         self._eager_until = 0.0
+        self._looked = 0.0
+        """When a tick last showed something."""
         self.recovery: Recovery | None = None
         """Closes what a crash has left, where this is the factory's own window."""
         self._connect()
@@ -128,14 +133,17 @@ class Heartbeat(QObject):
 
     def beat(self) -> None:
         """One tick."""
-        self._take_in()
+        behind = self._take_in()
         seen = self.window.isVisible() and not self.window.isMinimized()
-        still = self._still
+        still = self._still and not behind
         interval = HIDDEN_MS if not seen else RESTING_MS if still else self._interval
-        if interval != self._timer.interval():
-            self._timer.setInterval(interval)
-        if not seen or self.window.frozen:
+        at_once = 0 if behind and seen else interval
+        if at_once != self._timer.interval():
+            self._timer.setInterval(at_once)
+        moment = perf_counter()
+        if not seen or self.window.frozen or (behind and moment - self._looked < interval / 1000):
             return
+        self._looked = moment
         self.beats += 1
         if self._spoken and self.window.floor.stream.isVisible():
             self.window.floor.stream.show_stream(stream_of(self.books))
@@ -186,11 +194,11 @@ class Heartbeat(QObject):
         moment = now() if self.source.mode == "live" else self.books.moment
         return explained(self.books, key, tier, self.charts.span_s, moment)
 
-    def _take_in(self) -> None:
+    def _take_in(self) -> bool:
+        """Fold what has come; says whether a jump in a recording is still on its way."""
         self._spoken = False
         if isinstance(self.source, Replay):
-            self._take_in_replay(self.source)
-            return
+            return self._take_in_replay(self.source)
         fresh = self.source.drain()
         self._notice(fresh)
         for tell in tuple(self.listeners):
@@ -200,10 +208,11 @@ class Heartbeat(QObject):
         until = perf_counter() + FOLD_S
         while self._pending and perf_counter() < until:
             self.books.post(self._pending.popleft())
+        return False
 
-    def _take_in_replay(self, replay: Replay) -> None:
+    def _take_in_replay(self, replay: Replay) -> bool:
         """Decode and fold in turns, and leave marks from which a jump need not begin at the beginning."""
-        until = perf_counter() + REPLAY_S
+        until, since = perf_counter() + REPLAY_S, self._since_numbers
         while perf_counter() < until:
             if (mark := replay.restored()) is not None:
                 self.books.back_to(mark)
@@ -212,11 +221,13 @@ class Heartbeat(QObject):
                 replay.keep(self.books.mark())
             fresh = replay.drain(REPLAYED_AT_ONCE)
             if not fresh:
-                return
+                return False
             self._wake()
             self._notice(fresh)
             for fact in fresh:
                 self.books.post(fact)
+        self._since_numbers = since  # what turned on the way is no answer to an order
+        return True
 
     def _notice(self, fresh: list[AnyFact]) -> None:
         """See what facts change about how they are shown."""
@@ -229,9 +240,9 @@ class Heartbeat(QObject):
     # ---- carried out
 
     @cached_property
-    def carrying(self) -> ExportSheet:
-        """The sheet of what can be carried out, made when it is first asked for."""
-        return ExportSheet(self.window.theme, self.window, self)
+    def carrying(self) -> "ExportSheet":
+        """The sheet of what can be carried out, imported and made when it is first asked for: it can do a lot."""
+        return import_module("desk.panel.pictures.sheet").ExportSheet(self.window.theme, self.window, self)
 
     @cached_property
     def log(self) -> EventLog:

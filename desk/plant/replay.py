@@ -37,10 +37,10 @@ BURST = 5000
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """How fast a recording is offered to be told; `inf` tells everything at once."""
 
-MARK_S = 5.0
+MARK_S = 15.0
 """A mark is wanted for every so many seconds told ..."""
 MARKS = 720
-"""... as long as there are no more of them than this: an hour's. Beyond it every other one goes."""
+"""... as long as there are no more of them than this: of three hours. Beyond it every other one goes."""
 
 LEAD_S = 30.0
 """A jump goes to a mark at least so long before where it is to end: percentiles look back so far."""

@@ -1,7 +1,10 @@
 """The player: steps, loops, jumps and speeds reach the replay by buttons and by keys."""
 
+import itertools
+
 import pytest
 
+from desk.panel import heartbeat as beating
 from desk.panel.heartbeat import Heartbeat
 from desk.panel.player import SPEEDS
 from desk.panel.theme import Theme
@@ -72,3 +75,21 @@ def test_a_loop_begins_again_and_the_way_back_asks_for_the_factory(playing, qtbo
     replay.hold()
     act(window, "factory")
     assert asked == [""]
+
+
+def test_a_jump_goes_on_in_slices_at_once_and_is_looked_at_now_and_then(playing, monkeypatch):
+    window, replay = playing
+    heartbeat = window.findChild(Heartbeat)
+    heartbeat._timer.stop()
+    clock = itertools.count(step=2)
+    monkeypatch.setattr(beating, "perf_counter", lambda: 1e6 + next(clock) / 1000)
+    window.runbar.player.seek.emit(replay.duration)
+    looks, slices = heartbeat.beats, 0
+    while True:
+        heartbeat.beat()
+        slices += 1
+        if heartbeat._timer.interval():
+            break
+    assert heartbeat.books.board.end == pytest.approx(replay.duration, abs=0.5)
+    assert slices >= 4
+    assert heartbeat.beats - looks <= slices / 2

@@ -12,7 +12,7 @@ from desk.facts.happened import Machine, Noted, RunStarted, RunStopped
 from desk.facts.tiers import Tariff
 from desk.facts.trouble import Trouble
 from desk.panel.books import Books
-from desk.plant.replay import BURST, MARK_S, Replay
+from desk.plant.replay import BURST, Replay
 
 MACHINE = Machine(system="Linux", processor="", cores=2, memory_bytes=1)
 
@@ -231,11 +231,12 @@ class Fold:
 @pytest.mark.parametrize("hours", [1.0, 0.004])
 def test_a_jump_from_a_mark_shows_what_a_straight_way_shows(monkeypatch, hours):
     recording = places.shipped("assets", "recordings", "five-tiers-cpu.jsonl.gz")
+    monkeypatch.setattr("desk.plant.replay.MARK_S", 5.0)
     monkeypatch.setattr("desk.plant.replay.MARKS", 9)  # so that they are thinned out, too
     fold = Fold(recording)
     fold.books.board = Board(hours)
     fold.go(70.0)
-    assert fold.replay._spacing > MARK_S
+    assert fold.replay._spacing > 5.0
     for seconds in (66.0, 40.25, 69.9, 55.5, 3.0, 60.0):
         straight = Fold(recording, marks=False)
         straight.books.board = Board(hours)
