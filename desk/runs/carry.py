@@ -1,7 +1,8 @@
 """Taking a run elsewhere, and taking in one from elsewhere.
 
 What leaves this machine names neither its owner nor its parts: the serial numbers of GPUs become `gpu0`, `gpu1`, the
-same one everywhere, so that the file folds to the same accounts; of paths only the last name is left.
+same one everywhere, so that the file folds to the same accounts; of paths only the last name is left, and of the system
+its number, for whoever builds a kernel gives it a name.
 """
 
 import contextlib
@@ -99,6 +100,7 @@ def _write(out: Path, lines: Iterable[bytes]) -> Path:
 
 
 _SERIAL = re.compile(r"\b(?:GPU|MIG)-[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b")
+_SYSTEM = re.compile(r"\A(\w+ \d+(?:\.\d+)*).*\Z", re.DOTALL)
 _HOME = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\Users\\)[^/\\\s\"':,;]+")
 _WHOLE = re.compile(r"(?:~|[A-Za-z]:)?[/\\][^\n]+\Z")
 _PATH = re.compile(r"(?<![\w.~)/\\])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s\"':,;()]+[/\\])+([^/\\\s\"':,;()]*)")
@@ -132,6 +134,10 @@ class _Names:
             return b""
         if not isinstance(fact, dict) or fact.get("fact") == "said":
             return line
+        machine = fact.get("machine")
+        if isinstance(machine, dict) and isinstance(machine.get("system"), str):
+            machine["system"] = _SYSTEM.sub(r"\1", machine["system"])
+            return msgspec.json.encode(self._clean(fact)) + b"\n"
         plain = line.decode()
         if not any(sign in plain for sign in ("/", "\\", "GPU-", "MIG-", *self._instead, *self._words)):
             return line

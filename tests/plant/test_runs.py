@@ -44,7 +44,7 @@ FREE = Tier(name="Free", model="/home/alice/models/llama", users=2)
 def story(run="r1", wall=1e9, seconds=40.0, rate=10, watts=50.0, seed=0, stop=True, tiers=(FREE,), model="m"):
     """The facts of a run on a GPU at a steady rate, with names in them that are nobody's business."""
     t0 = 100.0
-    machine = Machine(system="Linux", processor="Example CPU", cores=2, memory_bytes=1)
+    machine = Machine(system="Linux 6.1.0-alices-own", processor="Example CPU", cores=2, memory_bytes=1)
     tiers = tuple(msgspec.structs.replace(tier, model=model) for tier in tiers) if model != "m" else tiers
     yield RunStarted(
         t=t0, run=run, wall=wall, desk="0", machine=machine, tiers=tiers, tariff=Tariff(), format=FORMAT, seed=seed
@@ -203,9 +203,10 @@ def test_a_run_travels_without_names_and_folds_to_the_same(runs, folder, tmp_pat
     runs.remove(mine)
     theirs, missing = carry.bring(out, runs)
     assert missing == ""
-    about = msgspec.structs.replace(theirs.summary, models=mine.summary.models, tiers=mine.summary.tiers)
+    same = {name: getattr(mine.summary, name) for name in ("models", "tiers", "system")}
+    about = msgspec.structs.replace(theirs.summary, **same)
     assert about == mine.summary
-    assert theirs.summary.models == ("llama",)
+    assert (theirs.summary.models, theirs.summary.system) == (("llama",), "Linux 6.1.0")
     with pytest.raises(Trouble, match="already here, as r1"):
         carry.bring(out, runs)
     with pytest.raises(Trouble, match="There is already a file"):
