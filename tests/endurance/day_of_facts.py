@@ -60,8 +60,8 @@ GAP_S = 1.0
 BEAT_FACTS_S = 2.0
 """The window is shown what came in every so many seconds of facts."""
 
-VISIT_FACTS_S = 60.0
-"""A visitor opens something else at so many seconds of facts."""
+ROUND_FACTS_S = 180.0
+"""A visitor begins to go round so often; nothing is counted before he is back."""
 
 
 class Fed(Plant):
@@ -198,9 +198,8 @@ def _push(hours: float, home: Path, size: tuple[int, int], visits: bool) -> int:
         held = {"widgets": len(application.allWidgets()), "items": sum(len(scene.items()) for scene in scenes)}
         return held | {"q-objects": len(window.findChildren(QObject))}
 
-    visitor = _visitor(window, beat) if visits else iter(())
     growth, began, facts, shown, lines = Growth(home, count), time.process_time(), 0, 0.0, 0
-    visited = 0.0
+    visited, visitor = 0.0, None
     for fact in laps.facts(hours * 3600):
         source.feed(fact)
         facts += 1
@@ -210,13 +209,14 @@ def _push(hours: float, home: Path, size: tuple[int, int], visits: bool) -> int:
             _caught_up(beat, source)
             beat.refresh()
             beat.charts.seen.refresh_all()
-            if at - visited >= VISIT_FACTS_S:
-                visited = at
-                next(visitor, None)
+            if visits and visitor is None and at - visited >= ROUND_FACTS_S:
+                visited, visitor = at, _round(window, beat)
+            if visitor is not None and next(visitor, None) is None:
+                visitor = None
             application.processEvents()
             # Without a loop of events nobody deletes what was put off.
             application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        if at >= (lines + 1) * hours * 3600 / LINES:
+        if at >= (lines + 1) * hours * 3600 / LINES and visitor is None:
             lines += 1
             growth.line(f"{at / 3600:.2f} h", f"{facts:,} facts, {time.process_time() - began:,.0f} s of processor")
     source.feed(RunStopped(t=fact.t, reason="stopped"))
@@ -231,34 +231,33 @@ def _push(hours: float, home: Path, size: tuple[int, int], visits: bool) -> int:
     return 1 if found else 0
 
 
-def _visitor(window: Any, beat: Any) -> Iterator[None]:
-    """Somebody who looks at everything in turn; each step is one visit."""
-    floor = window.floor
-    while True:
-        for view in ("tiers", "models", "runs", "frontier", "system", "floor"):
-            window.visit(view)
-            yield
-        for tier in ("Free", "Ultra"):
-            floor.open_tier(tier)
-            yield
-            floor.close_tier()
-        floor.read_tier("Ultra")
-        yield
-        floor.close_stream()
-        floor.open_device()
-        yield
-        if floor.drawer.isVisible():
-            floor.close_device()
-        for _ in range(2):  # there, and back
-            window.ask_lineage()
-            beat.log.toggle()
-            window.sheet.toggle()
-            window.commands.toggle()
-            beat.charts.run.toggle_tables()
-            yield
-        window.theme.choose("light" if window.theme.scheme == "dark" else "dark")
-        window.theme.choose(text_size=150 if window.theme.text_size == 100 else 100)
-        yield
+def _round(window: Any, beat: Any) -> Iterator[str]:
+    """Somebody looks at everything in turn, and leaves it as it was; each step is one visit."""
+    floor, theme = window.floor, window.theme
+    for view in ("tiers", "models", "runs", "frontier", "system", "floor"):
+        window.visit(view)
+        yield view
+    for tier in ("Free", "Ultra"):
+        floor.open_tier(tier)
+        yield tier
+        floor.close_tier()
+    floor.read_tier("Ultra")
+    yield "text"
+    floor.close_stream()
+    floor.open_device()
+    yield "device"
+    if floor.drawer.isVisible():
+        floor.close_device()
+    for way in ("there", "back"):
+        window.ask_lineage()
+        beat.log.toggle()
+        window.sheet.toggle()
+        window.commands.toggle()
+        beat.charts.run.toggle_tables()
+        yield way
+    for scheme, text_size in (("light", 150), ("dark", 100)):
+        theme.choose(scheme, text_size=text_size)
+        yield scheme
 
 
 def _caught_up(beat: Any, source: Fed) -> None:

@@ -11,6 +11,8 @@ ALLOWED = 1.10
 """A part of what was held when all rooms had filled: noise of allocators and of files that happen to be open."""
 
 ALLOWED_MIB = 24.0
+SPARE = 2
+"""Of what is counted: what happens to be open."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,11 @@ class Growth:
         found = []
         for name, unit in (("mine", "MiB"), ("children", "MiB"), ("handles", ""), ("threads", ""), ("processes", "")):
             before, after = getattr(early, name), getattr(late, name)
-            spare = ALLOWED_MIB if unit else 2
+            spare = ALLOWED_MIB if unit else SPARE
             if after > max(ALLOWED * before, before + spare):
                 found.append(f"{name} grew from {before:g} to {after:g} {unit}".rstrip())
         for name, after in late.counted.items():
-            if after > early.counted[name]:
+            if after > early.counted[name] + SPARE:
                 found.append(f"{name} grew from {early.counted[name]} to {after}")
         return found
 
