@@ -226,7 +226,7 @@ def test_what_cannot_be_taken_in_is_refused_in_a_sentence_and_leaves_nothing(run
         "json": (b'{"some": "json"}\n', "is not a recording"),
         "newer": (newer + b"".join(lines[1:]), "newer version"),
         "cut": (lines[0], "breaks off"),
-        "bytes": (gzip.compress(bytes(40 * 2**20)), "is not a recording"),
+        "bytes": (gzip.compress(bytes(17 * 2**20)), "is not a recording"),
     }
     for name, (content, words) in bad.items():
         (tmp_path / name).write_bytes(content)
