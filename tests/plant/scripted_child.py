@@ -205,7 +205,8 @@ def misbehave():
         case "garbled":
             out.write(b'{"fact":"worked","t":1.0,"sp\n\xff\xfe\n{"fact":"from_tomorrow","t":1.0}\n')
         case "leaves a grandchild":
-            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)"], stdout=out.fileno())
+            waits = "import os, time\nwhile not os.path.exists(os.environ['TOKEN_DESK_HOME'] + '/grandchild.leaves'):\n"
+            subprocess.Popen([sys.executable, "-c", waits + "    time.sleep(0.02)"], stdout=out.fileno())
             os._exit(4)
 
 
