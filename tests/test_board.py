@@ -3,14 +3,18 @@
 import time
 from dataclasses import replace
 from math import isnan, nan
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from desk.board import Board
+from desk.board import Basis, Board
 from desk.board.ratios import RATIOS
+from desk.board.rolling import Rolling
 from desk.facts.figures import FIGURES
-from desk.facts.histogram import bucket_of
+from desk.facts.histogram import LAST_BUCKET, bucket_of, count_into, percentiles
 from desk.facts.metered import DeviceReading
 from desk.ledger.period import Event, Period, TierPeriod
 
@@ -309,3 +313,83 @@ def test_a_look_back_gives_what_was_seen_then():
     assert len(now.curve("watts", None, 100.0, 100, back_s=500.0)[0]) == 0
     assert board_of(*periods).begin == 0.0
     assert board_of(*periods, hours=0.01).begin > 50.0
+
+
+@given(st.integers(0, 2**32), st.sampled_from([3, 40, LAST_BUCKET]))
+@settings(deadline=None, max_examples=40)
+def test_percentiles_that_move_on_are_those_of_the_window_as_a_whole(seed, widest):
+    chance = Random(seed)  # drawn one by one the many small numbers would take most of the test's time
+    parts = [
+        {chance.randint(0, widest): chance.randrange(9) for _ in range(chance.choice([0, 0, 1, 5]))} for _ in range(40)
+    ]
+    rolling = Rolling(5.0, (0.5, 0.95))
+    for newest, part in enumerate(parts, 1):
+        window = {}
+        for each in parts[max(0, newest - 10) : newest]:
+            count_into(window, each)
+        found = percentiles(window, (0.5, 0.95))
+        assert rolling.add(part) == ((0.0, 0.0, 0.0) if found is None else (*found, 1.0))
+        assert rolling.count == sum(window.values())
+
+
+def scattered(count):
+    """Periods of a run of chance: a tier that appears late and goes again, latencies, silences."""
+    chance = np.random.default_rng(7)
+    for index in range(count):
+        tiers = {"Ultra": period(0, tokens=int(chance.integers(0, 30))).tiers["Ultra"]}
+        if 100 < index < 300:
+            tiers["Free"] = period(0, watts=float(chance.uniform(1, 9))).tiers["Ultra"]
+        for tier in tiers.values():
+            tier.gaps = {int(bucket): 1 for bucket in chance.integers(300, 330, chance.integers(0, 5))}
+            tier.ttfts = {int(chance.integers(500, 600)): 1} if index % 7 == 0 else {}
+        yield period(index, watts=float(chance.uniform(40, 90)), tiers=tiers, worked=0.5 * (index % 50 > 3))
+
+
+def shown(board, **window):
+    """All that a board shows, to the last bit."""
+    curves = (board.curve(figure, tier, 200.0, 90, **window) for figure in FIGURES for tier in (None, "Ultra", "Free"))
+    return [board.end, board.begin, *((x.tobytes(), y.tobytes()) for x, y in curves)]
+
+
+def test_who_looks_at_a_board_and_when_changes_no_bit_of_it():
+    looked, left = Board(hours=0.05), Board(hours=0.05)
+    for each in scattered(900):
+        looked.add(each)
+        left.add(each)
+        assert looked.value("watts", window_s=5.0) == pytest.approx(65.0, abs=25.0) or looked.end < 2.0
+    assert shown(looked) == shown(left)
+    assert looked.begin > 200.0  # both have dropped the oldest, at the same moments
+
+
+def test_a_board_goes_back_and_shows_what_it_showed():
+    periods = list(scattered(400))
+    board, straight = board_of(*periods[:150]), board_of(*periods[:300])
+    early, mark = shown(board), board.mark()
+    for each in periods[150:]:
+        board.add(each)
+    board.back_to(mark)
+    assert shown(board) == early
+    for each in periods[150:300]:
+        board.add(each)
+    assert shown(board) == shown(straight)
+    assert board.value("ttft_p50") == straight.value("ttft_p50")
+    # To before the first period, too; a run that begins anew while it stands there is the same run.
+    board.back_to(board_of().mark())
+    assert shown(board)[2:] == shown(board_of())[2:]
+    for each in periods[:150]:
+        board.add(each)
+    assert shown(board) == early
+
+
+def test_a_figure_says_what_it_was_formed_from():
+    board = board_of(*(period(i) for i in range(60)))
+    assert board.basis("watts") == Basis("joules", "covered", 800.0, 10.0, 1.0, 10.0, edges=200)
+    hourly = board.basis("revenue_per_hour", "Ultra", 2.0)
+    assert hourly.whole / hourly.part * hourly.scale == pytest.approx(board.value("revenue_per_hour", "Ultra", 2.0))
+    assert (hourly.edges, hourly.seconds) == (0, 2.0)
+    assert board.basis("itl_p50") is None
+    last = period(60)
+    last.tiers["Ultra"].gaps = {bucket_of(0.01): 40}
+    board.add(last)
+    assert board.basis("itl_p50", "Ultra") == Basis("itl_p50", "itls", 0.0, 0.0, 1.0, 10.0, samples=40)
+    assert board.basis("ttft_p95", "Ultra") is None

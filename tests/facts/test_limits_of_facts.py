@@ -35,3 +35,33 @@ def test_a_plan_says_how_long_it_takes_at_least():
 def test_numbers_that_nothing_can_be_reckoned_with_are_no_facts(line):
     with pytest.raises(Trouble, match="not a fact"):
         decode_fact(line)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"window_s": 1.0}, "window_s is 1, but must lie between 3 and 3600"),
+        ({"slots": ()}, "slots is empty, so there is nothing to measure"),
+        ({"slots": (0,)}, "slots of tier Sweep is 0"),
+    ],
+)
+def test_a_plan_that_measures_nothing_is_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        Plan(**settings)
+
+
+def test_a_plan_of_tiers_measures_each_lane_once():
+    """Tiers that differ in name, price and share alone are one lane; its models have to be there first."""
+    free = Tier(name="Free", model="a", precision="q4", users=3)
+    dear = Tier(name="Ultra", model="a", precision="q4", share=4.0, users=3)
+    plan = Plan(tiers=(free, dear, Tier(name="High", model="b")), slots=(1, 4), repeats=2)
+    points = list(plan.points())
+    assert [(tier.model, tier.slots, tier.users, repeat) for tier, repeat in points[:4]] == [
+        ("a", 1, 1, 0),
+        ("a", 4, 4, 0),
+        ("b", 1, 1, 0),
+        ("b", 4, 4, 0),
+    ]
+    assert len(points) == 8
+    assert plan.models == (Graph(model="a", precision="q4"), Graph(model="b"))
+    assert Plan().models == Plan().graphs

@@ -62,6 +62,11 @@ def test_every_figure_is_explained(figure):
     assert figure.tiers or figure.total
 
 
+def test_figures_of_energy_are_told_from_others():
+    assert FIGURES["tokens_per_joule"].of_energy
+    assert not FIGURES["tokens_per_second"].of_energy
+
+
 def test_trouble_is_a_cause_and_a_remedy():
     assert str(Trouble("It broke.", "Mend it.")) == "It broke. Mend it."
     assert str(Trouble("It broke.")) == "It broke."

@@ -19,8 +19,11 @@ from desk.facts.happened import (
     Slot,
     Worked,
 )
+from desk.facts.histogram import bucket_of
 from desk.facts.metered import Device, DeviceReading, FloorLearned, MeterOpened, Read, SoloLearned
-from desk.facts.tiers import Tariff
+from desk.facts.swept import PointMissed, PointStarted
+from desk.facts.tiers import Tariff, Tier
+from desk.ledger.account import LEARNED, Account, Busy, Solo
 from desk.ledger.earnings import earnings
 from desk.ledger.energy import Energy
 from desk.ledger.ledger import Ledger
@@ -184,3 +187,51 @@ def test_where_nobody_measures_there_is_no_cost_and_no_margin():
     )
     assert hourly.on_time_margin == 0.5
     assert hourly.break_even is None
+
+
+def test_what_was_told_late_does_not_replace_what_was_learned():
+    solo = Solo()
+    for _ in range(LEARNED):
+        solo.add(9.0, 1.0)
+    solo.tell(50.0, 7.0)
+    assert (solo.watts, solo.seconds) == (9.0, 7.0)
+
+
+def test_another_power_limit_makes_another_device_to_learn_about():
+    account = Account("nvml-counter")
+    account.floors[True].tell(20.0, 5.0)
+    account.solo["Free"] = Solo()
+    known = []
+    for limit in (300.0, 301.0, 200.0):
+        account.read(DeviceReading(device="gpu0", power_limit=limit), T0)
+        known.append((account.floors[True].watts, len(account.solo)))
+    assert known == [(20.0, 1), (20.0, 1), (None, 0)]
+
+
+def test_an_amd_card_whose_counter_stands_still_is_read_by_its_power():
+    account = Account("amd")
+    account.read(DeviceReading(device="amd0", edges=((T0 + 1.0, 10.0),), samples=((T0 + 1.0, 50.0),)), T0)
+    for at in (2.0, 3.0, 4.0, 5.0, 6.0):
+        account.read(DeviceReading(device="amd0", samples=((T0 + at, 50.0),)), T0)
+    drawn = [(tick.seconds, tick.joules) for tick in account.ticks(6.0, Busy())]
+    assert drawn == [(1.0, 50.0), (1.0, 50.0)]  # two seconds are waited for, and the gap is not bridged
+
+
+def test_a_sweep_leaves_marks():
+    tier = Tier(name="Sweep", model="m", slots=4)
+    started = PointStarted(t=T0, number=2, count=6, tier=tier)
+    assert see(Standing(), started) == ("note", "Point 2 of 6: 4 slots", "")
+    assert see(Standing(), PointMissed(t=T0, cause="No room.")) == ("trouble", "No room.", "")
+
+
+def test_the_accounts_of_a_tier_tell_speed_and_efficiency():
+    tier = TierPeriod(finished_tokens=30, finished_s=10.0, metered=40, joules=20.0, gaps={bucket_of(0.01): 5})
+    assert (tier.tokens_per_second_end_to_end, tier.tokens_per_joule) == (3.0, 2.0)
+    assert tier.tokens_per_second_per_user == 1.0 / tier.itl(0.5)
+    nothing = TierPeriod()
+    assert (
+        nothing.tokens_per_second_per_user is nothing.tokens_per_second_end_to_end is nothing.tokens_per_joule is None
+    )
+    assert Totals().exclusive_share is None
+    alone = Totals(tiers={"Free": TierPeriod(active_joules=8.0)}, exclusive_joules=2.0)
+    assert alone.exclusive_share == 0.25

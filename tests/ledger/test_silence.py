@@ -1,11 +1,12 @@
 """A silence that no recording of ours holds: passed over, and no part of any account."""
 
+from copy import deepcopy
 from itertools import pairwise
 
 import pytest
 from story import T0, finished, first, fold, opened, read, run_started, run_stopped, steady, worked
 
-from desk.facts.happened import TierRemoved, Unrecorded, WattsDeclared
+from desk.facts.happened import Paused, Resumed, TierRemoved, Unrecorded, WattsDeclared
 from desk.ledger.ledger import LONGEST_SILENCE_S, Ledger
 
 LONG = LONGEST_SILENCE_S + 100.0
@@ -35,6 +36,33 @@ def test_a_short_silence_goes_on_in_half_seconds():
     _, periods = run(after=64.0)
     assert periods[-1].end == 68.0
     assert all(one.end == two.start for one, two in pairwise(periods))
+
+
+def test_a_pause_is_no_silence():
+    """Both children beat while nothing steps: all of it is in the accounts, and the engine is known to make nothing."""
+    paused = [fact for at in range(1, int(LONG) + 1) for fact in (worked(4.0 + at, span=1.0, Free={}), read(4.0 + at))]
+    ledger, periods = run(Paused(t=T0 + 4.0), *paused, Resumed(t=T0 + 4.0 + LONG), after=4.0 + LONG)
+    assert ledger.totals().seconds == pytest.approx(LONG + 7.75)
+    assert all(one.end == two.start for one, two in pairwise(periods))
+    assert min(period.worked for period in periods) > 0.0
+
+
+def test_work_of_a_child_that_hung_is_counted_when_it_is_told():
+    """The whole factory was held and goes on: the first beat after it tells of all the time since the last one."""
+    held = worked(4.0 + LONG, span=LONG, Free={"busy": 1.0, "emitted": 7})
+    ledger, periods = run(held, after=4.0 + LONG)
+    assert ledger.totals().tokens_out == 2 * 64 + 7
+    assert sum(tier.emitted for period in periods for tier in period.tiers.values()) == 2 * 64 + 7
+    assert ledger.totals().seconds == pytest.approx(7.75, abs=0.5)
+
+
+def test_after_the_run_a_silence_changes_none_of_its_accounts():
+    """Between two runs the factory may rest for days."""
+    ledger, _ = run(after=4.0)
+    before = deepcopy(ledger.totals())
+    for fact in (read(8.0 + LONG), TierRemoved(t=T0 + 9.0 + 2 * LONG, tier="Free"), read(9.5 + 2 * LONG)):
+        ledger.post(fact)
+    assert ledger.totals() == before
 
 
 def test_a_stamp_from_nowhere_costs_nothing():

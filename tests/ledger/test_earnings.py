@@ -1,19 +1,13 @@
 """The statement of a run: revenue, costs, margin and break-even, with energy priced by the hour of the day."""
 
-import sys
-from pathlib import Path
-
 import msgspec
 import pytest
+from story import FREE, TARIFF, ULTRA, finished, first, fold, opened, run_started, run_stopped, steady
 
 from desk.facts.histogram import bucket_of, mean, told
 from desk.facts.promises import PROMISES
 from desk.facts.tiers import Tariff
 from desk.ledger.earnings import earnings
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
-
-from story import FREE, TARIFF, ULTRA, finished, first, fold, opened, run_started, run_stopped, steady
 
 BY_HOUR = msgspec.structs.replace(TARIFF, dollars_per_kwh_by_hour=tuple(hour / 10 for hour in range(24)))
 
