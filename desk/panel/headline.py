@@ -37,7 +37,9 @@ def headlines(
     on_time = board.value("on_time_share", None, window_s)
     tariff = standing.tariff
     price = f"{tariff.dollars_per_kwh:g} $/kWh" if tariff else "no price of energy"
-    hourly = None if watts is None or tariff is None else watts / 1000 * tariff.dollars_per_kwh
+    if tariff is not None and tariff.dollars_per_kwh_by_hour:
+        price = "prices by the hour"
+    hourly = board.value("energy_cost_per_hour", None, HEADLINE_S)
     covers = meter_in_words(standing)
     if standing.source == "declared":
         covers = f"{kind_of(FIGURES['watts'], standing)} watts"

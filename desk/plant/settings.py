@@ -85,6 +85,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             limit = getattr(self.budget, name)
             if limit is not None and not 0.0 < limit <= 1e12:
                 raise ValueError(f"budget.{name} is {limit:g}, but must lie above 0")
+        if not all(0.0 <= price <= 1e6 for price in self.tariff.dollars_per_kwh_by_hour):
+            raise ValueError(
+                "tariff.dollars_per_kwh_by_hour has a price out of range, but must lie between 0 and 1000000"
+            )
         for name, (low, base, high) in self.factors.items():
             if not 0.0 < low <= base <= high < 1e12:
                 raise ValueError(f"factors.{name} must be low <= base <= high, all above 0")

@@ -287,7 +287,7 @@ def test_the_money_of_the_run_is_told_line_by_line_and_says_how(page):
     assert told["Break-even busy share"].endswith("needs an hourly rate, in System")
     assert "$/kWh" in told["Energy cost"]
     assert told["Per second and megawatt"].startswith(numbers.with_unit(found.revenue_per_second_per_mw, "$"))
-    assert "of the energy cost" in told["Idle tax"]
+    assert "of the energy: no lane busy" in told["Idle tax"]
     figures = {
         statement.figure_at(QPointF(label.geometry().center()))
         for label in statement.findChildren(QLabel)

@@ -11,12 +11,13 @@ from PySide6.QtGui import QGuiApplication
 
 from desk.doctor.examination import NAMES, Check, Diagnosis
 from desk.facts import places
+from desk.facts.tiers import Tariff
 from desk.models.contacts import contacted
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
 from desk.panel.system import about
 from desk.panel.system.checkup import Checkup, report
-from desk.panel.system.options import GROUPS, OFFERED
+from desk.panel.system.options import GROUPS, OFFERED, hours
 from desk.panel.theme import Theme
 from desk.plant import settings
 from desk.plant.settings import Settings, Watts
@@ -69,10 +70,23 @@ def test_all_that_can_be_set_is_offered_once_and_is_not_too_much():
     paths = [option.path for option in OPTIONS]
     assert len(set(paths)) == len(paths) <= 30
     assert set(Settings.__struct_fields__) >= OFFERED
-    full = Settings(watts=Watts(idle=20, busy=65.5))
+    by_hour = (*[0.25] * 6, *[0.38] * 16, *[0.25] * 2)
+    full = Settings(watts=Watts(idle=20, busy=65.5), tariff=Tariff(dollars_per_kwh_by_hour=by_hour))
     for option in OPTIONS:
-        if option.kind in ("number", "watts") and option.of(full) is not None:
+        if option.kind in ("number", "watts", "hours") and option.of(full) is not None:
             assert option.into(full, option.read(option.write(full))) == full
+
+
+def test_hours_that_make_no_day_are_refused():
+    slips = {
+        "6 0.38": "begin with 0",
+        "0 0.2; 0 0.3": "and rise",
+        "0 0.2; 24 1": "23 at most",
+        "0.25": "is not an hour",
+    }
+    for text, words in slips.items():
+        with pytest.raises(ValueError, match=words):
+            hours(text)
 
 
 def test_a_number_is_in_force_and_in_the_file_at_once_and_undo_takes_it_back(page, form, qtbot):
@@ -80,11 +94,14 @@ def test_a_number_is_in_force_and_in_the_file_at_once_and_undo_takes_it_back(pag
     type_in(qtbot, form, "tariff.dollars_per_kwh", "0,25")
     qtbot.waitUntil(lambda: standing.tariff.dollars_per_kwh == 0.25, timeout=PATIENCE_MS)
     assert saved()["tariff"]["dollars_per_kwh"] == 0.25
+    type_in(qtbot, form, "tariff.dollars_per_kwh_by_hour", "0 0.25; 6 0,38")
+    qtbot.waitUntil(lambda: standing.tariff.dollars_per_kwh_by_hour[5:7] == (0.25, 0.38), timeout=PATIENCE_MS)
+    assert len(saved()["tariff"]["dollars_per_kwh_by_hour"]) == 24
     type_in(qtbot, form, "budget.joules", "2")
     qtbot.waitUntil(lambda: standing.budget.joules == 7200, timeout=PATIENCE_MS)
     type_in(qtbot, form, "watts", "20, 65")
     assert saved()["watts"] == {"idle": 20.0, "busy": 65.0, "assumed": False}
-    for _ in range(3):
+    for _ in range(4):
         form.undo.click()
     qtbot.waitUntil(lambda: standing.tariff.dollars_per_kwh == 0.31, timeout=PATIENCE_MS)
     assert settings.load()[0] == Settings()
@@ -139,7 +156,7 @@ def test_settings_are_found_by_any_of_their_words(form, qtbot):
         return [path for path, row in form.rows.items() if row.isVisibleTo(form)]
 
     qtbot.keyClicks(form.search, "price kwh")
-    assert found() == ["tariff.dollars_per_kwh"]
+    assert found() == ["tariff.dollars_per_kwh", "tariff.dollars_per_kwh_by_hour"]
     form.search.setText("budget")
     assert found() == ["budget.joules", "budget.dollars", "budget.seconds"]
     form.search.setText("nothing of the kind")

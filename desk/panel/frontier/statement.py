@@ -46,16 +46,19 @@ def lines(found: Earnings, tariff: Tariff, numbers: Numbers) -> Iterator[Line]:
         cost = "all-in cost"
         yield Line("All-in cost", money(found.all_in_cost), f"{money(tariff.dollars_per_hour)}/h × {seconds}")
     yield Line("Margin", share(found.margin), f"(revenue − {cost}) ÷ revenue")
-    yield Line("Margin on time", share(found.on_time_margin), f"(on-time revenue − {cost}) ÷ on-time revenue")
+    yield Line("Margin on time", share(found.on_time_margin), "the same of on-time revenue")
     yield Line("Busy share", share(found.busy_share), "seconds of steps ÷ seconds", "busy_share")
     even = f"{cost} ÷ revenue × busy share" if found.all_in_cost is not None else "needs an hourly rate, in System"
     yield Line("Break-even busy share", share(found.break_even), even)
     tokens = numbers.count(found.tokens_out)
     yield Line("Cost of a million tokens", money(found.dollars_per_mtok), f"{cost} ÷ {tokens} output tokens")
     watts = found.joules / found.covered if found.joules and found.covered else None
-    how = "needs watts" if watts is None else f"revenue ÷ s ÷ {numbers.with_unit(watts, 'W')} of the metered device"
+    how = "needs watts" if watts is None else f"revenue ÷ s ÷ {numbers.with_unit(watts, 'W')} metered"
     yield Line("Per second and megawatt", money(found.revenue_per_second_per_mw), how)
-    yield Line("Idle tax", money(found.standby_cost), "of the energy cost, while no lane was busy", "idle_tax")
+    idle = "needs watts"
+    if found.standby_cost is not None and found.energy_cost:
+        idle = f"{share(found.standby_cost / found.energy_cost)} of the energy: no lane busy"
+    yield Line("Idle tax", money(found.standby_cost), idle, "idle_tax")
 
 
 def _energy(found: Earnings, tariff: Tariff, numbers: Numbers) -> str:
@@ -133,6 +136,7 @@ class Statement(QWidget):
             for label, words in zip(labels, _words(self._told[number]) if shown else ("", "", ""), strict=True):
                 label.setText(words)
                 label.setVisible(shown)
+                label.setToolTip(self._told[number].how if shown else "")
         self._show_tiers({} if found is None else dict(reversed(list(found.tiers.items()))))
         self.setAccessibleDescription(self.text())
 

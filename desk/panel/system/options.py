@@ -23,7 +23,7 @@ class Option:
     path: str
     label: str
     note: str
-    kind: Literal["choice", "switch", "number", "watts"] = "number"
+    kind: Literal["choice", "switch", "number", "watts", "hours"] = "number"
     choices: tuple[tuple[Any, str], ...] = ()
     unit: str = ""
     scale: float = 1.0
@@ -40,11 +40,15 @@ class Option:
         value = self.of(settings)
         if value is None:
             return ""
+        if self.kind == "hours":
+            return hours_in_words(value)
         return f"{value.idle:g}, {value.busy:g}" if self.kind == "watts" else f"{value / self.scale:.10g}"
 
     def read(self, text: str) -> Any:
         """The value that a text names; raises `ValueError` in words."""
         text = text.strip()
+        if self.kind == "hours":
+            return hours(text)
         if not text and self.blank:
             return None
         try:
@@ -71,6 +75,33 @@ class Option:
         said = " ".join((self.path, self.label, self.note, self.unit, *(each for _, each in self.choices))).lower()
         return all(word in said for word in words)
 
+
+def hours(text: str) -> tuple[float, ...]:
+    """The 24 prices of a day by the hours from which each of some prices holds: `0 0.25; 6 0.38; 22 0.25`.
+
+    Nothing stands for no such prices. Raises `ValueError` in words.
+    """
+    day: list[float] = []
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        try:
+            start, price = part.replace(",", ".").split()
+            begin, value = int(start), float(price)
+        except ValueError as error:
+            raise ValueError(f"“{part}” is not an hour and a price, such as 6 0.38") from error
+        if not 0 <= begin < HOURS or (not day and begin) or (day and begin <= len(day) - 1):
+            raise ValueError("the hours must begin with 0 and rise to 23 at most")
+        day += [day[-1]] * (begin - len(day)) if day else []
+        day.append(value)
+    return (*day, *[day[-1]] * (HOURS - len(day))) if day else ()
+
+
+def hours_in_words(day: tuple[float, ...]) -> str:
+    """The text that `hours` takes for these prices."""
+    changes = [hour for hour, price in enumerate(day) if not hour or price != day[hour - 1]]
+    return "; ".join(f"{hour} {day[hour]:.10g}" for hour in changes)
+
+
+HOURS = 24
 
 _NEXT = "From the next run on."
 
@@ -129,6 +160,14 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
         "Energy and money",
         (
             Option("tariff.dollars_per_kwh", "Price of energy", "One price at all hours.", unit="$/kWh"),
+            Option(
+                "tariff.dollars_per_kwh_by_hour",
+                "Price by the hour",
+                "In its place: hour and price from there on, such as 0 0.25; 6 0.38; 22 0.25. Local time.",
+                "hours",
+                unit="$/kWh",
+                blank="none",
+            ),
             Option("tariff.wall_factor", "Wall factor", "Power from the wall over what is measured."),
             Option("tariff.pue", "PUE", "Power of the site over that of its machines; 1 for a machine in a room."),
             Option(
