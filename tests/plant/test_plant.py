@@ -70,12 +70,7 @@ def a_run(watched, beats=3):
 
 
 class TestRun:
-    def test_the_recording_equals_what_was_drained(self, open_plant):
-        watched = open_plant()
-        facts = a_run(watched)
-        assert recorded(facts[0].run) == facts
-
-    def test_a_run_begins_with_all_that_is_known_and_stands(self, open_plant, tiers):
+    def test_a_run_begins_with_all_that_stands_ends_in_order_and_is_recorded_as_it_was_drained(self, open_plant, tiers):
         watched = open_plant()
         watched.plant.declare_watts(20.0, 65.0, assumed=True)
         watched.until_kind(WattsDeclared)
@@ -88,19 +83,12 @@ class TestRun:
         assert [type(fact) for fact in standing[1:]] == [ChildStarted, MeterOpened, WattsDeclared]
         assert standing[2].devices == opened.devices
         assert standing[3].assumed
-
-    def test_stop_is_orderly_and_last(self, open_plant):
-        facts = a_run(open_plant())
         assert facts[-1].reason == "stopped"
-        ended = next(fact for fact in facts if isinstance(fact, ChildEnded))
+        (ended,) = [fact for fact in facts if isinstance(fact, ChildEnded)]
         assert (ended.child, ended.exit, ended.cause) == ("engine", 0, "")
-
-    def test_the_meter_outlives_the_run_and_the_engine_does_not(self, open_plant):
-        watched = open_plant()
-        a_run(watched)
-        watched.until_kind(Read)
+        watched.until_kind(Read)  # the meter outlives the run
         assert not watched.of(ChildEnded, child="meter")
-        assert watched.of(ChildStarted, child="engine")
+        assert recorded(facts[0].run) == facts
 
     def test_what_is_missing_is_built_first(self, open_plant, tiers, tmp_path):
         watched = open_plant()
@@ -142,7 +130,7 @@ class TestRun:
 
 
 class TestOrders:
-    def test_pause_and_resume_come_back_as_facts(self, open_plant):
+    def test_a_pause_comes_back_as_a_fact_and_a_change_stands_in_the_next_run(self, open_plant, tiers):
         watched = open_plant()
         watched.plant.start()
         watched.until_kind(Worked)
@@ -151,11 +139,6 @@ class TestOrders:
         assert watched.until_kind(Worked).lanes[0].emitted == 0
         watched.plant.resume()
         watched.until_kind(Resumed)
-
-    def test_a_change_goes_to_the_engine_and_stands_in_the_next_run(self, open_plant, tiers):
-        watched = open_plant()
-        watched.plant.start()
-        watched.until_kind(LaneReady)
         changed = Tier(name="Ultra", model=tiers[1].model, slots=1, users=7)
         watched.plant.change(changed)
         assert watched.until(lambda fact: isinstance(fact, TierChanged) and fact.tier.users == 7)
@@ -332,13 +315,9 @@ class TestSupervision:
         (given_up,) = [fact for fact in facts if isinstance(fact, ChildGivenUp)]
         assert "could not be started" in given_up.cause
 
-    def test_a_chatty_child_neither_stalls_nor_spoils_a_line(self, open_plant):
-        watched = open_plant(engine="chatty")
-        a_run(watched, beats=6)
-        assert not watched.of(Troubled)
-
     def test_lines_that_are_no_facts_are_named_once_and_left_out(self, open_plant):
-        watched = open_plant(engine="garbled")
+        """What a chatty child writes to stderr neither stalls it nor spoils a line."""
+        watched = open_plant(engine="garbled", meter="chatty")
         facts = a_run(watched, beats=6)
         (troubled,) = [fact for fact in facts if isinstance(fact, Troubled)]
         assert troubled.where == "engine"
