@@ -9,7 +9,7 @@ from watch import Case
 TARGETS: dict[str, tuple[Case, int]] = {
     "lines": (recordings_in.lines, 30),
     "orders": (recordings_in.orders_in, 20),
-    "facts": (recordings_in.folded, 6),
+    "facts": (recordings_in.folded, 2),
     "recordings": (recordings_in.recordings, 12),
     "runs": (recordings_in.runs, 3),
     "notes": (recordings_in.notes, 3),
@@ -20,7 +20,7 @@ TARGETS: dict[str, tuple[Case, int]] = {
     "plans": (texts_in.plans, 3),
     "catalogue": (texts_in.catalogues, 3),
     "names": (models_in.names, 6),
-    "manifests": (models_in.manifests, 3),
+    "manifests": (models_in.manifests, 2),
     "folders": (models_in.folders, 3),
     "graphs": (models_in.graphs, 4),
     "operators": (models_in.operators, 1),

@@ -1,4 +1,4 @@
-"""A few thousand hostile cases of each target: `fuzz.py` runs as many as one has time for.
+"""A few thousand hostile cases, of each target its part: `fuzz.py` runs as many as one has time for.
 
 A number that fails here is a case to run alone: `uv run python tests/fuzz/fuzz.py --case TARGET:NUMBER`.
 """
