@@ -6,7 +6,6 @@ from itertools import product
 import msgspec
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
@@ -20,6 +19,7 @@ from desk.facts.plans import Plan
 from desk.facts.tiers import Tier
 from desk.models import store
 from desk.models.catalogue import catalogue
+from desk.panel.bars import Toggle
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, scaled
@@ -39,7 +39,7 @@ class Builder(QWidget):
         self._theme, self._numbers = theme, numbers
         self._tiers: tuple[Tier, ...] = ()
         self._free = True
-        self.boxes: dict[str, QCheckBox] = {}
+        self.boxes: dict[str, Toggle] = {}
         self.model = QComboBox()
         self.model.setAccessibleName("Model to measure")
         self.model.currentIndexChanged.connect(self._reckon)
@@ -73,7 +73,7 @@ class Builder(QWidget):
         self._grid.setHorizontalSpacing(16)
         self._grid.setVerticalSpacing(8)
         self._works = QVBoxLayout()
-        self._works.setSpacing(4)
+        self._works.setSpacing(0)
         top = Qt.AlignmentFlag.AlignTop
         self._grid.addWidget(Label(theme, "The work of", 13, token="soft"), 0, 0, top)
         self._grid.addLayout(self._works, 0, 1)
@@ -114,12 +114,18 @@ class Builder(QWidget):
         self._free = free
         self._reckon()
 
-    def _box(self, tier: Tier, on: bool) -> QCheckBox:
+    def _box(self, tier: Tier, on: bool) -> Toggle:
         work = f"{tier.mix}, lengths of {tier.lengths}" if tier.lengths else tier.mix
-        box = QCheckBox(f"{tier.name}: {work}, answers up to {tier.answer_tokens} tokens, context {tier.context}")
+        words = f"{tier.name}: {work}, answers up to {tier.answer_tokens} tokens, context {tier.context}"
+        box = Toggle(self._theme, words)
         box.setChecked(on)
         box.toggled.connect(self._reckon)
-        self._works.addWidget(box)
+        line = QWidget()
+        row = QHBoxLayout(line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(box)
+        row.addWidget(Label(self._theme, words, 13), 1)
+        self._works.addWidget(line)
         return box
 
     def _offer_models(self) -> None:
