@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from desk.doctor.cards import Seen, cards_told, driver
 from desk.doctor.conversation import Conversation
 from desk.doctor.examination import NAMES, nameless
 from desk.facts import places
-from desk.models import builder
+from desk.models import store
 from desk.plant.children import command
 from desk.plant.settings import Settings, Watts, save
 
@@ -57,8 +58,9 @@ def test_the_command_line_says_what_is_missing_and_leaves_with_its_verdict(no_ca
 
 
 @pytest.mark.live
-def test_the_embedded_model_says_what_is_recorded_and_its_speed_is_told(doctor, no_card):
-    builder.build("smollm2-135m", "", lambda stage, done, total: None)
+def test_the_embedded_model_says_what_is_recorded_and_its_speed_is_told(doctor, no_card, embedded_model):
+    mine = store.folder_of("smollm2-135m", "q8")
+    shutil.copytree(embedded_model.folder, mine)
     checks, _ = doctor()
     assert checks["model"].cause.startswith("SmolLM2 135M Instruct in q8 is whole")
     assert checks["cpu.tokens"].status == "ok"
@@ -67,8 +69,7 @@ def test_the_embedded_model_says_what_is_recorded_and_its_speed_is_told(doctor, 
     assert checks["cpu.memory"].status in ("ok", "warn")
     assert "of KV cache" in checks["cpu.memory"].cause
 
-    weights = places.models_dir() / "smollm2-135m" / "q8" / "model.onnx.data"
-    with weights.open("r+b") as file:
+    with (mine / "model.onnx.data").open("r+b") as file:
         file.seek(1_000_000)
         file.write(bytes(64))
     checks, found = doctor(script={})
