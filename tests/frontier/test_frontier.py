@@ -146,7 +146,7 @@ def by_force(offers, goal):
 
 class TestMix:
     @given(markets(), st.sampled_from(["revenue", "tokens"]))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     def test_it_earns_as_much_as_brute_force_and_keeps_every_promise(self, offers, goal):
         found = mix.best(offers, goal)
         assert sum(part.share for part in found.parts.values()) <= 1 + 1e-6
@@ -159,7 +159,7 @@ class TestMix:
         assert value == pytest.approx(by_force(offers, goal), rel=1e-5, abs=1e-12)
 
     @given(markets(), st.floats(10.0, 500.0))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=25, deadline=None)
     def test_a_budget_of_power_is_filled_by_the_dearest_joule_first(self, offers, watts):
         found = mix.best(offers, split="power", budget=watts)
         assert (found.watts or 0.0) <= watts * (1 + 1e-6)

@@ -275,7 +275,7 @@ def test_no_year_is_told_before_both_shares_are_set_and_a_slip_is_taken_back(pag
     kept.deleteLater()
 
 
-def test_the_money_of_the_run_is_told_line_by_line_and_says_how(page):
+def test_the_money_of_the_run_and_the_price_of_a_promise_are_told_and_a_recording_takes_no_orders(page):
     press(page, "Money")
     page.refresh(page.desk.window.shown)
     statement, ledger = page.beside.statement, page.desk.books.ledger
@@ -302,9 +302,6 @@ def test_the_money_of_the_run_is_told_line_by_line_and_says_how(page):
     }
     statement.show_statement(None, None)
     assert not statement.text()
-
-
-def test_moving_a_promise_says_what_it_costs_and_a_recording_takes_no_orders(page):
     page.beside.promise.slider.setValue(page.beside.promise.slider.maximum())
     assert "other tiers" in page.beside.promise.slider.accessibleDescription()
     assert not page.beside.mix.apply.isEnabled()

@@ -149,11 +149,14 @@ class Page(View):
         self._ask()
 
     def _ask(self) -> None:
+        found = None if self.sweeper.under_way else self.found
         if self.sweeper.under_way:
-            self.beside.ask(None, self.denominator, "A sweep is under way.")
-            return
-        waiting = "Reading the sweep …" if self.library.sources else "Needs a sweep that has been measured."
-        self.beside.ask(self.found, self.denominator, waiting)
+            waiting = "A sweep is under way."
+        elif found is not None:
+            waiting = "This sweep has no whole point yet."
+        else:
+            waiting = "Reading the sweep …" if self.library.sources else "Needs a sweep that has been measured."
+        self.beside.ask(found, self.denominator, waiting)
 
     def _list(self) -> None:
         """Offer the sweeps that there are."""
