@@ -3,6 +3,7 @@
 import itertools
 from math import inf
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -261,6 +262,20 @@ class TestPlan:
         points = [(tier.context, tier.slots, tier.users, repeat) for tier, repeat in plan.points()]
         once = [(512, 1), (512, 2), (1024, 1), (1024, 2)]
         assert points == [(context, slots, slots, repeat) for repeat in (0, 1) for context, slots in once]
+
+    def test_the_work_of_tiers_is_measured_once_where_they_ask_for_the_same(self):
+        free = Tier(name="Free", model="m", context=512, answer_tokens=48, users=9, think_s=2.0)
+        twin = msgspec.structs.replace(free, name="Twin", share=3.0, price=Price(output=1.0), arrivals_per_second=1.0)
+        ultra = Tier(name="Ultra", model="n", precision="q4", context=2048, answer_tokens=192)
+        plan = Plan(tiers=(free, twin, ultra), slots=(1, 4), repeats=1)
+        points = [tier for tier, _ in plan.points()]
+        assert [(tier.model, tier.context, tier.answer_tokens, tier.slots) for tier in points] == [
+            *(("m", 512, 48, 1), ("m", 512, 48, 4)),
+            *(("n", 2048, 192, 1), ("n", 2048, 192, 4)),
+        ]
+        assert all((tier.users, tier.think_s, tier.arrivals_per_second) == (tier.slots, 0.0, None) for tier in points)
+        assert plan.models == (Graph(model="m"), Graph(model="n", precision="q4"))
+        assert plan.seconds == 4 * (plan.settle_s + plan.window_s) + 2 * plan.warmup_s
 
     @pytest.mark.parametrize(
         ("line", "words"),

@@ -1,11 +1,17 @@
 """A sweep from plan to points, what it survives, and whether what is predicted from it comes true."""
 
+import io
+import json
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
+from typer.testing import CliRunner
 
+from desk.bench.findings import ratio_of
+from desk.bench.prediction import Checked
 from desk.facts.codec import encode
 from desk.facts.happened import ChildEnded, RunStarted
 from desk.facts.plans import LANE, Graph, Plan
@@ -14,6 +20,8 @@ from desk.facts.tiers import Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.frontier.points import Denominator, Measure, recordings, setting, survey
 from desk.plant.sweep import Sweep
+from desk.verbs.app import app
+from desk.verbs.prediction import show
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -179,3 +187,60 @@ class TestSweep:
     def test_a_point_measured_once_has_no_doubt_to_tell(self):
         assert Measure(1.0).deviation is None
         assert Measure(1.0, 0.9, 1.1, 2).deviation == pytest.approx(0.2 / 1.128)
+
+
+class TestCommandLine:
+    """What `desk sweep --show`, `desk mix` and `desk bench --prediction` tell."""
+
+    preset = """
+title = "Two"
+[common]
+model = "m"
+context = 256
+answer_tokens = 64
+[[tiers]]
+name = "Free"
+slots = 4
+users = 4
+price = { output = 1.0 }
+[[tiers]]
+name = "Ultra"
+slots = 1
+users = 1
+share = 3.0
+price = { output = 9.0 }
+promise = { tokens_per_second_per_user = 30.0 }
+"""
+
+    def told(self, *words):
+        found = CliRunner().invoke(app, list(words))
+        assert found.exit_code == 0, found.output
+        return found.stdout
+
+    def test_a_sweep_and_its_mix_are_told_in_words_and_as_data(self, tmp_path, home):
+        factory, _ = swept(msgspec.structs.replace(PLAN, repeats=1))
+        path, two = recorded(tmp_path, factory), tmp_path / "two.toml"
+        two.write_text(self.preset)
+        shown = self.told("sweep", "--resume", str(path), "--show")
+        assert "Slots" in shown
+        assert "m q8 on cpu" in shown
+        points = json.loads(self.told("sweep", "--resume", str(path), "--show", "--json"))["points"]
+        assert [point["slots"] for point in points] == [1, 4, 8]
+        words = self.told("mix", str(path), "--preset", str(two), "--demand", "Ultra=20")
+        assert "over today's" in words
+        found = json.loads(self.told("mix", str(path), "--preset", str(two), "--demand", "Ultra=20", "--json"))
+        assert set(found) == {"earns most", "makes most tokens", "today"}
+        assert found["earns most"]["parts"]["Ultra"]["tokens_per_second"] == pytest.approx(20.0, rel=0.1)
+        assert found["today"]["parts"]["Free"]["corrected"] is False
+        watts = json.loads(self.told("mix", str(path), "--preset", str(two), "--power", "120", "--json"))
+        assert watts["earns most"]["watts"] == pytest.approx(120.0, rel=0.01)
+
+    def test_a_prediction_stands_beside_what_was_measured(self):
+        ratio = ratio_of("the split in force", "predicted", [0.97, 1.01, 0.99])
+        found = Checked("the split in force", 2e-4, 1.98e-4, 3, ratio, {"Ultra": (40.0, 39.6)})
+        paper = io.StringIO()
+        show((found,), 10.0, Console(file=paper, width=120))
+        assert "0.72" in paper.getvalue()
+        assert "Ultra, tok/s" in paper.getvalue()
+        assert "-1.0%" in paper.getvalue()
+        assert "Sums of 3 rounds of 10 s" in paper.getvalue()
