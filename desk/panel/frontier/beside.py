@@ -36,6 +36,7 @@ from desk.panel.views import Desk
 BESIDE = 456
 SCROLLBAR = 10
 UNSOLD = "Users are not held back at what is sold at most."
+CORRECTED = "It rests on points with other answers."
 SCENARIO = "The load follows a scenario, and the prediction is for its full height."
 
 
@@ -179,7 +180,11 @@ class Beside(QScrollArea):
     def _apply(self, chosen: Answer) -> None:
         """Give the tiers the shares and slots of the best mix, in one step that one undo reverts."""
         wanted = change(chosen.best, self.edits.wanted.values())
-        doubts = (UNSOLD if chosen.question.demand else "", SCENARIO if self._scripted else "")
+        doubts = (
+            UNSOLD if chosen.question.demand else "",
+            SCENARIO if self._scripted else "",
+            CORRECTED if chosen.corrected else "",
+        )
 
         def order() -> None:
             self.edits.change_together("best mix", wanted.after)
