@@ -38,6 +38,9 @@ BEAT_S = 0.1
 FIRST_S = 300.0
 """How long a model may take to be built and loaded."""
 
+HISTORY_S = 300.0
+"""What the board keeps and what is exported of periods: as much as has come before memory is first compared."""
+
 STOP_S = 60.0
 HOPELESS = Promise(ttft_s=0.001, tokens_per_second_per_user=10_000.0)
 
@@ -47,7 +50,7 @@ class Shift:
 
     def __init__(self, plant: Plant, tiers: tuple[Tier, ...], out: Path) -> None:
         self.plant, self.tiers, self.out = plant, tiers, out
-        self.ledger, self.board = Ledger(), Board()
+        self.ledger, self.board = Ledger(), Board(hours=HISTORY_S / 3600)
         self.told: Counter[str] = Counter()
         self.emitted = 0
         self.cause = ""
@@ -89,7 +92,10 @@ class Shift:
         assert path is not None
         (self.out / "summary.json").write_bytes(json.encode(summary(self.ledger, "live")))
         (self.out / "report.md").write_text(report(self.ledger), encoding="utf-8")
-        (self.out / "periods.csv").write_text(periods.as_csv(periods.rows(journal.read(path))), encoding="utf-8")
+        run = self.ledger.standing.run
+        since = now() - run.t - HISTORY_S if run is not None else 0.0
+        last = periods.rows(journal.read(path), since)
+        (self.out / "periods.csv").write_text(periods.as_csv(last), encoding="utf-8")
         told = receipt.receipt(self.ledger, receipt.digest(journal.read(path)))
         (self.out / "receipt.md").write_text(receipt.markdown(told), encoding="utf-8")
 
