@@ -12,7 +12,7 @@ from PySide6.QtGui import (
     QPen,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QScrollArea, QWidget
 
 from desk.panel.charts.canvas import Canvas
 from desk.panel.charts.lane import WORDS, NoteLine
@@ -154,6 +154,11 @@ class StripChart(Canvas):
             lane = self._lane.plot
             self._note_line.setGeometry(self._on_screen(QRectF(lane.left(), lane.top() + 1, lane.width(), 32)))
             self._note_line.begin()
+            above = self.parentWidget()
+            while above is not None and not isinstance(above, QScrollArea):
+                above = above.parentWidget()
+            if above is not None:  # a note is not written out of sight
+                above.ensureWidgetVisible(self._note_line)
 
     # ---- Qt
 

@@ -5,10 +5,10 @@ import json
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton
 
 from desk.facts.trouble import Trouble
-from desk.panel.heartbeat import RESTING_MS, Heartbeat
+from desk.panel.heartbeat import RATE_HZ, RESTING_MS, Heartbeat
 from desk.panel.shown import Shown
 from desk.panel.statusline import badge_words
 from desk.panel.theme import Theme
@@ -28,8 +28,8 @@ def run(qtbot, window):
     until(qtbot, lambda: window.shown.state == "running" and window.shown.values[0].value is not None)
 
 
-def test_start_pause_resume_and_stop_follow_the_facts(factory, qtbot):
-    window, _ = factory
+def test_buttons_and_keys_order_and_follow_the_facts(factory, qtbot):
+    window, heartbeat = factory
     assert window.runbar.go.text().strip() == "Start"
     place = window.runbar.halt.geometry()
     run(qtbot, window)
@@ -44,10 +44,6 @@ def test_start_pause_resume_and_stop_follow_the_facts(factory, qtbot):
     until(qtbot, lambda: window.shown.state == "stopped")
     assert not window.runbar.halt.isEnabled()
     assert window.runbar.go.text().strip() == "Start"
-
-
-def test_ctrl_enter_starts_and_ctrl_point_stops_at_once(factory, qtbot):
-    window, heartbeat = factory
     with qtbot.waitActive(window):
         window.activateWindow()
     qtbot.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
@@ -57,31 +53,10 @@ def test_ctrl_enter_starts_and_ctrl_point_stops_at_once(factory, qtbot):
     assert heartbeat.books.ledger.standing.stopped.reason == "emergency"
 
 
-def test_space_freezes_the_display_and_not_the_books(factory, qtbot):
+def test_a_window_that_lives_is_edited_frozen_pictured_and_hidden(factory, qtbot, tmp_path, monkeypatch):
     window, heartbeat = factory
     run(qtbot, window)
-    qtbot.keyClick(window, Qt.Key.Key_Space)
-    frozen, seconds = window.shown, heartbeat.books.board.end
-    until(qtbot, lambda: heartbeat.books.board.end > seconds + 1)
-    assert window.shown is frozen
-    qtbot.keyClick(window, Qt.Key.Key_Space)
-    until(qtbot, lambda: window.shown.totals.tokens > frozen.totals.tokens)
-
-
-def test_a_hidden_window_takes_facts_in_and_draws_nothing(factory, qtbot):
-    window, heartbeat = factory
-    run(qtbot, window)
-    window.hide()
-    beats, seconds = heartbeat.beats, heartbeat.books.board.end
-    until(qtbot, lambda: heartbeat.books.board.end > seconds + 1)
-    assert heartbeat.beats == beats
-    window.show()
-    until(qtbot, lambda: heartbeat.beats > beats)
-
-
-def test_an_edited_price_comes_back_as_a_fact(factory, qtbot):
-    window, heartbeat = factory
-    run(qtbot, window)
+    # A price that is edited comes back as a fact.
     window.floor.open_tier("Ultra")
     line = next(w for w in window.floor.editor._inputs.values() if w.property("path") == "price.output")
     line.setFocus()
@@ -92,6 +67,41 @@ def test_an_edited_price_comes_back_as_a_fact(factory, qtbot):
     until(qtbot, lambda: not line.property("waiting"))
     assert heartbeat.books.ledger.standing.tiers["Ultra"].price.output == 9.0
     assert line.text() == "9.00"
+    qtbot.keyClick(line, Qt.Key.Key_Escape)
+    # Space freezes the display and not the books.
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    frozen, seconds = window.shown, heartbeat.books.board.end
+    until(qtbot, lambda: heartbeat.books.board.end > seconds + 1)
+    assert window.shown is frozen
+    # A key writes the view as it is shown: what cannot be written is said, and forgotten with the next order.
+    out, asked = tmp_path / "floor.png", []
+    monkeypatch.setattr(window, "ask_path", lambda name: tmp_path / "nowhere" / name)
+    window.save_picture()
+    assert "cannot be written" in window.notices.accessibleDescription()
+    monkeypatch.setattr(window, "ask_path", lambda name: asked.append(name) or out)
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(window, Qt.Key.Key_E, both)
+    assert "cannot be written" not in window.notices.accessibleDescription()
+    image = QImage(str(out))
+    assert (image.width(), image.height()) == (window.width() * 2, window.height() * 2)
+    told = json.loads(image.text("Description"))
+    assert (told["run"], told["mode"]) == (frozen.run, "live")
+    assert asked[0].endswith(f"_{told['run']}_live.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["floor.png"]
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    until(qtbot, lambda: window.shown.totals.tokens > frozen.totals.tokens)
+    # As many beats as ten seconds have: a binding that loses references dies of fewer.
+    for _ in range(10 * RATE_HZ):
+        heartbeat.beat()
+        QApplication.processEvents()
+    assert window.shown.state == "running"
+    # Hidden, it takes facts in and draws nothing.
+    window.hide()
+    beats, seconds = heartbeat.beats, heartbeat.books.board.end
+    until(qtbot, lambda: heartbeat.books.board.end > seconds + 1)
+    assert heartbeat.beats == beats
+    window.show()
+    until(qtbot, lambda: heartbeat.beats > beats)
 
 
 def test_assumed_watts_are_kept_for_the_next_start(factory, qtbot):
@@ -103,34 +113,6 @@ def test_assumed_watts_are_kept_for_the_next_start(factory, qtbot):
     settings, trouble = load()
     assert trouble is None
     assert (settings.watts.idle, settings.watts.busy, settings.watts.assumed) == (20.0, 65.0, True)
-
-
-def test_a_key_writes_the_view_as_shown(factory, qtbot, tmp_path, monkeypatch):
-    window, _ = factory
-    run(qtbot, window)
-    asked = []
-    out = tmp_path / "floor.png"
-    monkeypatch.setattr(window, "ask_path", lambda name: asked.append(name) or out)
-    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-    qtbot.keyClick(window, Qt.Key.Key_E, both)
-    until(qtbot, out.exists)
-    image = QImage(str(out))
-    assert (image.width(), image.height()) == (window.width() * 2, window.height() * 2)
-    told = json.loads(image.text("Description"))
-    assert told["run"] == window.shown.run
-    assert told["mode"] == "live"
-    assert asked[0].endswith(f"_{told['run']}_live.png")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["floor.png"]
-
-
-def test_a_picture_that_cannot_be_written_is_said_in_the_window(factory, qtbot, tmp_path, monkeypatch):
-    window, _ = factory
-    monkeypatch.setattr(window, "ask_path", lambda name: tmp_path / "nowhere" / name)
-    window.save_picture()
-    assert "cannot be written" in window.notices.accessibleDescription()
-    window.ordered(lambda: None)
-    window.show_all(window.shown)
-    assert "cannot be written" not in window.notices.accessibleDescription()
 
 
 def test_a_trouble_with_an_order_is_shown(application, qtbot):
@@ -246,17 +228,6 @@ def test_every_button_has_a_name(application, qtbot):
     window.show_all(Shown(state="running"))
     assert all(button.accessibleName() or button.text() for button in window.findChildren(QPushButton))
     assert window.status.accessibleDescription()
-
-
-@pytest.mark.live
-def test_ten_seconds_of_life_at_thirty_hertz(factory, qtbot):
-    """A binding that loses references dies within seconds of a live window; so does one that leaks."""
-    window, heartbeat = factory
-    run(qtbot, window)
-    beats = heartbeat.beats
-    qtbot.wait(10_000)
-    assert heartbeat.beats - beats > 150
-    assert window.shown.state == "running"
 
 
 def test_the_panel_records_the_preset_by_its_name_as_every_other_road_does(application, qtbot):
