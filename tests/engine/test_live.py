@@ -12,24 +12,16 @@ from desk.engine.selftest import check_rows
 from desk.facts.happened import Finished, FirstToken, LaneReady, Said, now
 from desk.facts.orders import Watch
 from desk.facts.tiers import Sampling, Tier
-from desk.models import builder
-from desk.models.catalogue import entry
 from desk.models.manifest import read_manifest
-from desk.models.precision import PRECISIONS
 
 pytestmark = pytest.mark.live
 
 REFERENCE = Path(__file__).parents[1] / "data" / "smollm2_reference.json"
 
 
-@pytest.fixture(scope="session")
-def embedded(tmp_path_factory):
-    """The folder of the embedded model, built once for the session."""
-    folder = tmp_path_factory.mktemp("embedded") / "q8"
-    folder.mkdir()
-    model = entry("smollm2-135m")
-    builder.write(model.source(), model, PRECISIONS["q8"], folder, lambda stage, done, total: None)
-    return folder
+@pytest.fixture
+def embedded(embedded_model):
+    return embedded_model.folder
 
 
 @pytest.fixture
