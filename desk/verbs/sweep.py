@@ -155,12 +155,24 @@ def table(points: "tuple[Point, ...]", tariff: "Tariff | None") -> "Table":
     from desk.facts.figures import INSTRUMENTS
 
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    for header in ("Slots", "Context", "tok/s", "/user\n1/ITL", "/user\nE2E", "TTFT\np50 s", "W", "tok/J", "$/Mtok"):
+    for header in (
+        "Slots",
+        "Context",
+        "Answer",
+        "tok/s",
+        "/user\n1/ITL",
+        "/user\nE2E",
+        "TTFT\np50 s",
+        "W",
+        "tok/J",
+        "$/Mtok",
+    ):
         shown.add_column(header, justify="right", no_wrap=True)
     for point in points:
         shown.add_row(
             str(point.tier.slots),
             str(point.tier.context),
+            f"to {point.tier.answer_tokens}",
             _words(point.height("tokens_per_second")),
             _words(point.speed("itl")),
             _words(point.speed("e2e")),

@@ -84,7 +84,8 @@ class Detail(QWidget):
         """Tell all about a point of a sweep."""
         numbers, tier = self._numbers, point.tier
         slots = f"{tier.slots} slot{'s' * (tier.slots != 1)}"
-        parts = (slots, f"context {tier.context}", tier.model, point.precision, point.provider.upper(), tier.mix)
+        work = f"{tier.mix} to {tier.answer_tokens} tokens"
+        parts = (slots, f"context {tier.context}", work, tier.model, point.precision, point.provider.upper())
         self._title.setText(", ".join(part for part in parts if part))
         self.setWindowTitle(self._title.text())
         told: list[tuple[str, Measure | None, str]] = [

@@ -32,14 +32,15 @@ class PointTable(QTableWidget):
             return
         self._spots = scene.spots
         unit = AXES[scene.axis][1]
-        heads = ["Slots", "Context", "Edge", "tok/s/user", "range", unit, "range", "Repeats"]
+        heads = ["Slots", "Context", "Answers", "Edge", "tok/s/user", "range", unit, "range", "Repeats"]
         rows = sorted(scene.spots, key=lambda spot: spot.x.value)
         self.setColumnCount(len(heads))
         self.setHorizontalHeaderLabels(heads)
         self.setRowCount(len(rows))
         for row, spot in enumerate(rows):
             tier = spot.point.tier
-            words = [str(tier.slots), str(tier.context), "on it" if spot.on_edge else "beaten"]
+            words = [str(tier.slots), str(tier.context), f"to {tier.answer_tokens}"]
+            words.append("on it" if spot.on_edge else "beaten")
             words += [*self._words(spot.x), *self._words(spot.y), str(len(spot.point.windows))]
             for column, text in enumerate(words):
                 item = QTableWidgetItem(text)
