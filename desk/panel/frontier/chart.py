@@ -23,7 +23,7 @@ from desk.panel.bars import paint_rule, paint_warning
 from desk.panel.cards import paint_focus, wrapped
 from desk.panel.charts.scale import spread
 from desk.panel.frontier.legend import ROW, legend, paint_legend
-from desk.panel.frontier.marks import diamond, triangle, whisker
+from desk.panel.frontier.marks import OTHER, diamond, triangle, whisker
 from desk.panel.frontier.scene import LOG, LogAxis, Scene, Spot, short
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, canvas, font, zoom
@@ -240,6 +240,11 @@ class FrontierChart(QWidget):
         if spot.x.low is not None and spot.x.high is not None and not other:
             left, right = self._at(spot.x.low, spot.y.value, plot).x(), self._at(spot.x.high, spot.y.value, plot).x()
             whisker(painter, QPointF(left, at.y()), QPointF(right, at.y()), ends=True)
+        if other:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour("mut"))
+            painter.drawEllipse(at, OTHER, OTHER)
+            return
         painter.setBrush(theme.colour(token) if spot.on_edge else theme.colour("panel"))
         painter.drawEllipse(at, 4.5 if spot.on_edge else 3.5, 4.5 if spot.on_edge else 3.5)
         if spot.point is self._mark:

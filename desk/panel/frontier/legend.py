@@ -1,9 +1,9 @@
 """The legend below the frontier: the signs that are drawn, with their words, in as many rows as they need."""
 
-from PySide6.QtCore import QPointF, QSizeF
+from PySide6.QtCore import QPointF, QSizeF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 
-from desk.panel.frontier.marks import diamond, triangle
+from desk.panel.frontier.marks import OTHER, diamond, triangle
 from desk.panel.frontier.scene import Scene
 from desk.panel.theme import Theme, font
 
@@ -63,7 +63,12 @@ def _paint_sign(painter: QPainter, theme: Theme, sign: str, at: QPointF) -> None
     painter.setPen(QPen(theme.colour(token), 1.2))
     painter.setBrush(theme.colour("text" if sign == "edge" else "panel"))
     match sign:
-        case "edge" | "beaten" | "other":
+        case "other":
+            painter.drawLine(at + QPointF(0, -7), at + QPointF(0, 7))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour("mut"))
+            painter.drawEllipse(at, OTHER, OTHER)
+        case "edge" | "beaten":
             painter.drawLine(at + QPointF(0, -7), at + QPointF(0, 7))
             painter.drawEllipse(at, 3.5, 3.5)
         case "live" | "promised":

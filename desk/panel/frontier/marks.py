@@ -3,6 +3,9 @@
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainter, QPolygonF
 
+OTHER = 2.5
+"""The radius of a point of another sweep."""
+
 
 def diamond(at: QPointF, half: float) -> QPolygonF:
     """A square on its corner; `half` is from its middle to each of them."""
