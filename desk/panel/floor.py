@@ -302,7 +302,7 @@ class Floor(QWidget):
             card.offer(*((ASSUME, DECLARE) if wanted else ()))
         if len(shown.values) != known:
             self._fit()
-        self.table.show_tiers(shown.tiers, f"“{shown.preset}” prices" if shown.preset else "")
+        self.table.show_tiers(shown.tiers, f"“{shown.preset}” prices" if shown.preset else "", shown.users)
         self.slots.show_lanes(shown.tiers, badge_words(shown), shown.stream)
         self.machine.show_machine(shown.machine)
         if self._drawer is not None:

@@ -41,6 +41,7 @@ class TierTable(QWidget):
         self._numbers = numbers
         self._lines: tuple[TierLine, ...] = ()
         self._note = ""
+        self._users = 0
         self._chosen = ""
         self._hover = -1
         self._over_eye = False
@@ -62,13 +63,15 @@ class TierTable(QWidget):
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
-    def show_tiers(self, lines: tuple[TierLine, ...], note: str) -> None:
-        """Show the tiers, cheapest first as everywhere in the program; the table turns them over."""
+    def show_tiers(self, lines: tuple[TierLine, ...], note: str, users: int) -> None:
+        """Show the tiers, cheapest first as everywhere in the program, and how many users they have at this load; the
+        table turns them over.
+        """
         lines = tuple(reversed(lines))
-        if (lines, note) == (self._lines, self._note):
+        if (lines, note, users) == (self._lines, self._note, self._users):
             return
         resized = len(lines) != len(self._lines)
-        self._lines, self._note = lines, note
+        self._lines, self._note, self._users = lines, note, users
         self.setAccessibleDescription(" ".join(self._sentence(line) for line in lines))
         if resized:
             self.setFixedHeight(self.sizeHint().height())
@@ -198,7 +201,7 @@ class TierTable(QWidget):
                 lit = row == self._hover or name == self._edited
                 eye = bool(line.cells) and (row == self._hover or chosen)
                 page.row(HEAD + row * ROW, line, lit=lit, ringed=chosen, eye=eye)
-            page.foot(HEAD + max(len(self._lines), 5) * ROW, self._lines)
+            page.foot(HEAD + max(len(self._lines), 5) * ROW, self._lines, self._users)
 
 
 class _Page:
@@ -290,14 +293,14 @@ class _Page:
         if ringed:
             paint_focus(painter, theme, box.adjusted(2, 2, -2, -2), 4)
 
-    def foot(self, top: float, lines: tuple[TierLine, ...]) -> None:
+    def foot(self, top: float, lines: tuple[TierLine, ...], users: int) -> None:
         numbers = self._numbers
         base = top + 25
         self._say(PAD, base, "All", font(13, 600), "text", left=True)
         rates = [line.tokens_per_second for line in lines if line.tokens_per_second is not None]
         self._say(self.rate, base, numbers.figure(sum(rates) if rates else None, "tok/s"), font(13, 600), "text")
-        users = sum(line.tier.users for line in lines)
-        self._say(self.speed, base, f"{numbers.count(users)} users" if lines else "", font(11), "mut")
+        said = f"{numbers.count(users)} user{'s' * (users != 1)}" if users else ""
+        self._say(self.speed, base, said, font(11), "mut")
         queues = [line.queue for line in lines if line.queue is not None]
         self._say(self.queue, base, numbers.count(sum(queues) if queues else None), font(13, 500), "text")
         money = [line.dollars_per_hour for line in lines if line.dollars_per_hour is not None]

@@ -68,6 +68,7 @@ def test_the_play_runs_breaks_mends_and_restores_the_factory(factory, qtbot):
     for _ in range(2):
         press(window, Qt.Key.Key_Right)
     until(lambda: load() == RUSH * 1.25)
+    until(lambda: window.floor.table._users == round(RUSH * 1.25) * len(before))
     press(window, Qt.Key.Key_PageDown)
     until(lambda: prices()[dearest] == DEARER * before[dearest])
     press(window, Qt.Key.Key_Right)
