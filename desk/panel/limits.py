@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from desk.facts.tiers import Budget
 from desk.panel.furniture import Label
+from desk.panel.numbers import Numbers
 from desk.panel.overlay import Overlay
 from desk.panel.shown import Shown
 from desk.panel.theme import Theme, canvas, scaled
@@ -42,9 +43,9 @@ class LoadKnob(QWidget):
 
     ordered = Signal(float)
 
-    def __init__(self, theme: Theme, live: bool) -> None:
+    def __init__(self, theme: Theme, numbers: Numbers, live: bool) -> None:
         super().__init__()
-        self._theme = theme
+        self._theme, self._numbers = theme, numbers
         self._wanted: float | None = None
         self._patience = 0
         self._people = ""
@@ -81,9 +82,11 @@ class LoadKnob(QWidget):
 
     def show_load(self, shown: Shown) -> None:
         """Follow the load in force, unless a hand is on the slider or an order is on its way."""
-        words = [f"{shown.users:,} user{'s' * (shown.users != 1)}"] if shown.users or not shown.arrivals else []
+        numbers, words = self._numbers, []
+        if shown.users or not shown.arrivals:
+            words.append(f"{numbers.count(shown.users)} user{'s' * (shown.users != 1)}")
         if shown.arrivals:
-            words.append(f"{shown.arrivals:.3g}/s")
+            words.append(f"{numbers.figure(shown.arrivals)}/s")
         self._people = " + ".join(words)
         if self._wanted is not None:
             self._patience -= 1
@@ -95,7 +98,8 @@ class LoadKnob(QWidget):
             self._say(shown.load)
 
     def _say(self, load: float) -> None:
-        self._words.setText(self._people if load == 1.0 else f"{load:.0%}, {self._people}")
+        part = f"{self._numbers.count(round(100 * load))}%"
+        self._words.setText(self._people if load == 1.0 else f"{part}, {self._people}")
 
     def _act(self, action: int) -> None:
         """A key or the wheel: the slider is about to move."""

@@ -64,7 +64,7 @@ class RunBar(QWidget):
         self._form: LimitsForm | None = None
         self.limits = Limits()
         """What the form for the limits of a run begins with."""
-        self.knob = LoadKnob(theme, self._live)
+        self.knob = LoadKnob(theme, numbers or Numbers(), self._live)
         self.knob.ordered.connect(self.load)
         self._budget = BudgetBar(theme)
         self._warming = Label(theme, "● warm-up", 12, token="soft")

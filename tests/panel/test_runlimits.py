@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from desk.facts.happened import BudgetChanged, LoadChanged, RunStarted, RunStopped
 from desk.facts.tiers import Budget
 from desk.panel.limits import PATIENCE, BudgetBar, LoadKnob
+from desk.panel.numbers import Numbers
 from desk.panel.shown import Shown, Spent
 from desk.panel.theme import Theme
 from desk.plant import settings
@@ -79,7 +80,7 @@ def test_the_scenario_is_remembered(factory, qtbot):
 
 
 def test_the_slider_waits_for_its_fact_and_gives_up_on_one_that_never_comes(application, qtbot):
-    knob = LoadKnob(Theme("dark"), live=True)
+    knob = LoadKnob(Theme("dark"), Numbers(), live=True)
     qtbot.addWidget(knob)
     knob.show_load(Shown(users=10))
     with qtbot.waitSignal(knob.ordered) as ordered:
@@ -93,10 +94,10 @@ def test_the_slider_waits_for_its_fact_and_gives_up_on_one_that_never_comes(appl
 
 
 def test_the_load_of_passers_by_is_told_beside_the_users(application, qtbot):
-    knob = LoadKnob(Theme("dark"), live=False)
+    knob = LoadKnob(Theme("dark"), Numbers(), live=False)
     qtbot.addWidget(knob)
     knob.show_load(Shown(users=3, arrivals=2.5, load=0.5))
-    assert knob._words.text() == "50%, 3 users + 2.5/s"
+    assert knob._words.text() == "50%, 3 users + 2.50/s"
     assert not knob.slider.isEnabled()
 
 
