@@ -22,7 +22,7 @@ EARLY = {
 NEVER = {"onnxruntime", "tokenizers", "pynvml", "onnx", "gguf", "huggingface_hub"}
 
 PAINTED_CPU_S, CHARTS_CPU_S = 1.0, 3.0
-"""Seconds of processor time, some four times what a quiet machine takes: more than a busy one explains."""
+"""Seconds of processor time, some three times what a start takes: more than a busy machine or coverage explains."""
 
 START = """
 import json, sys, time
