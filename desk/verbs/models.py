@@ -163,9 +163,16 @@ def _show(found: "list[Condition]", console: "Console") -> None:
     for condition in found:
         if condition.cause:
             where = f"{condition.model} {condition.precision}".rstrip()
-            console.print(
-                f"{where}: {condition.cause} {condition.remedy}".rstrip(), highlight=False, markup=False, soft_wrap=True
-            )
+            words = f"{where}: {condition.cause} {condition.remedy} {_anyway(condition)}".rstrip()
+            console.print(words, highlight=False, markup=False, soft_wrap=True)
+
+
+def _anyway(condition: "Condition") -> str:
+    """How to load what does not fit all the same, and what comes of it; empty for all else."""
+    fit = condition.fit
+    if condition.state != "does not fit" or fit is None:
+        return ""
+    return fit.override() if fit.hopeless else f"desk run --load-anyway loads it all the same. {fit.override()}"
 
 
 def _state(condition: "Condition") -> str:
@@ -198,6 +205,7 @@ def _plain(condition: "Condition") -> dict[str, Any]:
             "provider": fit.provider,
             "verdict": fit.verdict,
             "basis": fit.basis,
+            "risk": fit.override(),
         },
     }
 

@@ -192,7 +192,10 @@ def desk(*words):
 def test_the_command_line_imports_lists_verifies_and_removes(home):
     taken = desk("import", str(DATA / "layouts" / "js-llama"), "--name", "Mine")
     assert "mine is ready" in taken.stderr
-    rows = json.loads(desk("list", "--json").stdout)
+    rows = json.loads(desk("list", "--json", "--slots", "256", "--context", "1048576").stdout)
+    (beyond,) = [row for row in rows if (row["model"], row["precision"]) == ("llama-3.2-1b", "q4")]
+    assert beyond["state"] == "does not fit"
+    assert beyond["memory"]["risk"].startswith("It will not load: this computer has less memory")
     (row,) = [row for row in rows if row["model"] == "mine"]
     assert (row["state"], row["actions"], row["memory"]["provider"]) == ("ready", ["verify", "remove"], "cpu")
     assert row["disk_bytes"] == store.size_of(home / "models" / "imported" / "mine")
