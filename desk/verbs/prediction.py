@@ -11,6 +11,9 @@ from desk.bench.prediction import TARGET, Checked, check
 from desk.exports.table import number
 from desk.plant import presets
 
+HARDLY = 0.001
+"""A tier that makes no more of all tokens is as good as not served."""
+
 
 def main(preset: str, *, rounds: int, seconds: float, json_out: bool) -> int:
     """Predict and measure the tiers of a preset, and show both on stdout; gives the exit code."""
@@ -43,16 +46,19 @@ def _plain(found: Checked) -> dict[str, object]:
 def show(found: tuple[Checked, ...], seconds: float, console: Console) -> None:
     """Print what was predicted and what was measured."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for header in ("Split", "", "Predicted", "Measured", "Error"):
-        table.add_column(header, justify="left" if header in ("Split", "") else "right")
+    for header in ("", "Predicted", "Measured", "Error", "95 % interval"):
+        table.add_column(header, justify="right" if header else "left")
     for each in found:
         low, high = each.ratio.low, each.ratio.high
-        doubt = "" if low is None or high is None else f" ({low - 1:+.1%} to {high - 1:+.1%})"
-        error = f"{each.error:+.1%}{doubt}"
-        table.add_row(each.split, "$/h", number(3600 * each.predicted), number(3600 * each.measured), error)
+        doubt = "–" if low is None or high is None else f"{low - 1:+.1%} to {high - 1:+.1%}"
+        money = (number(3600 * each.predicted), number(3600 * each.measured))
+        table.add_row(f"{each.split[:1].upper()}{each.split[1:]}, $/h", *money, f"{each.error:+.1%}", doubt)
+        whole = sum(predicted for predicted, _ in each.rates.values())
         for name, (predicted, measured) in each.rates.items():
-            error = f"{measured / predicted - 1:+.1%}" if predicted > 0.0 else ""
-            table.add_row("", f"{name}, tok/s", number(predicted), number(measured), error)
+            if predicted > HARDLY * whole:
+                table.add_row(
+                    f"  {name}, tok/s", number(predicted), number(measured), f"{measured / predicted - 1:+.1%}"
+                )
     console.print(table)
     console.print(
         f"Sums of {found[0].rounds} rounds of {seconds:g} s for each split, each lane alone in between. Errors of "
