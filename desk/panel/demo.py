@@ -74,7 +74,10 @@ class Stage:
         self.plant.multiply(RUSH * self.load)
 
     def raise_price(self) -> None:
-        self.usual = self.usual or max(self.standing().tiers.values(), key=lambda tier: tier.price.output)
+        tiers = self.standing().tiers.values()
+        self.usual = self.usual or max(tiers, key=lambda tier: tier.price.output, default=None)
+        if self.usual is None:
+            return
         self.dearer = True
         price = msgspec.structs.replace(self.usual.price, output=self.usual.price.output * DEARER)
         self.plant.change(msgspec.structs.replace(self.usual, price=price))
@@ -102,7 +105,7 @@ class Cue:
 
 
 PLAY = (
-    Cue("This machine is a token factory: power goes in, tokens come out. Five tiers share it.", Stage.begin, 25.0),
+    Cue("This machine is a token factory: power goes in, tokens come out. Its tiers share it.", Stage.begin, 25.0),
     Cue("Each tier has its own lane, price and promise. Amber would mean: a promise is missed."),
     Cue("Rush hour: twice as many users. See who waits, and what a watt yields now.", Stage.rush, 30.0),
     Cue("The dearest tier doubles its price. Not one token more, and the revenue bends.", Stage.raise_price, 20.0),
@@ -188,10 +191,13 @@ class Demo(QObject):
         self._say()
 
     def _go_on_alone(self) -> None:
-        """The next cue, unless the factory is still being built or mended."""
-        if self.stage is not None and not self.stage.makes_tokens:
+        """The next cue, unless the factory is still being built or mended; the first, where its run has ended."""
+        if self.stage is None or self.stage.makes_tokens:
+            self.go_on()
+        elif self.stage.standing().running:
             self.timer.start(round(1000 * WAIT_S))
         else:
+            self.at = -1
             self.go_on()
 
     def _say(self) -> None:

@@ -87,6 +87,15 @@ def test_the_play_runs_breaks_mends_and_restores_the_factory(factory, qtbot):
     for _ in range(4):
         press(window, Qt.Key.Key_Right)
     until(lambda: prices()[dearest] == DEARER * before[dearest])
+    # A run that somebody ends begins anew with the play.
+    heartbeat.source.stop()
+    until(lambda: not heartbeat.books.ledger.standing.running)
+    demo.timer.timeout.emit()
+    assert demo.at == 0
+    until(lambda: demo.stage.makes_tokens and prices() == before and load() == 1.25)
+    for _ in range(3):
+        press(window, Qt.Key.Key_Right)
+    until(lambda: prices()[dearest] == DEARER * before[dearest])
     # Esc ends the show, not the run.
     press(window, Qt.Key.Key_Escape)
     assert not window.kiosk.active
