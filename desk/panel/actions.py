@@ -145,6 +145,7 @@ IN_PARTS = (
     ("Ctrl+Space", "Mark another run, to compare it"),
     ("Wheel", "Look closer at a chart"),
     ("Drag", "Mark what to look at; the axis moves it"),
+    ("← →", "Demo: the caption before, the next step"),
     ("Enter", "Press the button in focus"),
     ("Esc", "Take back, close"),
 )
