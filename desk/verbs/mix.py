@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from desk.verbs.printing import Json, print_json
 from desk.verbs.recording import recording_of
-from desk.verbs.sweep import AsJson, print_json
 
 if TYPE_CHECKING:
     from desk.facts.tiers import Tier
@@ -23,7 +23,7 @@ def mix(
     power: Annotated[
         float | None, typer.Option(min=1e-3, metavar="W", help="Split so many watts between devices, not one device.")
     ] = None,
-    json: AsJson = False,
+    json: Json = False,
 ) -> None:
     """Say which split of the device between the tiers earns most, by what a sweep measured, beside today's split.
 

@@ -1,8 +1,5 @@
 """`desk bench --prediction`: what the frontier says a split earns, beside what it then earns on this machine."""
 
-import sys
-
-import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +7,7 @@ from rich.table import Table
 from desk.bench.prediction import TARGET, Checked, check
 from desk.exports.table import number
 from desk.plant import presets
+from desk.verbs.printing import print_json
 
 HARDLY = 0.001
 """A tier that makes no more of all tokens is as good as not served."""
@@ -22,7 +20,7 @@ def main(preset: str, *, rounds: int, seconds: float, json_out: bool) -> int:
     with progress.status("Loading the lanes …") as status:
         found = check(tiers, rounds=rounds, window_s=seconds, told=status.update)
     if json_out:
-        sys.stdout.write(msgspec.json.encode({"splits": [_plain(each) for each in found]}).decode() + "\n")
+        print_json({"splits": [_plain(each) for each in found]})
     else:
         show(found, seconds, Console())
     return 0

@@ -1,13 +1,13 @@
 """`desk sweep`: measure the frontier of this machine."""
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from desk.facts.trouble import Trouble
+from desk.verbs.printing import Json, print_json
 from desk.verbs.recording import recording_of
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ BEAT_S = 0.1
 LINE_S = 5.0
 CLOSING_S = 10.0
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
-
 
 def sweep(
     plan: Annotated[
@@ -36,7 +34,7 @@ def sweep(
         str | None, typer.Option(metavar="RUN", help="Go on with a sweep: its recording, or the name of its run.")
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="With --resume: measure nothing, show what is there.")] = False,
-    json: AsJson = False,
+    json: Json = False,
 ) -> None:
     """Measure one lane at many settings: tokens, speed per user and watts of each, with the spread of repeats.
 
@@ -238,9 +236,3 @@ def _point(point: "Point", denominator: "Denominator", tariff: "Tariff | None") 
 
 def _figure(found: "Measure | None") -> dict[str, float | None] | None:
     return None if found is None else {"value": found.value, "low": found.low, "high": found.high}
-
-
-def print_json(found: dict[str, Any]) -> None:
-    import json
-
-    sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
