@@ -111,6 +111,16 @@ def test_greedy_continuations_equal_transformers(exact, exact_logits, reference)
 
 
 @pytest.mark.live
+def test_the_rotated_weights_in_float_equal_transformers(write_embedded, reference):
+    running = Running(write_embedded(TURNED))
+    for case in reference:
+        values, tokens = running.first(case["ids"])
+        ours = dict(zip(tokens.tolist(), values.tolist(), strict=True))
+        theirs = dict(case["hf"]["top20"])
+        assert max(abs(ours[token] - value) for token, value in theirs.items()) < 1e-3
+
+
+@pytest.mark.live
 def test_the_shipped_graph_stays_within_a_hundredth_nat(shipped, exact_logits):
     running = Running(shipped, everywhere=True)
     ours = np.concatenate([running.logits(ids) for ids, _ in exact_logits])
