@@ -12,7 +12,7 @@ from story import BOARD, T0, finished, first, opened, run_started, run_stopped, 
 from desk.alarms import RULES, Alarms
 from desk.board import Board
 from desk.facts.alarmed import AlarmCleared, AlarmRaised
-from desk.facts.happened import BudgetChanged, Calibrated, Calibrating, Paused
+from desk.facts.happened import BudgetChanged, Calibrated, Calibrating, EngineOpened, Paused
 from desk.facts.histogram import bucket_of
 from desk.facts.metered import DeviceReading, Read
 from desk.facts.tiers import Budget
@@ -96,6 +96,18 @@ def test_a_condition_of_the_device_is_raised_after_its_delay_and_cleared_beyond_
 
 def test_at_the_power_limit_is_no_alarm():
     assert told([*BEGIN, *beats(30.0, limiter="power limit", celsius=70.0)]) == []
+
+
+def test_a_device_that_is_no_longer_looked_at_ends_its_alarm():
+    """Its driver tells no temperature any more: what was raised by the last one is over."""
+    said = told([*BEGIN, *beats(40.0, celsius=lambda at: 90.0 if at <= 20.0 else None)])
+    assert [(was, name) for _, was, name, _ in said] == [(True, "hot"), (False, "hot")]
+
+
+def test_a_device_whose_energy_is_not_counted_may_be_silent():
+    contradicted = opened(source="rapl", devices=(GPU,))
+    engine = EngineOpened(t=T0, runtime="1", provider="cuda", device="Example GPU", threads=1)
+    assert told([BEGIN[0], contradicted, engine, *beats(20.0, state="lost")]) == []
 
 
 def asked(start, end, waited, every=0.5, tier="Ultra"):

@@ -69,6 +69,9 @@ def test_a_text_ends_with_its_engine_and_an_empty_view_has_none():
     assert streams.ended == ""
     streams.see(ChildEnded(t=T0, child="engine", exit=-9))
     assert streams.ended == "cancelled"
+    streams.see(RunStopped(t=T0, reason="stopped"))  # is nothing to a text
+    streams.see(said("Another", request=2, at=9.0))
+    assert (streams.request, streams.text, streams.ttft) == (2, "Another", None)
 
 
 def test_an_alarm_that_nobody_raised_clears_without_a_word_and_may_be_shelved():
@@ -157,6 +160,11 @@ def test_what_was_not_learned_is_not_told_on():
     energy._accounts["gpu0"].solo["Nobody"] = type(energy._accounts["gpu0"].solo["Free"])()
     assert [type(fact) for fact in energy.learned(t)] == [FloorLearned, SoloLearned]
     assert list(Ledger().learned(t)) == []
+    ledger = Ledger()
+    told = FloorLearned(t=t, device="gpu0", watts=20.0, seconds=5.0)
+    for fact in (run_started(), told):
+        ledger.post(fact)
+    assert ledger.learned(t) == [told]
 
 
 def test_a_board_that_no_longer_holds_a_moment_begins_with_it():
@@ -235,3 +243,18 @@ def test_the_accounts_of_a_tier_tell_speed_and_efficiency():
     assert Totals().exclusive_share is None
     alone = Totals(tiers={"Free": TierPeriod(active_joules=8.0)}, exclusive_joules=2.0)
     assert alone.exclusive_share == 0.25
+
+
+def test_a_lane_remembers_its_most_belated_request():
+    standing = Standing()
+    for lag in (0.5, 2.0, 1.0):
+        see(standing, Worked(t=T0, span=0.1, lanes=(LaneWork(tier="Free", lag=lag),)))
+    assert standing.lanes["Free"].lag == 2.0
+
+
+def test_a_meter_that_dies_leaves_what_its_devices_could_never_tell():
+    standing = Standing()
+    states = ("ok", "no permission")
+    see(standing, Read(t=T0, devices=tuple(DeviceReading(device=state, state=state) for state in states)))
+    see(standing, ChildEnded(t=T0, child="meter", exit=1, cause="The meter ended."))
+    assert [reading.state for reading in standing.readings.values()] == ["not answering", "no permission"]

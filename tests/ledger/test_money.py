@@ -6,7 +6,7 @@ from story import FREE, T0, ULTRA, finished, first, fold, opened, read, run_star
 
 from desk.facts.happened import TariffChanged, TierChanged
 from desk.facts.tiers import Price, Promise, Tariff
-from desk.ledger.money import kept
+from desk.ledger.money import energy_dollars_per_mtok, hourly_dollars_per_mtok, kept, tokens_per_second_per_mw
 
 QUIET = (run_started(), opened(source="none", devices=()))
 
@@ -137,3 +137,9 @@ def test_energy_without_a_tariff_costs_nobody_knows_what():
     assert totals.joules == pytest.approx(80.0)
     assert totals.energy_cost is None
     assert totals.tiers["Ultra"].energy_cost is None
+
+
+def test_what_a_million_tokens_cost_by_energy_and_by_the_hour():
+    assert energy_dollars_per_mtok(2.0, 0.36) == pytest.approx(0.2)  # two megajoules are 0.5556 kWh
+    assert hourly_dollars_per_mtok(3.6, 100.0) == pytest.approx(10.0)  # 0.36 million tokens an hour
+    assert tokens_per_second_per_mw(2.0) == 2e6
