@@ -71,7 +71,10 @@ def test_a_text_ends_with_its_engine_and_an_empty_view_has_none():
     assert streams.ended == "cancelled"
     streams.see(RunStopped(t=T0, reason="stopped"))  # is nothing to a text
     streams.see(said("Another", request=2, at=9.0))
-    assert (streams.request, streams.text, streams.ttft) == (2, "Another", None)
+    streams.see(said(" word", request=2, at=9.1))
+    other = {"tier": "Free", "request": 3, "submitted": T0, "first": T0 + 5.0, "prompt": 3, "emitted": 9}
+    streams.see(Finished(t=T0 + 9.2, reason="eos", **other))
+    assert (streams.request, streams.text, streams.ttft, streams.ended) == (2, "Another word", None, "")
 
 
 def test_an_alarm_that_nobody_raised_clears_without_a_word_and_may_be_shelved():
