@@ -15,6 +15,8 @@ from desk.panel.tiers.fields import Field, as_sentence
 from desk.plant.presets import Preset
 
 WIDE = 352
+BAR = 8
+"""Between the words and the edge of the card is the margin, and in it as much room for the scroll bar."""
 
 Change = tuple[str, Field, Any, Any]
 
@@ -36,6 +38,7 @@ class Changes(Card):
         self._all.clicked.connect(self.all_reverted)
         self._source = Label(theme, "", 11, token="mut")
         self._source.setWordWrap(True)
+        self._source.setContentsMargins(0, 0, MARGIN - BAR, 0)
         self._source.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._scroll = QScrollArea()
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -43,11 +46,12 @@ class Changes(Card):
         self._scroll.setStyleSheet("QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; }")
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         head = QHBoxLayout()
+        head.setContentsMargins(0, 0, MARGIN - BAR, 0)
         head.addWidget(self._title)
         head.addWidget(self._count, 1)
         head.addWidget(self._all)
         column = QVBoxLayout(self)
-        column.setContentsMargins(MARGIN, 12, 8, 12)
+        column.setContentsMargins(MARGIN, 12, BAR, 12)
         column.setSpacing(8)
         column.addLayout(head)
         column.addWidget(self._scroll, 1)
@@ -71,7 +75,7 @@ class Changes(Card):
         self._source.setText("\n\n".join(_about(preset)))
         rows = QWidget()
         column = QVBoxLayout(rows)
-        column.setContentsMargins(0, 0, 8, 0)
+        column.setContentsMargins(0, 0, MARGIN - BAR, 0)
         column.setSpacing(6)
         for change in changes:
             row = _Row(self.theme, change, edits.read_only)

@@ -97,10 +97,10 @@ class Page(View):
         """Where the head has no room for its buttons, they stand in a row of their own."""
         beside = self.width() >= scaled(BESIDE)
         self.changes.setVisible(beside)
-        room = self.width() - 2 * MARGIN - (self.changes.width() + GUTTER if beside else 0)
-        title = self._head.itemAt(0).sizeHint().width()
-        parts = (self.presets, self._count, self._tools)
-        needs = title + sum(part.sizeHint().width() + self._head.spacing() for part in parts)
+        room = self.width() - (self.changes.width() + GUTTER if beside else 0)
+        needs = self._head.sizeHint().width()
+        if self._lowered:
+            needs += self._head.spacing() + self._tools.sizeHint().width()
         if (needs > room) != self._lowered:
             self._lowered = needs > room
             self._head.removeWidget(self._tools)
