@@ -148,8 +148,10 @@ class Table(QTableView):
 
     def _dress(self) -> None:
         hovered = f"QHeaderView::section:hover {{ color: {self.theme.palette.text}; }}"
-        editor = f"QLineEdit {{ padding: 0 {scaled(PAD) - 3}px; min-height: 0; border-radius: 4px; }}"
-        dress_list(self, self.theme, ROW, PAD, hovered + editor)
+        lead = f"QHeaderView::section:first {{ padding-left: {scaled(MARGIN)}px; }}"
+        padding = f"0 {scaled(PAD) - 3}px 0 {scaled(MARGIN) - 3}px"
+        editor = f"QLineEdit {{ padding: {padding}; min-height: 0; border-radius: 4px; }}"
+        dress_list(self, self.theme, ROW, PAD, hovered + lead + editor)
         self._lay_out()
 
     # ---- which runs
@@ -314,7 +316,7 @@ class _Cells(QStyledItemDelegate):
             if table.hasFocus() and index.row() == table.currentIndex().row():
                 self._ring(painter, rect)
             rect = self._numbered(painter, rect, run)
-        inner = rect.adjusted(scaled(PAD), 0, -scaled(PAD), 0)
+        inner = rect.adjusted(scaled(PAD if index.column() else MARGIN), 0, -scaled(PAD), 0)
         text = index.data()
         if column.name == "name":
             inner = self._titled(painter, inner, run)
@@ -338,7 +340,7 @@ class _Cells(QStyledItemDelegate):
         if number is None:
             return rect
         side = scaled(18)
-        box = QRect(rect.left() + scaled(PAD), rect.center().y() - side // 2, side, side)
+        box = QRect(rect.left() + scaled(MARGIN), rect.center().y() - side // 2, side, side)
         theme = self._table.theme
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -347,7 +349,7 @@ class _Cells(QStyledItemDelegate):
         painter.setPen(theme.colour("panel" if number == 1 else "text"))
         painter.setFont(font(11, 700))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(number))
-        return rect.adjusted(scaled(PAD) + side - scaled(2), 0, 0, 0)
+        return rect.adjusted(side + scaled(8), 0, 0, 0)
 
     def _titled(self, painter: QPainter, room: QRect, run: Run) -> QRect:
         """The title, and behind it the tags that there is room for."""
