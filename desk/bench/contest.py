@@ -130,7 +130,7 @@ class Contest:
         self._told(f"Loading {Path(model).name}")
         name = "This engine" if ours else f"The engine for {Path(model).name}"
         try:
-            child = Contestant(argv, name)
+            child = Contestant(argv, name, stranger=not ours)
             about = child.answer()
         except Trouble as trouble:
             if ours:

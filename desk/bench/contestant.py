@@ -22,15 +22,22 @@ LEAVING_S = 3.0
 
 class Contestant:
     """A child under that command line; `name` begins the sentences about it. Raises `Trouble` where it does not start,
-    does not answer, or answers with one."""
+    does not answer, or answers with one.
 
-    def __init__(self, argv: Sequence[str], name: str, patience: float = PATIENCE_S) -> None:
+    One of ours gets the environment that the engine gets, a `stranger` that of its own users.
+    """
+
+    def __init__(self, argv: Sequence[str], name: str, patience: float = PATIENCE_S, *, stranger: bool = False) -> None:
         self.name = name
         self._patience = patience
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the child
         try:
             self._process = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words, env=environment()
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._words,
+                env=None if stranger else environment(),
             )
         except OSError as error:
             self._words.close()

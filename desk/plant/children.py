@@ -40,11 +40,15 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a child: the parent's, with quiet numpy threads and a stable order of devices."""
+    """The environment of a child: the parent's, with quiet numpy threads, large pages and a stable order of devices."""
     surroundings = dict(os.environ)
     # The engine's parallelism is onnxruntime's own pool; a second pool beside it only takes cores away.
     surroundings.setdefault("OMP_NUM_THREADS", "1")
     surroundings.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # On Linux matrices then lie in pages of 2 MiB where the system gives them on request, as most do: a step reads all
+    # weights, and a row by itself waits for their addresses. Steps of a 4-bit model of 135M parameters took 4 % less
+    # time at one row and 2 % at four (three processes each way, in turns), and no more memory.
+    surroundings.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
     surroundings["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     surroundings["PYTHONUTF8"] = "1"
     if (_CHECKOUT / "pyproject.toml").is_file():

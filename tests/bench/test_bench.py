@@ -174,6 +174,15 @@ def test_a_silent_engine_is_given_up(rival):
         silent.answer()
 
 
+def test_ours_runs_in_the_engines_environment_and_a_stranger_in_its_own(monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    code = "import json, os; print(json.dumps({'pages': os.environ.get('GLIBC_TUNABLES')}), flush=True); input()"
+    for stranger, pages in ((False, "glibc.malloc.hugetlb=1"), (True, None)):
+        child = Contestant([sys.executable, "-S", "-c", code], "It", stranger=stranger)
+        assert child.answer() == {"pages": pages}
+        child.close()
+
+
 # ---- numbers
 
 
