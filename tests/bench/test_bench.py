@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from typer.testing import CliRunner
 
+from desk.bench import contest
 from desk.bench.contest import LANES, Contest, Plan
 from desk.bench.contestant import Contestant, peak_memory
 from desk.bench.findings import floor_of, ratio_of
@@ -20,6 +22,7 @@ from desk.engine.toy import EIGHT_BIT, PLAIN, Toy
 from desk.facts.trouble import Trouble
 from desk.models.graph import GRAPH_FILE
 from desk.plant.children import command
+from desk.verbs.app import app
 from desk.verbs.bench import show
 
 ROW = {
@@ -33,10 +36,10 @@ def bench(*arguments):
     return subprocess.run(command("bench", *map(str, arguments)), capture_output=True, text=True, timeout=120)
 
 
-def quick(toy, rivals=(), seconds=0.0, rounds=2):
+def quick(toy, rivals=(), seconds=0.0, rounds=1, batches=(1, 3)):
     return Plan(
         models=[str(toy)],
-        batches=(1, 3),
+        batches=batches,
         threads=1,
         rounds=rounds,
         prompt=32,
@@ -44,6 +47,12 @@ def quick(toy, rivals=(), seconds=0.0, rounds=2):
         seconds=seconds,
         rivals=list(rivals),
     )
+
+
+@pytest.fixture(autouse=True)
+def no_rest(monkeypatch):
+    """Nobody's threads spin here, so nobody waits for them."""
+    monkeypatch.setattr(contest, "REST_S", 0.01)
 
 
 def run(plan):
@@ -86,7 +95,7 @@ def test_the_command_line_gives_rows_and_ratios_with_their_floor(toy, rival):
 
 def test_loads_tell_of_lanes_waits_and_long_prompts(toy, capsys):
     """On a model that is done with a step in no time, so that only the shape of the figures can be held to much."""
-    found = run(quick(toy, seconds=0.3, rounds=1))
+    found = run(quick(toy, seconds=0.1))
     loads = {load.load: load.figures for load in found.loads}
     lanes = loads[f"lanes of {', '.join(map(str, LANES))} slots"]
     assert 0.2 < lanes["ratio"] < 5
@@ -113,41 +122,33 @@ def test_loads_tell_of_lanes_waits_and_long_prompts(toy, capsys):
 # ---- engines that drop out
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "words"),
-    [
-        ("crash", "scripted on .* was ended by SIGKILL.*scripted engine: about to crash"),
-        ("babble", "scripted on .* answers what is no JSON"),
-        ("refuse", "There is nothing to run"),
-    ],
-)
-def test_a_peer_that_drops_out_is_one_sentence_and_the_others_go_on(toy, rival, behaviour, words):
-    plan = quick(toy, [rival(behaviour), rival()])
-    found = run(plan)
-    assert len(found.lost) == 1
-    assert re.search(words, found.lost[0])
-    assert "\n" not in found.lost[0]
-    assert [row.engine for row in found.rows] == ["token-desk", "token-desk", "scripted", "scripted"]
-    assert len(found.ratios) == 3
+def test_peers_that_drop_out_are_one_sentence_each_and_the_others_go_on(toy, rival):
+    found = run(quick(toy, [rival("crash"), rival("babble"), rival("refuse"), rival()], batches=(1,)))
+    assert all("\n" not in words for words in found.lost)
+    for words, pattern in zip(
+        sorted(found.lost),
+        (
+            "There is nothing to run",
+            r"scripted on .* answers what is no JSON",
+            r"scripted on .* was ended by SIGKILL.*scripted engine: about to crash",
+        ),
+        strict=True,
+    ):
+        assert re.search(pattern, words)
+    assert [row.engine for row in found.rows] == ["token-desk", "scripted"]
+    assert len(found.ratios) == 2
 
 
-def test_a_peer_that_is_not_there_is_told_with_an_exit_code_of_its_own(toy):
+def test_peers_that_are_not_there_are_told_with_an_exit_code_of_their_own(toy):
     ended = bench(
         "--model", toy, "--batches", 1, "--threads", 1, "--rounds", 1, "--prompt", 8, "--steps", 2, "--seconds", 0,
-        "--peers", "/nowhere/python", "--gguf", "model.gguf", "--json",
+        "--rival", "/nowhere/engine", "--peers", sys.executable, "--gguf", "model.gguf", "--json",
     )  # fmt: skip
     assert ended.returncode == 5
-    assert json.loads(ended.stdout)["lost"]
-    assert "The engine for model.gguf does not start: /nowhere/python: No such file or directory." in ended.stderr
+    assert len(json.loads(ended.stdout)["lost"]) == 2
+    assert "The engine for engine does not start: /nowhere/engine: No such file or directory." in ended.stderr
+    assert "No module named 'llama_cpp'" in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-def test_an_interpreter_without_the_peer_is_one_sentence(toy):
-    plan = Plan(
-        models=[str(toy)], batches=(1,), threads=1, rounds=1, prompt=8, steps=2, seconds=0, peers=sys.executable,
-        ggufs=["model.gguf"],
-    )  # fmt: skip
-    assert "No module named 'llama_cpp'" in run(plan).lost[0]
 
 
 def test_a_model_of_ours_that_does_not_run_ends_the_bench(tmp_path):
@@ -165,7 +166,7 @@ def test_a_context_beyond_the_model_is_refused_with_both_numbers(toy):
 
 @pytest.mark.parametrize("arguments", [("--batches", "1,x"), ("--batches", "0"), ("--gguf", "a.gguf")])
 def test_what_makes_no_sense_is_a_question_of_usage(arguments):
-    assert bench(*arguments).returncode == 2
+    assert CliRunner().invoke(app, ["bench", *arguments]).exit_code == 2
 
 
 def test_a_silent_engine_is_given_up(rival):
