@@ -101,10 +101,12 @@ class Course:
         lanes = [self._kept_full(count, 0, count, prompt, f"Lane {at}") for at, count in enumerate(slots)]
         alone = [_Stretch() for _ in lanes]
         together, whole = _Stretch(), _Line(lanes, self._tell)
-        for _ in range(max(1, round(seconds / (2 * _SLICE_S * len(lanes))))):
+        rounds = max(1, round(seconds / (2 * _SLICE_S * len(lanes))))
+        part = seconds / (2 * rounds * len(lanes))
+        for _ in range(rounds):
             for lane, stretch in zip(lanes, alone, strict=True):
-                stretch.extend(_Line([lane], self._tell), _SLICE_S)
-            together.extend(whole, _SLICE_S * len(lanes))
+                stretch.extend(_Line([lane], self._tell), part)
+            together.extend(whole, part * len(lanes))
         separate = sum(stretch.speed for stretch in alone) / len(lanes)
         busy = sum(whole.charged.values()) / len(lanes)
         return {

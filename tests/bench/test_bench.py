@@ -95,7 +95,7 @@ def test_the_command_line_gives_rows_and_ratios_with_their_floor(toy, rival):
 
 def test_loads_tell_of_lanes_waits_and_long_prompts(toy, capsys):
     """On a model that is done with a step in no time, so that only the shape of the figures can be held to much."""
-    found = run(quick(toy, seconds=0.1))
+    found = run(quick(toy, seconds=0.5))
     loads = {load.load: load.figures for load in found.loads}
     lanes = loads[f"lanes of {', '.join(map(str, LANES))} slots"]
     assert 0.2 < lanes["ratio"] < 5
