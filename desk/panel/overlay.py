@@ -1,15 +1,20 @@
 """What lies over the window for a moment: a raised sheet that takes the focus and gives it back."""
 
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desk.panel.actions import GROUPS, IN_PARTS, Action
 from desk.panel.furniture import Label
-from desk.panel.theme import RADIUS, Theme, zoom
+from desk.panel.theme import RADIUS, Theme, scaled
 
 EDGE = 56
 """The room in pixels that a sheet leaves around its content within the window."""
+MOST_COLUMNS, BELOW = 3, 16
+"""Columns of the sheet of keys, and the room between two blocks of keys that stand below each other."""
 
 
 class Overlay(QFrame):
@@ -110,45 +115,65 @@ class KeySheet(Overlay):
         rows = {group: [(each.cap, each.words) for each in keyed if each.group == group] for group in GROUPS}
         rows["In a part"] = list(IN_PARTS)
         self.setAccessibleDescription(". ".join(f"{key}: {words}" for each in rows.values() for key, words in each))
+        self._blocks = [self._block(group, lines) for group, lines in rows.items() if lines]
         content = QWidget()
-        page = QVBoxLayout(content)
+        self._page = page = QVBoxLayout(content)
         page.setContentsMargins(28, 22, 28, 24)
         page.setSpacing(14)
         page.addWidget(Label(theme, "Keys", 16, 600))
-        columns = QHBoxLayout()
-        columns.setSpacing(40)
-        page.addLayout(columns)
-        # Large text has room for one column only.
-        half = sum(len(each) + 2 for each in rows.values()) / (2 if zoom() < 1.1 else 1)
-        filled = 0
-        column = QVBoxLayout()
-        for group, lines in rows.items():
-            if not lines:
-                continue
-            if column.count() and filled + len(lines) / 2 > half:
-                self._end(columns, column)
-                column, filled = QVBoxLayout(), -len(rows)
-            column.addLayout(self._block(group, lines))
-            filled += len(lines) + 2
-        self._end(columns, column)
+        row = QHBoxLayout()
+        row.setSpacing(36)
+        page.addLayout(row)
+        self._columns = [QVBoxLayout() for _ in range(MOST_COLUMNS)]
+        for column in self._columns:
+            column.setSpacing(BELOW)
+            row.addLayout(column)
+            row.setAlignment(column, Qt.AlignmentFlag.AlignTop)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(1, 1, 1, 1)
         outer.addWidget(self.hold(content))
 
-    def _end(self, columns: QHBoxLayout, column: QVBoxLayout) -> None:
-        column.setSpacing(16)
-        column.addStretch(1)
-        columns.addLayout(column)
+    def place(self) -> None:
+        """Two columns, or more where that saves the scrolling; one where there is no room for two side by side."""
+        room = self._over.size() - QSize(2 * EDGE, 2 * EDGE)
+        for count in range(2, MOST_COLUMNS + 1):
+            size = self._divide(count)
+            if size.width() > room.width():
+                self._divide(count - 1)
+                break
+            if size.height() <= room.height():
+                break
+        super().place()
 
-    def _block(self, group: str, lines: list[tuple[str, str]]) -> QGridLayout:
-        grid = QGridLayout()
+    def _divide(self, count: int) -> QSize:
+        """Put the blocks, in their order, into so many columns, the highest of which is as low as can be; gives how
+        large the page is with them."""
+        blocks = self._blocks
+        ends = ((0, *cuts, len(blocks)) for cuts in combinations(range(1, len(blocks)), count - 1))
+        ways = [[blocks[first:end] for first, end in pairwise(each)] for each in ends]
+        best = min(ways, key=lambda way: max(map(_height, way)), default=[blocks])
+        for column, part in zip(self._columns, best, strict=False):
+            for block in part:
+                column.addWidget(block)
+        self._page.activate()
+        return self._page.totalSizeHint()
+
+    def _block(self, group: str, lines: list[tuple[str, str]]) -> QWidget:
+        block = QWidget()
+        grid = QGridLayout(block)
+        grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(7)
-        grid.setColumnMinimumWidth(0, 92)
+        grid.setColumnMinimumWidth(0, scaled(92))
         grid.setColumnStretch(1, 1)
         grid.addWidget(Label(self._theme, group, 12, 600, token="mut"), 0, 0, 1, 2)
         for row, (key, words) in enumerate(lines, start=1):
             left = Label(self._theme, key, weight=500, mono=True)
             grid.addWidget(left, row, 0)
             grid.addWidget(Label(self._theme, words, 13, token="soft"), row, 1)
-        return grid
+        return block
+
+
+def _height(column: Sequence[QWidget]) -> int:
+    """How high these blocks are below each other."""
+    return sum(block.sizeHint().height() + BELOW for block in column)

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QCursor, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QScrollArea
 from scripted import facts
 
 from desk.panel.actions import ACTIONS, IN_PARTS, cap
@@ -14,6 +14,8 @@ from desk.panel.books import Books
 from desk.panel.charts.actions import actions as chart_actions
 from desk.panel.look import explained, look, setting_of
 from desk.panel.placing import SMALLEST
+from desk.panel.player import Player
+from desk.panel.player import actions as player_actions
 from desk.panel.strips import StripChart
 from desk.panel.theme import Theme
 from desk.panel.views import VIEWS, View
@@ -109,6 +111,17 @@ def test_no_key_is_bound_twice_and_all_stand_in_the_sheet(factory):
     assert {key for key, _ in IN_PARTS} <= said
     assert window.sheet.width() <= window.minimumWidth()
     assert window.sheet.height() <= window.minimumHeight()
+    # With those of a recording beside them, no key of a usual window needs scrolling.
+    window.resize(1440, 900)
+    player = Player(window.theme, window.numbers)
+    player.setParent(window)
+    window.learn(*player_actions(player))
+    window.sheet.toggle()
+    bar = window.sheet.findChild(QScrollArea).verticalScrollBar()
+    assert bar.maximum() == 0
+    assert window.sheet.width() < window.width()
+    window.resize(*SMALLEST)
+    assert bar.maximum() > 0
     # What is offered by boxes and buttons can be had from the palette, too.
     words = [action.words for action in window._offered()]
     assert {"Go to Floor", "Theme: light", "Window: 15 min", "Preset: This machine"} <= set(words)
