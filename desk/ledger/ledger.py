@@ -27,8 +27,9 @@ from desk.facts.happened import (
 )
 from desk.facts.histogram import bucket_of, count_into
 from desk.facts.metered import FloorLearned, MeterOpened, Read, SoloLearned
-from desk.facts.tiers import Price, Promise
+from desk.facts.tiers import Tier
 from desk.ledger.beats import divided
+from desk.ledger.bridge import Bridge
 from desk.ledger.energy import Energy, Flow
 from desk.ledger.hearing import Hearing
 from desk.ledger.money import dollars_per_joule, input_value, kept, output_value
@@ -117,8 +118,7 @@ class Ledger:
         self._gap = (0.0, 0.0)
         """Of the last stretch that was not recorded, the periods: after the first moment, up to the second."""
         self._unrecorded_s = 0.0
-        self._unmetered: dict[str, int] = {}
-        self._unmetered_s = 0.0
+        self._bridge = Bridge()
         self._totals = Totals()
 
     def _period(self, moment: float) -> Period:
@@ -142,10 +142,6 @@ class Ledger:
         if tier is None:
             tier = period.tiers[name] = TierPeriod()
         return tier
-
-    def _price(self, tier: str) -> Price:
-        setting = self.standing.tiers.get(tier)
-        return _FREE if setting is None else setting.price
 
     def _run_started(self, fact: RunStarted, moment: float) -> None:
         self._warmup_s = fact.warmup_s
@@ -192,7 +188,7 @@ class Ledger:
 
     def _count(self, cell: int, seconds: float, lanes: tuple[LaneWork, ...]) -> None:
         """Count in what lanes did in so many seconds of a period."""
-        period = self._at(cell)
+        period, settings = self._at(cell), self.standing.tiers
         period.worked += seconds
         for work in lanes:
             tier = period.tiers.get(work.tier) or self._tier(period, work.tier)
@@ -202,7 +198,7 @@ class Ledger:
             tier.prefill += work.prefill
             if work.emitted:
                 tier.emitted += work.emitted
-                tier.revenue += output_value(self._price(work.tier), work.emitted)
+                tier.revenue += output_value(settings.get(work.tier, _UNPRICED).price, work.emitted)
             if work.gaps:
                 count_into(tier.gaps, work.gaps)
 
@@ -215,9 +211,10 @@ class Ledger:
                 self._period(moment).events.append(Event(moment, "run", "Warm-up"))
         self._requests.see(fact)
         tier = self._tier(self._period(moment), fact.tier)
+        price = self.standing.tiers.get(fact.tier, _UNPRICED).price
         tier.prompt += fact.prompt
         tier.cached += fact.cached
-        tier.revenue += input_value(self._price(fact.tier), fact.prompt, fact.cached)
+        tier.revenue += input_value(price, fact.prompt, fact.cached)
         bucket = bucket_of(fact.t - fact.submitted)
         tier.ttfts[bucket] = tier.ttfts.get(bucket, 0) + 1
 
@@ -230,9 +227,9 @@ class Ledger:
         tier.finished += 1
         tier.finished_tokens += fact.emitted
         tier.finished_s += fact.t - fact.submitted
-        setting = self.standing.tiers.get(fact.tier)
-        if kept(fact, _NO_PROMISE if setting is None else setting.promise):
-            price = self._price(fact.tier)
+        setting = self.standing.tiers.get(fact.tier, _UNPRICED)
+        if kept(fact, setting.promise):
+            price = setting.price
             tier.on_time_requests += 1
             tier.on_time_tokens += fact.emitted
             tier.on_time_revenue += output_value(price, fact.emitted) + input_value(price, fact.prompt, fact.cached)
@@ -344,7 +341,7 @@ class Ledger:
             flow = before
         self._energy.settle(period.end)
         standing.floor_watts = self._energy.floor_watts(standing.counted, standing.loaded)
-        self._meter_tokens(period, flow)
+        self._bridge.book(period, flow)
         if flow.covered <= 0.0:
             period.quality = "unavailable"
             return
@@ -375,19 +372,6 @@ class Ledger:
             return self._energy.declared(declared.idle, declared.busy, until)
         return flow
 
-    def _meter_tokens(self, period: Period, flow: Flow) -> None:
-        """Which output tokens the energy of this period belongs to: its own, and those of a gap that it bridges."""
-        seconds = period.end - period.start
-        if flow.covered <= 0.0 or flow.covered < seconds / 2:
-            for name, tier in period.tiers.items():
-                self._unmetered[name] = self._unmetered.get(name, 0) + tier.emitted
-            self._unmetered_s += seconds
-            return
-        bridged = flow.covered > seconds + self._unmetered_s / 2
-        for name, tier in period.tiers.items():
-            tier.metered = tier.emitted + (self._unmetered.get(name, 0) if bridged else 0)
-        self._unmetered, self._unmetered_s = {}, 0.0
-
     def _total(self, period: Period) -> None:
         totals = self._totals
         totals.source = self.standing.source
@@ -402,8 +386,8 @@ class Ledger:
             totals.seconds = max(0.0, period.end - totals.since - self._unrecorded_s)
 
 
-_FREE = Price()
-_NO_PROMISE = Promise()
+_UNPRICED = Tier(name="", model="")
+"""What a tier is held to that nobody has set: no price and no promise."""
 
 _FOLDS: dict[type, Callable[[Ledger, Any, float], None]] = {
     RunStarted: Ledger._run_started,
