@@ -55,6 +55,31 @@ NAMES: Mapping[str, str] = {
 }
 """Every check by its id, in the order in which they are shown."""
 
+SUBJECTS: Mapping[str, str] = {
+    "software": "Whether Python is new enough, and no two distributions of one library lie over each other.",
+    "folder": "Whether runs and models can be written, the disk has room, and the settings can be read.",
+    "model": "Whether the files of the first tier's model are here and whole, or it can be built.",
+    "watts": "Which source measures watts, and why not one before it.",
+    "cpu.opens": "Whether onnxruntime starts on the processor.",
+    "cpu.numerics": "Whether a tiny decoder computes the numbers that numpy computes.",
+    "cpu.tokens": "Whether the model gives the tokens that are recorded of it, in a batch of several rows.",
+    "cpu.memory": "Whether weights and KV caches of the tiers fit into the memory that is free.",
+    "cpu.speed": "How fast the model decodes in batches of several sizes.",
+    "gpu.driver": "Which card is there, and whether its driver is new enough and answers.",
+    "gpu.libraries": "Whether every library of CUDA that onnxruntime needs loads.",
+    "gpu.opens": "Whether onnxruntime starts on the card and computes there.",
+    "gpu.placement": "Whether every node of a decoder lies on the card, none on the processor.",
+    "gpu.numerics": "Whether a tiny decoder computes the numbers that numpy computes.",
+    "gpu.tokens": "Whether the model gives the tokens that are recorded of it, in a batch of several rows.",
+    "gpu.speed": "How fast the model decodes, and what it costs to launch a step.",
+    "gpu.oom": "Whether what does not fit into the card's memory is refused, and smaller runs go on.",
+    "gpu.graphs": "Whether steps recorded as CUDA graphs give what plain ones give, and what they save.",
+    "gpu.mapping": "Whether the meter sees memory rise on the card that computes, and on no other.",
+    "gpu.memory": "Whether a KV cache takes the memory that was planned, and gives it back.",
+    "gpu.kill": "Whether the memory of an engine that is killed comes back.",
+}
+"""What each check looks at, in a line for those who have not asked for it yet."""
+
 BEARABLE = frozenset({"watts", "cpu.memory", "cpu.speed"})
 """Checks of the machine that may fail and leave it usable. So may those of a GPU, unless one was asked for."""
 

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from desk.doctor.examination import NAMES, Check, Diagnosis
+from desk.doctor.examination import NAMES, SUBJECTS, Check, Diagnosis
 from desk.facts import places
 from desk.facts.tiers import Tariff
 from desk.models.contacts import contacted
@@ -264,6 +264,11 @@ def test_a_check_up_is_called_off_with_its_process(checkup, qtbot):
     part = checkup(lines(FAILED), "hang")
     qtbot.waitUntil(lambda: len(part.checks) == 1, timeout=PATIENCE_MS)
     assert part.words.text() == f"1 of {len(NAMES)} checks"
+    # The others wait below and above it, each with what it will look at.
+    assert [row.check.id for row in part._rows] == list(NAMES) == list(SUBJECTS)
+    said = {row.check.id: row.accessibleName() for row in part._rows}
+    assert said["gpu.driver"].startswith("GPU: driver and card: failed.")
+    assert said["folder"] == f"Data folder and settings: not yet. {SUBJECTS['folder']}"
     part.run.click()
     assert part.verdict.text() == "The check-up was called off."
 

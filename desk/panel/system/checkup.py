@@ -9,7 +9,7 @@ from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desk import __version__
-from desk.doctor.examination import NAMES, Check, Diagnosis
+from desk.doctor.examination import NAMES, SUBJECTS, Check, Diagnosis
 from desk.panel.bars import paint_rule
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
@@ -20,12 +20,14 @@ from desk.plant.machine import this_machine
 
 SIGNS = {"ok": ("✓ fine", "soft"), "warn": ("▲ warning", "warn"), "fail": ("■ failed", "bad")}
 SKIPPED = ("– skipped", "mut")
+WAITING = ("○ not yet", "mut")
 VERDICTS = {
     "fine": "Fine: the factory runs here.",
     "degraded": "The factory runs here, with what is marked.",
     "unusable": "The factory does not run here: see what failed.",
 }
 BEFORE = "Can this machine be trusted with what it shows?"
+UNCHECKED = f"Not checked yet: {len(NAMES)} checks."
 INVITED = "The check-up takes half a minute and much of the machine, so a run that is on will feel it."
 LOST = "The check-up ended without a verdict."
 END_MS = 2000
@@ -122,7 +124,7 @@ def grouped(checks: Sequence[Check]) -> list[Check]:
 
 def _shared(check: Check) -> str | None:
     """What skipped checks that belong on one line have in common; `None` for all others."""
-    return f"{check.id.partition('.')[0]} {check.cause}" if check.status == "skipped" else None
+    return f"{check.id.partition('.')[0]} {check.cause}" if check.status == "skipped" and check.cause else None
 
 
 class Checkup(QWidget):
@@ -138,7 +140,7 @@ class Checkup(QWidget):
         area = Scrolled(theme, "Checks")
         self.verdict = Label(theme, BEFORE, 16, 600)
         self.verdict.setWordWrap(True)
-        self.words = Label(theme, INVITED, 12, token="mut")
+        self.words = Label(theme, f"{UNCHECKED} {INVITED}", 12, token="mut")
         self.words.setWordWrap(True)
         self.run = QPushButton("Check now")
         self.run.setProperty("strong", True)
@@ -168,6 +170,7 @@ class Checkup(QWidget):
         area.hold(body)
         page.addWidget(area, 1)
         self.setFocusProxy(self.run)
+        self._show()
 
     @property
     def checks(self) -> list[Check]:
@@ -225,38 +228,45 @@ class Checkup(QWidget):
             QGuiApplication.clipboard().setText(report(self.found, self._numbers))
 
     def _show(self) -> None:
-        """List the checks; rows that say the same already stay."""
-        wanted = grouped(self._checks)
-        same = 0
-        while same < min(len(wanted), len(self._rows)) and self._rows[same].check == wanted[same]:
-            same += 1
-        for row in self._rows[same:]:
+        """List the checks that were told and, until there is a diagnosis, those that were not; rows that say the same
+        already stay."""
+        told = {check.id: check for check in self._checks}
+        if self.found is None:
+            listed = [told.get(name) or Check(id=name, name=NAMES[name], status="skipped") for name in NAMES]
+        else:
+            listed = self._checks
+        kept = {row.check: row for row in self._rows}
+        self._rows = [kept.pop(check, None) or Row(self._theme, check) for check in grouped(listed)]
+        for row in kept.values():
             self._list.removeWidget(row)
             row.deleteLater()
-        self._rows = self._rows[:same] + [Row(self._theme, check) for check in wanted[same:]]
-        for place in range(same, len(self._rows)):
-            self._list.insertWidget(place, self._rows[place])
+        for place, row in enumerate(self._rows):
+            if self._list.indexOf(row) != place:
+                self._list.insertWidget(place, row)
 
 
 class Row(QWidget):
-    """One check: how it went, what it is, what was found, and what to do about it."""
+    """One check: how it went, what it is, what was found, and what to do about it. One of which nothing was found yet
+    says what it looks at."""
 
     def __init__(self, theme: Theme, check: Check) -> None:
         super().__init__()
         self.check = check
         self._theme = theme
-        sign, token = SIGNS.get(check.status, SKIPPED)
+        sign, token = SIGNS.get(check.status, SKIPPED if check.cause else WAITING)
+        cause = check.cause or SUBJECTS[check.id]
         self._sign = Label(theme, sign, 12, 600 if check.status in ("warn", "fail") else 400, token)
         self._name = Label(theme, check.name, 13, 500)
         self._name.setWordWrap(True)
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addWidget(self._wrapped(check.cause, 400, "mut" if check.status == "skipped" else "text"))
+        words.addWidget(self._wrapped(cause, 400, "mut" if check.status == "skipped" else "text"))
         if check.remedy:
             words.addWidget(self._wrapped(f"→ {check.remedy}", 600 if check.status in ("warn", "fail") else 400))
         words.addStretch(1)
         row = QHBoxLayout(self)
-        row.setContentsMargins(0, 7, 0, 8)
+        air = 7 if check.cause else 5  # all that wait are seen at once
+        row.setContentsMargins(0, air, 0, air + 1)
         row.setSpacing(12)
         for label in (self._sign, self._name):
             column = QVBoxLayout()
@@ -264,7 +274,7 @@ class Row(QWidget):
             column.addStretch(1)
             row.addLayout(column)
         row.addLayout(words, 1)
-        self.setAccessibleName(f"{check.name}: {sign[2:]}. {check.cause} {check.remedy}".strip())
+        self.setAccessibleName(f"{check.name}: {sign[2:]}. {cause} {check.remedy}".strip())
         theme.changed.connect(self._measure)
         self._measure()
 
