@@ -23,27 +23,8 @@ from growth import Growth  # noqa: E402
 from msgspec.structs import replace  # noqa: E402
 
 from desk import journal  # noqa: E402
-from desk.facts.happened import (  # noqa: E402
-    AnyFact,
-    Calibrated,
-    Calibrating,
-    ChildEnded,
-    ChildStale,
-    ChildStarted,
-    Finished,
-    FirstToken,
-    LoadChanged,
-    Noted,
-    Paused,
-    Resumed,
-    RunStarted,
-    RunStopped,
-    Said,
-    TierChanged,
-    Troubled,
-    Worked,
-    now,
-)
+from desk.facts import happened  # noqa: E402
+from desk.facts.happened import AnyFact, ChildEnded, Finished, FirstToken, RunStarted, RunStopped, Worked, now  # noqa: E402
 from desk.facts.metered import Device, DeviceReading, MeterOpened, Read  # noqa: E402
 from desk.facts.places import shipped  # noqa: E402
 from desk.ledger.ledger import Ledger  # noqa: E402
@@ -103,9 +84,9 @@ class Laps:
     def facts(self, seconds: float) -> Iterator[AnyFact]:
         for lap in count():
             for number, fact in enumerate(self._facts):
-                moved = self._moved(fact, lap)
-                if moved.t - self.started.t > seconds:
+                if fact.t + lap * self._lap_s - self.started.t > seconds:
                     return
+                moved = self._moved(fact, lap)
                 yield moved
                 if number % 97 == 0:
                     yield from self._rare(moved.t, lap + number)
@@ -144,24 +125,26 @@ class Laps:
         tier = self.started.tiers[number % len(self.started.tiers)]
         match number % 9:
             case 0:
-                yield TierChanged(t=t, tier=replace(tier, users=tier.users + number % 3))
+                yield happened.TierChanged(t=t, tier=replace(tier, users=tier.users + number % 3))
             case 1:
-                yield LoadChanged(t=t, load=1.0 + number % 4 / 4)
+                yield happened.LoadChanged(t=t, load=1.0 + number % 4 / 4)
             case 2:
-                yield from (Paused(t=t), Resumed(t=t))
+                yield from (happened.Paused(t=t), happened.Resumed(t=t))
             case 3:
-                yield Noted(t=t, text=f"Mark {number}")
+                yield happened.Noted(t=t, text=f"Mark {number}")
             case 4:
-                yield Troubled(t=t, where="engine", cause=f"Something of the number {number} was survived.")
+                yield happened.Troubled(t=t, where="engine", cause=f"Something of the number {number} was survived.")
             case 5:
-                yield from (Said(t=t, tier=tier.name, request=number, text="One word more. " * 4) for _ in range(8))
+                yield from (
+                    happened.Said(t=t, tier=tier.name, request=number, text="One word more. " * 4) for _ in range(8)
+                )
             case 6:
-                yield from (Calibrating(t=t, tier=tier.name, seconds=1.0), Calibrated(t=t))
+                yield from (happened.Calibrating(t=t, tier=tier.name, seconds=1.0), happened.Calibrated(t=t))
             case 7:
-                yield ChildStale(t=t, child="meter", age=1.0)
+                yield happened.ChildStale(t=t, child="meter", age=1.0)
             case 8:
                 yield from (ChildEnded(t=t, child="meter", exit=1, cause="The meter ended."),)
-                yield ChildStarted(t=t, child="meter", pid=number)
+                yield happened.ChildStarted(t=t, child="meter", pid=number)
 
 
 def main() -> int:
