@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PAD = 10
 SIGN = 14
+WHY = 160
+"""From this room on behind the words of a state, what is the matter is said there, too."""
 
 SIGNS: dict[State, str] = {
     "building": "settings",
@@ -108,7 +110,7 @@ class Lines(QStyledItemDelegate):
         line = inner.adjusted(0, 0, 0, -scaled(6) if share is not None else 0)
         box = QRectF(inner.left(), line.center().y() - sign / 2 + 1, sign, sign)
         paint_sign(painter, theme, box, row)
-        words = line.adjusted(sign + scaled(8), 0, 0, 0)
+        words = line.adjusted(sign + scaled(8) if condition.state in SIGNS else 0, 0, 0, 0)
         face = font(12, 500)
         painter.setFont(face)
         painter.setPen(theme.colour("text" if ink_of(row) != "mut" else "mut"))
@@ -116,6 +118,12 @@ class Lines(QStyledItemDelegate):
         told = state_words(row, self._table.listing.numbers)
         metrics = QFontMetrics(face)
         painter.drawText(words, left, metrics.elidedText(told, Qt.TextElideMode.ElideRight, words.width()))
+        behind = words.adjusted(metrics.horizontalAdvance(told) + scaled(12), 0, 0, 0)
+        if condition.cause and share is None and behind.width() >= scaled(WHY):
+            painter.setFont(font(12))
+            painter.setPen(theme.colour("mut"))
+            why = QFontMetrics(painter.font()).elidedText(condition.cause, Qt.TextElideMode.ElideRight, behind.width())
+            painter.drawText(behind, left, why)
         if condition.left_s is not None:
             rest = f"{left_words(condition.left_s)} left"
             if metrics.horizontalAdvance(f"{told}   {rest}") <= words.width():

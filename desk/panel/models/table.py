@@ -168,10 +168,17 @@ class Table(QTableView):
 
     # ---- measures
 
+    def fix(self, fixed: bool) -> None:
+        """Offer nothing, where it is a recording that is shown: the room for buttons goes to the other columns."""
+        if fixed != self.listing.fixed:
+            self.listing.fixed = fixed
+            self.setColumnHidden(DEEDS, fixed)
+            self._lay_out()
+
     def _lay_out(self) -> None:
-        room = self.viewport().width() - sum(
-            scaled(column.wide) for place, column in enumerate(COLUMNS) if place not in SPARE
-        )
+        fixed = self.listing.fixed
+        kept = [place for place in range(len(COLUMNS)) if place not in SPARE and not (fixed and place == DEEDS)]
+        room = self.viewport().width() - sum(scaled(COLUMNS[place].wide) for place in kept)
         for place in SPARE:
             wide = scaled(COLUMNS[place].wide)
             hidden, room = wide > room, room - wide
@@ -179,13 +186,13 @@ class Table(QTableView):
             if hidden:
                 room = room + wide if place == SPARE[-1] else -1
         every = scaled(ALL_DEEDS - COLUMNS[DEEDS].wide)
-        roomy = room >= every
+        roomy = room >= every and not fixed
         room = max(0, room - every) if roomy else max(0, room)
         for place, column in enumerate(COLUMNS):
             self.setColumnWidth(place, scaled(ALL_DEEDS if place == DEEDS and roomy else column.wide))
         shown = sum(self.columnWidth(place) for place in range(len(COLUMNS)) if not self.isColumnHidden(place))
         left = self.viewport().width() - shown
-        state = min(max(0, left) // 2, scaled(120))
+        state = max(0, left) // 2 if fixed else min(max(0, left) // 2, scaled(120))
         self.setColumnWidth(STATE, self.columnWidth(STATE) + state)
         self.setColumnWidth(MODEL, self.columnWidth(MODEL) + left - state)
 

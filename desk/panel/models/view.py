@@ -106,7 +106,7 @@ class Page(View):
 
     def _connect(self) -> None:
         live = self.work is not None
-        self.table.listing.fixed = not live
+        self.table.fix(not live)
         self._note.setVisible(not live)
         self.bring.setVisible(live)
         self.setAcceptDrops(live)
