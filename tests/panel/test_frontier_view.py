@@ -29,6 +29,7 @@ from desk.panel.frontier.mixcard import Checked
 from desk.panel.frontier.reckoning import Question, answer, here
 from desk.panel.frontier.scene import LogAxis, scene, with_lanes
 from desk.panel.frontier.trial import SETTLE_S, SHORTEST_S, Trial
+from desk.panel.frontier.view import Page
 from desk.panel.heartbeat import Heartbeat
 from desk.panel.shown import Shown, TierLine
 from desk.panel.theme import Theme
@@ -248,6 +249,16 @@ def test_a_click_tells_about_a_point_and_the_table_lists_all(page, qtbot):
     assert page.table.isVisible()
     assert len(page.table.text().splitlines()) == 4
     assert "tok/s/MW" in page.table.text()
+    # A recording of a sweep is drawn itself, whatever was measured since.
+    assert page.found.source.paths != (sweeps.SHIPPED,)
+    source = Replay(sweeps.SHIPPED)
+    other = Page(replace(page.desk, source=source))
+    qtbot.addWidget(other)
+    other.refresh(page.desk.window.shown)
+    qtbot.waitUntil(lambda: other.found is not None, timeout=PATIENCE_MS)
+    assert other.found.source.paths == (sweeps.SHIPPED,)
+    other.leave()
+    source.close()
 
 
 def test_no_year_is_told_before_both_shares_are_set_and_a_slip_is_taken_back(page, qtbot):

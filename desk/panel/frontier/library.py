@@ -1,6 +1,7 @@
 """The sweeps that can be drawn: found in the folder of recordings and read beside the window."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -11,15 +12,16 @@ from desk.runs.store import Runs
 
 
 class Library(QObject):
-    """`sources` are the sweeps there are, the newest first. `listed` is emitted when they were looked for, `grown` when
-    another one has been read, `troubled` with what keeps them from being."""
+    """`sources` are the sweeps there are, the newest first, with that of the recording `beside`. `listed` is emitted
+    when they were looked for, `grown` when another one has been read, `troubled` with what keeps them from being."""
 
     listed = Signal()
     grown = Signal()
     troubled = Signal(object)
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, parent: QObject, beside: Path | None = None) -> None:
         super().__init__(parent)
+        self._beside = beside
         self.sources: list[Source] = []
         self._store = Runs()
         self._worker = Worker(self)
@@ -47,11 +49,12 @@ class Library(QObject):
 
     def _find(self) -> None:
         """Find the sweeps, and read those that were not, or have grown."""
-        store, known = self._store, {key: found.source.stamp for key, found in self._found.items()}
+        store, beside = self._store, self._beside
+        known = {key: found.source.stamp for key, found in self._found.items()}
 
         def looked() -> Iterator[Any]:
             found = []
-            for source in sources(store):
+            for source in sources(store, beside):
                 if source is not None:
                     found.append(source)
                 yield None

@@ -68,8 +68,9 @@ class Found:
         return self.courses.get(setting(point.tier), ())
 
 
-def sources(runs: Runs) -> Iterator[Source | None]:
-    """The sweeps of a folder, the newest first, and then the one that ships; `None` at each look at a run."""
+def sources(runs: Runs, beside: Path | None = None) -> Iterator[Source | None]:
+    """The sweeps of a folder, the newest first, then the one that ships and that of the recording `beside`, where they
+    are others; `None` at each look at a run."""
     grouped: dict[str, list[tuple[float, Path]]] = {}
     for run in runs.all():
         if run.trouble:
@@ -84,8 +85,16 @@ def sources(runs: Runs) -> Iterator[Source | None]:
     for sweep, found in grouped.items():
         found.sort()
         yield Source(sweep, tuple(path for _, path in found), found[0][0])
-    if SHIPPED.is_file() and (told := _head(SHIPPED)) is not None:
-        yield Source(told[1].sweep, (SHIPPED,), told[0].wall, foreign=True)
+    for path in (SHIPPED, *([beside] if beside else [])):
+        if path.is_file() and (told := _head(path)) is not None and told[1].sweep not in grouped:
+            grouped[told[1].sweep] = []
+            yield Source(told[1].sweep, (path,), told[0].wall, foreign=path == SHIPPED)
+
+
+def sweep_of(recording: Path) -> str | None:
+    """The sweep that a recording is of, `None` where it is of a run."""
+    told = _head(recording)
+    return None if told is None else told[1].sweep
 
 
 def _head(path: Path) -> tuple[RunStarted, SweepStarted] | None:

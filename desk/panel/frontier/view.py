@@ -26,7 +26,7 @@ from desk.panel.frontier.pointtable import PointTable
 from desk.panel.frontier.progress import SweepBar
 from desk.panel.frontier.scene import AXES, Scene, scene, with_lanes
 from desk.panel.frontier.sweeper import Sweeper
-from desk.panel.frontier.sweeps import Found
+from desk.panel.frontier.sweeps import Found, sweep_of
 from desk.panel.furniture import Label
 from desk.panel.shown import Shown
 from desk.panel.statusline import date_of
@@ -47,7 +47,10 @@ class Page(View):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         theme, numbers = desk.theme, desk.numbers
-        self.library = Library(self)
+        recording = desk.source.path if desk.source.mode == "replay" else None
+        self._own = sweep_of(recording) if recording else None
+        """The sweep of the recording that is shown: it is drawn first."""
+        self.library = Library(self, recording if self._own else None)
         self.library.troubled.connect(desk.window.show_trouble)
         self.library.listed.connect(self._list)
         self.library.grown.connect(self._renew)
@@ -160,7 +163,7 @@ class Page(View):
 
     def _list(self) -> None:
         """Offer the sweeps that there are."""
-        chosen, given = self.sweep.currentData(), self.library.sources
+        chosen, given = self.sweep.currentData() or self._own, self.library.sources
         self.sweep.clear()
         for source in given:
             day = date_of(source.wall)
