@@ -38,8 +38,6 @@ NARROW = 1080
 MIDDLE, RIGHT_WIDE, RIGHT = 512, 552, 496
 PAIR = 920
 """From this width on, table and device stand side by side below the charts."""
-TALL = 700
-"""From this height on, a wide page has room for the frontier below its slots."""
 LEAST_CHARTS = 500
 """A page that is less high scrolls rather than to press the charts further. All these are pixels of the design."""
 
@@ -178,7 +176,7 @@ class Floor(QWidget):
         wide, narrow = self._wide, self._narrow
         paired = narrow and self.width() >= scaled(PAIR)
         high = max(scaled(LEAST_CHARTS), self.height() - self._cards_height() - GUTTER if narrow else 0)
-        edge = wide and self.height() >= scaled(TALL) and self.below != "stream" and self._measured
+        edge = wide and self.below != "editor" and self._measured and self._has_room_for_frontier
         shape = wide, narrow, paired, self.below, zoom(), high, edge
         if shape == self._shape:
             return
@@ -202,8 +200,8 @@ class Floor(QWidget):
         self.machine.setVisible(self.below == "machine" or (wide and self.below != "editor"))
         self.machine.slots_button.setVisible(not wide)
         if self._frontier is not None:
-            self._middle.addWidget(self._frontier)  # below what has just been put there
             self._frontier.setVisible(edge)
+            self._pair.setStretchFactor(self.machine, 0 if edge else 1)
         for part in (self._skeleton, self._charts):
             if part is not None:
                 part.setMinimumHeight(high)
@@ -273,9 +271,16 @@ class Floor(QWidget):
     def _measured(self) -> bool:
         return self._frontier is not None and self._frontier.measured
 
+    @property
+    def _has_room_for_frontier(self) -> bool:
+        """Whether it fits below the device without anything being scrolled."""
+        above = self._cards_height() + self.table.height() + self.machine.minimumSizeHint().height() + 3 * GUTTER
+        return self._frontier is not None and above + self._frontier.minimumHeight() <= self.height()
+
     def add_frontier(self, frontier: MiniFrontier) -> None:
-        """Have the frontier stand below the slots of a page that is large enough, where one was measured."""
+        """Have the frontier stand below the device of a page that is large enough, where one was measured."""
         self._frontier = frontier
+        self._pair.addWidget(frontier, 1)
         frontier.turned.connect(self._fit)
         self._shape = ()
         self._fit()
@@ -285,6 +290,7 @@ class Floor(QWidget):
         # What another machine recorded does not stand beside what this one can do.
         if self._frontier is not None and self._wide and self._shown.mode == "live":
             self._frontier.show_floor(self._shown)
+            self._fit()  # what the device has to tell changes
 
     def leave(self) -> None:
         """The window closes: end what the page has begun."""

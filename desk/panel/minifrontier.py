@@ -24,7 +24,8 @@ from desk.panel.theme import Theme, canvas, font, scaled
 from desk.panel.window import Window
 from desk.runs.store import Runs
 
-HEIGHT = 236
+LEAST, HEIGHT = 200, 236
+"""What it needs, and what it asks for where there is more."""
 PAD = 16
 LEFT, TOP, BOTTOM = 62, 66, 54
 """Beside the plot: its ticks, the heading, and the ticks with the legend below."""
@@ -54,7 +55,7 @@ class MiniFrontier(Card):
         self._x = self._y = LogAxis.over(())
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Frontier")
         self.setToolTip("The whole frontier  5")
         theme.changed.connect(self._measure)
@@ -62,7 +63,7 @@ class MiniFrontier(Card):
         self.hide()
 
     def _measure(self) -> None:
-        self.setFixedHeight(scaled(HEIGHT))
+        self.setMinimumHeight(scaled(LEAST))
 
     def sizeHint(self) -> QSize:
         return QSize(scaled(400), scaled(HEIGHT))
@@ -100,15 +101,18 @@ class MiniFrontier(Card):
             return
         before, self._found = self.measured, found
         made = scene(found, (), "tokens_per_second_per_mw", "itl", BOARD, None)
-        self._still = self._scene = made if found is not None else _EMPTY
+        self._still = made if found is not None else _EMPTY
+        self._place(self._still)
         if before != self.measured:
             self.turned.emit()
-        self.update()
 
     def _draw(self, shown: Shown) -> None:
         made = with_lanes(self._still, shown.tiers)
-        if made == self._scene and self.accessibleDescription():
-            return
+        if made != self._scene:
+            self._place(made)
+
+    def _place(self, made: Scene) -> None:
+        """Draw this, on axes that hold all of it."""
         self._scene = made
         measured = [spot.x.value for spot in made.spots]
         heights = [value for spot in made.spots for value in (spot.y.low, spot.y.value, spot.y.high) if value]

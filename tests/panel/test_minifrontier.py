@@ -59,7 +59,7 @@ def window(application, qtbot, home):
     made.close()
 
 
-def test_the_newest_frontier_of_these_models_stands_below_the_slots_with_the_lanes_on_it(window, qtbot):
+def test_the_newest_frontier_of_these_models_stands_below_the_device_with_the_lanes_on_it(window, qtbot):
     floor = window.floor
     small = floor._frontier
 
@@ -73,11 +73,15 @@ def test_the_newest_frontier_of_these_models_stands_below_the_slots_with_the_lan
     assert not settled(), "nothing was measured"
     sweep("another", model="another")
     assert not settled(), "another model"
-    room = floor.slots.height()
+    room = floor.machine.height()
     sweep("own")
+    assert settled(replace(LIVE, tiers=tuple(TierLine(line.tier) for line in LINES)))
+    heights = [spot.y.value for spot in small.scene.spots]
+    assert small._y.low <= min(heights) <= max(heights) <= small._y.high, "no lane runs, and the axes hold the points"
     assert settled()
-    assert floor.slots.height() < room
-    assert small.geometry().top() > floor.slots.geometry().bottom()
+    assert floor.machine.minimumSizeHint().height() <= floor.machine.height() < room
+    assert small.geometry().top() > floor.machine.geometry().bottom()
+    assert floor._scroll.verticalScrollBar().maximum() == 0
     assert small.scene == with_lanes(
         scene(small._found, (), "tokens_per_second_per_mw", "itl", minifrontier.BOARD, None), LINES
     )
@@ -97,8 +101,8 @@ def test_the_newest_frontier_of_these_models_stands_below_the_slots_with_the_lan
     qtbot.keyClick(small, Qt.Key.Key_Return)
     assert window.visited == "frontier"
     window.visit("floor")
-    floor.turn_lower("stream")
-    assert not small.isVisible(), "the text of a request has its place"
+    floor.turn_lower("editor")
+    assert not small.isVisible(), "the settings of a tier have its place"
     floor.turn_lower("machine")
     assert small.isVisible()
     for size in ((1440, 900), (1920, 700)):
