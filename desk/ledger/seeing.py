@@ -2,44 +2,12 @@
 
 from collections.abc import Callable
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from desk.facts.alarmed import AlarmCleared, AlarmRaised, AlarmShelved
-from desk.facts.happened import (
-    AnyFact,
-    BudgetChanged,
-    Calibrated,
-    Calibrating,
-    Child,
-    ChildAnswered,
-    ChildEnded,
-    ChildGivenUp,
-    ChildStale,
-    ChildStarted,
-    EngineOpened,
-    JobEnded,
-    LaneDraining,
-    LaneFailed,
-    LaneLoading,
-    LaneReady,
-    LoadChanged,
-    Noted,
-    Paused,
-    Progressed,
-    Resumed,
-    RunStarted,
-    RunStopped,
-    TariffChanged,
-    TierChanged,
-    TierRemoved,
-    Troubled,
-    WattsDeclared,
-    Worked,
-)
-from desk.facts.metered import DeviceReading, MeterOpened, Read
-from desk.facts.swept import PointMissed, PointStarted
+from desk.facts import alarmed, happened, metered, swept
+from desk.facts.happened import AnyFact, Child
 from desk.ledger.differences import in_words
 from desk.ledger.mapping import Mapping
 from desk.ledger.period import EventKind
@@ -48,28 +16,25 @@ from desk.ledger.standing import METERS, Alarmed, ChildNow, ChildState, Lane, St
 Remark = tuple[EventKind, str, str]
 """Kind, text and tier of a mark for the event lane."""
 
-_Seeing = TypeVar("_Seeing", bound=Callable[..., Remark | None])
-_SEEN: dict[type, Callable[[Standing, Any], Remark | None]] = {}
+_Change = TypeVar("_Change", bound=Callable[..., Remark | None])
+_CHANGES: dict[type, Callable[[Standing, Any], Remark | None]] = {}
 
 
 def see(standing: Standing, fact: AnyFact) -> Remark | None:
     """Bring `standing` up to date with a fact; gives the mark that it deserves, if any."""
-    seen = _SEEN.get(type(fact))
-    return None if seen is None else seen(standing, fact)
+    change = _CHANGES.get(type(fact))
+    return None if change is None else change(standing, fact)
 
 
-def _on(*kinds: type) -> Callable[[_Seeing], _Seeing]:
-    """Register what is done on facts of these kinds."""
-
-    def register(seeing: _Seeing) -> _Seeing:
-        _SEEN.update(dict.fromkeys(kinds, seeing))
-        return seeing
-
-    return register
+def _change(change: _Change) -> _Change:
+    """Register how a fact changes what stands, by the kinds of facts that it is annotated with."""
+    kinds = change.__annotations__["fact"]
+    _CHANGES.update(dict.fromkeys(get_args(kinds) or (kinds,), change))
+    return change
 
 
-@_on(RunStarted)
-def _run_started(standing: Standing, fact: RunStarted) -> Remark:
+@_change
+def _run_started(standing: Standing, fact: happened.RunStarted) -> Remark:
     standing.run, standing.running = fact, True
     standing.tiers = {tier.name: tier for tier in fact.tiers}
     standing.lanes = {name: Lane() for name in standing.tiers}
@@ -78,15 +43,15 @@ def _run_started(standing: Standing, fact: RunStarted) -> Remark:
     return "run", f"Run started{f' ({fact.preset})' if fact.preset else ''}", ""
 
 
-@_on(RunStopped)
-def _run_stopped(standing: Standing, fact: RunStopped) -> Remark:
+@_change
+def _run_stopped(standing: Standing, fact: happened.RunStopped) -> Remark:
     standing.stopped, standing.running, standing.paused = fact, False, False
     standing.alarms, standing.shelved = {}, {}
     return "run", f"Run ended: {fact.reason}", ""
 
 
-@_on(TierChanged)
-def _tier_changed(standing: Standing, fact: TierChanged) -> Remark | None:
+@_change
+def _tier_changed(standing: Standing, fact: happened.TierChanged) -> Remark | None:
     name = fact.tier.name
     before = standing.tiers.get(name)
     standing.tiers[name] = fact.tier
@@ -96,66 +61,66 @@ def _tier_changed(standing: Standing, fact: TierChanged) -> Remark | None:
     return "tier", f"{name}: {in_words(before, fact.tier)}", name
 
 
-@_on(TierRemoved)
-def _tier_removed(standing: Standing, fact: TierRemoved) -> None:
+@_change
+def _tier_removed(standing: Standing, fact: happened.TierRemoved) -> None:
     standing.tiers.pop(fact.tier, None)
     standing.lanes.pop(fact.tier, None)
 
 
-@_on(LoadChanged)
-def _load_changed(standing: Standing, fact: LoadChanged) -> Remark | None:
+@_change
+def _load_changed(standing: Standing, fact: happened.LoadChanged) -> Remark | None:
     before, standing.load = standing.load, fact.load
     return ("load", f"Load {before:.0%} to {fact.load:.0%}", "") if standing.running and before != fact.load else None
 
 
-@_on(BudgetChanged)
-def _budget_changed(standing: Standing, fact: BudgetChanged) -> None:
+@_change
+def _budget_changed(standing: Standing, fact: happened.BudgetChanged) -> None:
     standing.budget = fact.budget
 
 
-@_on(TariffChanged)
-def _tariff_changed(standing: Standing, fact: TariffChanged) -> Remark | None:
+@_change
+def _tariff_changed(standing: Standing, fact: happened.TariffChanged) -> Remark | None:
     before, standing.tariff = standing.tariff, fact.tariff
     if before is None or not standing.running or before == fact.tariff:
         return None
     return "tariff", f"Tariff: {in_words(before, fact.tariff)}", ""
 
 
-@_on(WattsDeclared)
-def _declared(standing: Standing, fact: WattsDeclared) -> None:
+@_change
+def _declared(standing: Standing, fact: happened.WattsDeclared) -> None:
     standing.declared = fact
 
 
-@_on(Noted)
-def _noted(standing: Standing, fact: Noted) -> Remark:
+@_change
+def _noted(standing: Standing, fact: happened.Noted) -> Remark:
     return "note", fact.text, ""
 
 
-@_on(PointStarted)
-def _point_started(standing: Standing, fact: PointStarted) -> Remark:
+@_change
+def _point_started(standing: Standing, fact: swept.PointStarted) -> Remark:
     return "note", f"Point {fact.number} of {fact.count}: {fact.tier.slots} slots", ""
 
 
-@_on(PointMissed)
-def _point_missed(standing: Standing, fact: PointMissed) -> Remark:
+@_change
+def _point_missed(standing: Standing, fact: swept.PointMissed) -> Remark:
     return "trouble", fact.cause, ""
 
 
-@_on(Troubled)
-def _troubled(standing: Standing, fact: Troubled) -> Remark:
+@_change
+def _troubled(standing: Standing, fact: happened.Troubled) -> Remark:
     standing.troubles.append(fact)
     return "trouble", fact.cause, ""
 
 
-@_on(AlarmRaised)
-def _alarm_raised(standing: Standing, fact: AlarmRaised) -> Remark:
+@_change
+def _alarm_raised(standing: Standing, fact: alarmed.AlarmRaised) -> Remark:
     standing.alarms[fact.alarm, fact.subject] = fact
     standing.alarmed.append(Alarmed(fact))
     return "alarm", fact.title, fact.subject if fact.subject in standing.tiers else ""
 
 
-@_on(AlarmCleared)
-def _alarm_cleared(standing: Standing, fact: AlarmCleared) -> Remark:
+@_change
+def _alarm_cleared(standing: Standing, fact: alarmed.AlarmCleared) -> Remark:
     raised = standing.alarms.pop((fact.alarm, fact.subject), None)
     for span in standing.alarmed:
         if span.raised is raised:
@@ -163,13 +128,13 @@ def _alarm_cleared(standing: Standing, fact: AlarmCleared) -> Remark:
     return "cleared", fact.title, fact.subject if fact.subject in standing.tiers else ""
 
 
-@_on(AlarmShelved)
-def _alarm_shelved(standing: Standing, fact: AlarmShelved) -> None:
+@_change
+def _alarm_shelved(standing: Standing, fact: alarmed.AlarmShelved) -> None:
     standing.shelved[fact.alarm, fact.subject] = inf if fact.until is None else fact.until
 
 
-@_on(ChildStarted)
-def _child_started(standing: Standing, fact: ChildStarted) -> None:
+@_change
+def _child_started(standing: Standing, fact: happened.ChildStarted) -> None:
     now = _child(standing, fact.child, "started", fact.t)
     now.pid, now.cause, now.remedy = fact.pid, "", ""
     if fact.child == "engine":
@@ -177,8 +142,8 @@ def _child_started(standing: Standing, fact: ChildStarted) -> None:
     _count(standing)
 
 
-@_on(ChildStale)
-def _child_stale(standing: Standing, fact: ChildStale) -> None:
+@_change
+def _child_stale(standing: Standing, fact: happened.ChildStale) -> None:
     _child(standing, fact.child, "stale", fact.t).age = fact.age
     if fact.child == "meter":
         for name, reading in standing.readings.items():
@@ -186,13 +151,13 @@ def _child_stale(standing: Standing, fact: ChildStale) -> None:
                 standing.readings[name] = msgspec.structs.replace(reading, state="stale")
 
 
-@_on(ChildAnswered)
-def _child_answered(standing: Standing, fact: ChildAnswered) -> None:
+@_change
+def _child_answered(standing: Standing, fact: happened.ChildAnswered) -> None:
     _child(standing, fact.child, "running", fact.t)
 
 
-@_on(ChildEnded)
-def _child_ended(standing: Standing, fact: ChildEnded) -> Remark | None:
+@_change
+def _child_ended(standing: Standing, fact: happened.ChildEnded) -> Remark | None:
     _child(standing, fact.child, "ended", fact.t).cause = fact.cause
     if fact.child == "engine":
         for lane in standing.lanes.values():
@@ -203,52 +168,52 @@ def _child_ended(standing: Standing, fact: ChildEnded) -> Remark | None:
     elif fact.child == "meter" and fact.cause:
         for name, reading in standing.readings.items():
             if reading.state in ("ok", "gap", "estimated", "stale"):
-                standing.readings[name] = DeviceReading(device=name, state="not answering")
+                standing.readings[name] = metered.DeviceReading(device=name, state="not answering")
     return ("child", fact.cause, "") if fact.cause else None
 
 
-@_on(ChildGivenUp)
-def _child_given_up(standing: Standing, fact: ChildGivenUp) -> Remark:
+@_change
+def _child_given_up(standing: Standing, fact: happened.ChildGivenUp) -> Remark:
     now = _child(standing, fact.child, "given up", fact.t)
     now.cause, now.remedy = fact.cause, fact.remedy
     _count(standing)
     return "child", fact.cause, ""
 
 
-@_on(Progressed, JobEnded)
-def _job(standing: Standing, fact: Progressed | JobEnded) -> None:
+@_change
+def _job(standing: Standing, fact: happened.Progressed | happened.JobEnded) -> None:
     standing.jobs[fact.model, fact.precision] = fact
 
 
-@_on(EngineOpened)
-def _engine_opened(standing: Standing, fact: EngineOpened) -> None:
+@_change
+def _engine_opened(standing: Standing, fact: happened.EngineOpened) -> None:
     standing.engine = fact
     _running_child(standing, "engine", fact.t)
     _count(standing)
 
 
-@_on(LaneLoading)
-def _lane_loading(standing: Standing, fact: LaneLoading) -> None:
+@_change
+def _lane_loading(standing: Standing, fact: happened.LaneLoading) -> None:
     lane = _lane(standing, fact.tier)
     lane.state, lane.cause, lane.remedy, lane.risk = "loading", "", "", ""
     memory = {name: each.memory_used for name, each in standing.readings.items() if each.memory_used is not None}
     standing.mapping.loading(fact.tier, memory)
 
 
-@_on(LaneReady)
-def _lane_ready(standing: Standing, fact: LaneReady) -> None:
+@_change
+def _lane_ready(standing: Standing, fact: happened.LaneReady) -> None:
     lane = _lane(standing, fact.tier)
     lane.state, lane.opened = "ready", fact
     standing.mapping.ready(fact)
 
 
-@_on(LaneDraining)
-def _lane_draining(standing: Standing, fact: LaneDraining) -> None:
+@_change
+def _lane_draining(standing: Standing, fact: happened.LaneDraining) -> None:
     _lane(standing, fact.tier).state = "draining"
 
 
-@_on(LaneFailed)
-def _lane_failed(standing: Standing, fact: LaneFailed) -> Remark:
+@_change
+def _lane_failed(standing: Standing, fact: happened.LaneFailed) -> Remark:
     lane = _lane(standing, fact.tier)
     lane.state, lane.cause, lane.remedy, lane.risk = "failed", fact.cause, fact.remedy, fact.risk
     lane.queue, lane.slots = 0, ()
@@ -256,8 +221,8 @@ def _lane_failed(standing: Standing, fact: LaneFailed) -> Remark:
     return "trouble", f"{fact.tier}: {fact.cause}", fact.tier
 
 
-@_on(Worked)
-def _worked(standing: Standing, fact: Worked) -> None:
+@_change
+def _worked(standing: Standing, fact: happened.Worked) -> None:
     _running_child(standing, "engine", fact.t)
     for work in fact.lanes:
         lane = standing.lanes.get(work.tier) or _lane(standing, work.tier)
@@ -266,40 +231,40 @@ def _worked(standing: Standing, fact: Worked) -> None:
             lane.lag = work.lag
 
 
-@_on(Paused)
-def _paused(standing: Standing, fact: Paused) -> Remark | None:
+@_change
+def _paused(standing: Standing, fact: happened.Paused) -> Remark | None:
     before, standing.paused = standing.paused, True
     return None if before else ("pause", "Paused", "")
 
 
-@_on(Resumed)
-def _resumed(standing: Standing, fact: Resumed) -> Remark | None:
+@_change
+def _resumed(standing: Standing, fact: happened.Resumed) -> Remark | None:
     before, standing.paused = standing.paused, False
     return ("pause", "Resumed", "") if before else None
 
 
-@_on(Calibrating)
-def _calibrating(standing: Standing, fact: Calibrating) -> Remark:
+@_change
+def _calibrating(standing: Standing, fact: happened.Calibrating) -> Remark:
     standing.calibrating = fact.tier
     return "note", f"Calibrating: {f'{fact.tier} alone' if fact.tier else 'no lane steps'}", fact.tier
 
 
-@_on(Calibrated)
-def _calibrated(standing: Standing, fact: Calibrated) -> Remark:
+@_change
+def _calibrated(standing: Standing, fact: happened.Calibrated) -> Remark:
     standing.calibrating = None
     return "note", "Calibrated", ""
 
 
-@_on(MeterOpened)
-def _meter_opened(standing: Standing, fact: MeterOpened) -> None:
+@_change
+def _meter_opened(standing: Standing, fact: metered.MeterOpened) -> None:
     standing.meter = fact
     _count(standing)
     ids = {device.id for device in fact.devices}
     standing.readings = {name: reading for name, reading in standing.readings.items() if name in ids}
 
 
-@_on(Read)
-def _read(standing: Standing, fact: Read) -> Remark | None:
+@_change
+def _read(standing: Standing, fact: metered.Read) -> Remark | None:
     _running_child(standing, "meter", fact.t)
     for reading in fact.devices:
         standing.readings[reading.device] = reading
