@@ -5,6 +5,7 @@ tests judge it. Kernels compute nothing here, so no drill looks at a token.
 """
 
 import ctypes
+import functools
 import itertools
 import json
 import sys
@@ -237,7 +238,7 @@ def lane_without_memory(stub: CudaStub, model: str, slots: int, rounds: int) -> 
         return Tier(name="Free", model=model, context=CONTEXT, slots=slots, users=users, answer_tokens=32)
 
     facts: list[AnyFact] = []
-    answered = itertools.count(1)
+    answered, enough = itertools.count(1), threading.Event()
     factory = Factory(lambda fact: tell(fact))
 
     def tell(fact: AnyFact) -> None:
@@ -249,14 +250,17 @@ def lane_without_memory(stub: CudaStub, model: str, slots: int, rounds: int) -> 
                     stub.set_memory(stub.counters().in_use)
                     factory.order(ChangeTier(tier=tier(slots)))
                 case number if number == WARM_ANSWERS + rounds * slots:
-                    factory.order(Halt())
+                    enough.set()
 
     factory.order(OpenFactory(tiers=(tier(1),), seed=1, provider="cuda"))
     work = threading.Thread(target=factory.run)
     work.start()
     while work.is_alive():
         work.join(BEAT_S)
+        over = enough.is_set()
         factory.beat()
+        if over:  # and that beat has told of a batch of what is left of its slots
+            factory.order(Halt())
     return {"facts": [encode(fact).decode() for fact in facts]}
 
 
@@ -380,28 +384,28 @@ def unrecordable(stub: CudaStub, model: str, how: str) -> dict[str, Any]:
     return {"troubles": troubles, "costs": costs[STEADY - 1 :], "unrecorded": network.unrecorded}
 
 
-def placement(stub: CudaStub, model: str) -> dict[str, Any]:
-    """Where onnxruntime puts each node of a graph file, and what a strict session says to it."""
+def placement(stub: CudaStub, model: str, graphs: list[str]) -> dict[str, Any]:
+    """Where onnxruntime puts each node of these graph files, and what a strict session says to them."""
     import onnxruntime as ort
 
-    def session(strict: bool) -> Any:
+    def session(graph: str, strict: bool) -> Any:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if strict:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         return ort.InferenceSession(
-            model, options, [("CUDAExecutionProvider", {"enable_cudnn": "0"})], enable_fallback=0
+            graph, options, [("CUDAExecutionProvider", {"enable_cudnn": "0"})], enable_fallback=0
         )
 
-    nodes: dict[str, list[str]] = {}
-    for part in session(strict=False).get_provider_graph_assignment_info():
-        nodes.setdefault(part.ep_name, []).extend(node.op_type for node in part.get_nodes())
-    try:
-        session(strict=True)
-    except Exception as error:
-        return {"nodes": nodes, "refused": str(error)}
-    return {"nodes": nodes, "refused": ""}
+    seen: dict[str, Any] = {}
+    for graph in graphs:
+        nodes: dict[str, list[str]] = {}
+        for part in session(graph, strict=False).get_provider_graph_assignment_info():
+            nodes.setdefault(part.ep_name, []).extend(node.op_type for node in part.get_nodes())
+        refused = trouble_of(functools.partial(session, graph, strict=True))
+        seen[graph] = {"nodes": nodes, "refused": refused is not None}
+    return seen
 
 
 def card(stub: CudaStub, model: str) -> dict[str, Any]:

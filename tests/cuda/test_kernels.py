@@ -123,16 +123,8 @@ def test_a_kernel_without_an_end_serves_only_the_version_it_was_written_for(tabl
         assert [one.node for one in table.lacking(graph, "cuda")] == lacking
 
 
-@pytest.mark.parametrize("precision", list(PRECISIONS))
-def test_onnxruntime_places_nodes_where_the_table_says(table, drill, model, precision):
-    path = model(precision) / "model.onnx"
-    seen = drill("placement", model=path)
-    foretold = [one.operator for one in table.lacking(graph_of(model(precision)), "cuda")]
-    assert seen["nodes"].get("CPUExecutionProvider", []) == foretold
-    assert bool(seen["refused"]) == bool(foretold)
-
-
-def test_onnxruntime_places_other_nodes_where_the_table_says(table, drill, tmp_path):
+def test_onnxruntime_places_nodes_where_the_table_says(table, drill, model, tmp_path):
+    """Those of our own graphs, and some others."""
     nodes = [
         helper.make_node("Elu", ["x"], ["a"], name="elu"),
         helper.make_node("Relu", ["a"], ["b"], name="relu"),
@@ -140,11 +132,18 @@ def test_onnxruntime_places_other_nodes_where_the_table_says(table, drill, tmp_p
     ]
     graph = small(nodes, {"x": TensorProto.FLOAT}, {"q": TensorProto.UINT8}, opset=22)
     graph.ir_version = 10
-    onnx.save(graph, tmp_path / "other.onnx")
-    seen = drill("placement", model=tmp_path / "other.onnx")
-    assert seen["nodes"]["CUDAExecutionProvider"] == ["Relu"]
-    assert seen["nodes"]["CPUExecutionProvider"] == ["Elu", "DynamicQuantizeLinear"]
-    assert [one.operator for one in table.lacking(graph, "cuda")] == ["Elu", "DynamicQuantizeLinear"]
+    other = tmp_path / "other.onnx"
+    onnx.save(graph, other)
+    files = [*(model(precision) / "model.onnx" for precision in PRECISIONS), other]
+    seen = drill("placement", lane={"graphs": [str(file) for file in files]})
+    for file in files:
+        foretold = [one.operator for one in table.lacking(onnx.load(file, load_external_data=False), "cuda")]
+        assert seen[str(file)]["nodes"].get("CPUExecutionProvider", []) == foretold
+        assert seen[str(file)]["refused"] == bool(foretold)
+    assert seen[str(other)]["nodes"] == {
+        "CUDAExecutionProvider": ["Relu"],
+        "CPUExecutionProvider": ["Elu", "DynamicQuantizeLinear"],
+    }
 
 
 def test_the_table_is_that_of_the_installed_onnxruntime(stub_libraries, tmp_path):

@@ -51,9 +51,9 @@ def test_memory_stays_within_weights_and_cache_and_a_little(drill):
     assert seen["opened"] + seen["runs"] < 8 << 20  # the probe, activations of a chunk, and the arena's blocks
 
 
-@pytest.mark.parametrize(("precision", "slots", "context"), [("fp16", 4, 128), ("fp16", 64, 512), ("fp16", 1, 512)])
-def test_the_plan_covers_the_peak_and_no_lane_is_let_in_without_it(drill, model, precision, slots, context):
-    seen = drill("plan", model=model(precision), lane={"slots": slots, "context": context}, memory=16 << 30)
+@pytest.mark.parametrize(("slots", "context"), [(1, 512), (64, 512)])
+def test_the_plan_covers_the_peak_and_no_lane_is_let_in_without_it(drill, slots, context):
+    seen = drill("plan", lane={"slots": slots, "context": context}, memory=16 << 30)
     assert seen["free"] > 15 << 30
     kind, words = seen["refused"]
     assert kind == "Trouble"
@@ -62,11 +62,7 @@ def test_the_plan_covers_the_peak_and_no_lane_is_let_in_without_it(drill, model,
     assert seen["accepted"] is None
     assert seen["peak"] <= seen["total"]
     assert abs(seen["total"] - seen["margin"] - seen["peak"]) < 16 << 20
-
-
-def test_what_a_cache_gave_back_counts_as_free_for_the_next_that_fits(drill):
-    seen = drill("plan", lane={"slots": 4, "context": 128})
-    assert seen["given_back"] > 0
+    assert seen["given_back"] > 0  # what a cache leaves counts as free for the next that fits
     assert seen["too_large_to_reuse"] == seen["used_again"] == 0
 
 
