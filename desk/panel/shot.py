@@ -44,6 +44,8 @@ VIEWS = ("floor", "tiers", "models", "frontier")
 READ_S = 60.0
 """What a view reads beside the window, such as sweeps, is waited for so long."""
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+SCALES = ("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_FONT_DPI")
+"""How large a desktop wants everything: a picture has a size of its own."""
 FORMATS = (".png", ".pdf")
 
 
@@ -116,6 +118,8 @@ def _picture(recordings: Sequence[Path], wish: Wish, at: float | None) -> Pictur
 
 def _application() -> QApplication:
     if QApplication.instance() is None:
+        for wish in SCALES:
+            os.environ.pop(wish, None)
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     return dressed_application()
 

@@ -17,6 +17,7 @@ from desk.facts.happened import RunStarted
 from desk.panel.heartbeat import Heartbeat
 from desk.panel.numbers import Numbers
 from desk.panel.pictures.sheet import ExportSheet
+from desk.panel.runs import recovery as closing
 from desk.panel.runs import rows, story
 from desk.panel.runs.course import Course, Line
 from desk.panel.runs.recovery import KEEP, OPEN, Recovery
@@ -230,8 +231,9 @@ def test_a_recording_is_dropped_in_and_a_bad_one_is_told(page, keep, tmp_path, q
     assert b"gpu0" in sent
 
 
-def test_what_a_crash_has_left_is_offered_and_kept(application, keep, qtbot):
+def test_what_a_crash_has_left_is_offered_and_kept(application, keep, qtbot, monkeypatch):
     keep("cut", cut=True)
+    monkeypatch.setattr(closing, "WAIT_MS", 0)
     window = Window("live", Theme("dark"))
     asked = []
     window.recording_asked.connect(asked.append)
