@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from desk.board import Board
 from desk.facts.alarmed import AlarmCleared, AlarmRaised, Severity
+from desk.facts.currency import unit as in_currency
 from desk.facts.metered import Device, DeviceReading
 from desk.ledger.budget import spending
 from desk.ledger.ledger import Ledger
@@ -110,6 +111,7 @@ _BUDGETS = {"joules": ("energy", "Wh", 3600.0), "dollars": ("energy cost", "$", 
 def _budget(scene: Scene) -> Iterator[Sign]:
     for spent in spending(scene.standing.budget, scene.ledger.totals()):
         word, unit, size = _BUDGETS[spent.kind]
+        unit = in_currency(unit, scene.standing.currency)
         used = (spent.used or 0.0) / size
         nearly = (spent.share or 0.0) >= NEARLY
         yield Sign(

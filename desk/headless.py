@@ -24,6 +24,7 @@ from desk.exports import table
 from desk.exports.summary import summary
 from desk.facts.alarmed import AlarmRaised
 from desk.facts.codec import decode_fact
+from desk.facts.currency import unit, words
 from desk.facts.happened import (
     AnyFact,
     Calibrated,
@@ -100,8 +101,8 @@ def run(
     if shift.failed or shift.first is None:
         return Exit.TROUBLE
     missed = missed_promises(shift.ledger, found)
-    for words in missed:
-        shift.lines.say(words)
+    for sentence in missed:
+        shift.lines.say(sentence)
     if strict and missed:
         return Exit.PROMISE_MISSED
     return Exit.BUDGET if shift.ended == "budget" else Exit.OK
@@ -292,8 +293,10 @@ class _Shift:
 
     def _budget(self) -> str:
         used = spending(self.ledger.standing.budget, self.ledger.totals())[0]
-        scale, unit = _BUDGETED[used.kind]
-        return f"The budget is used up: {_number((used.used or 0.0) * scale, 4)} of {used.limit * scale:g} {unit}."
+        scale, called = _BUDGETED[used.kind]
+        if used.kind == "dollars":
+            called = f"{words(self.ledger.standing.currency)} of energy"
+        return f"The budget is used up: {_number((used.used or 0.0) * scale, 4)} of {used.limit * scale:g} {called}."
 
     def _line(self) -> str:
         standing, value = self.ledger.standing, self.board.value
@@ -310,13 +313,13 @@ class _Shift:
             f"{_number(value('tokens_per_second'), 1)} tok/s",
             f"{estimated}{_number(value('watts'), 1)} W",
             f"{estimated}{_number(value('tokens_per_joule'), 2)} tok/J",
-            f"{_number(value('revenue_per_hour'), 4)} $/h",
+            f"{_number(value('revenue_per_hour'), 4)} {unit('$/h', standing.currency)}",
             " ".join(f"{tier} {_number(value('tokens_per_second', tier), 0)}" for tier in standing.tiers),
         ]
         return "  ".join(parts)
 
 
-_BUDGETED = {"joules": (1 / 3600, "Wh"), "dollars": (1.0, "dollars of energy"), "seconds": (1.0, "s")}
+_BUDGETED = {"joules": (1 / 3600, "Wh"), "dollars": (1.0, ""), "seconds": (1.0, "s")}
 
 
 def _number(value: float | None, decimals: int) -> str:
@@ -365,5 +368,5 @@ def _shoot(recording: Path, out: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Trouble(f"The picture was not made: {error}.", f"Try: desk shot {recording} -o {out}") from error
     if done.returncode:
-        words = done.stderr.strip().splitlines() or ["no reason given"]
-        raise Trouble(f"The picture was not made: {words[-1]}", f"Try: desk shot {recording} -o {out}")
+        told = done.stderr.strip().splitlines() or ["no reason given"]
+        raise Trouble(f"The picture was not made: {told[-1]}", f"Try: desk shot {recording} -o {out}")

@@ -5,11 +5,13 @@ that is shown. The same record is read in the panel and written into exports.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isclose
 from typing import Any, Literal
 
 from desk.board import Basis, Board
+from desk.facts.currency import USD
+from desk.facts.currency import unit as in_currency
 from desk.facts.figures import FIGURES, INSTRUMENTS, READINGS, Figure
 from desk.facts.metered import Device, DeviceReading
 from desk.ledger.ledger import Ledger
@@ -56,6 +58,7 @@ class Lineage:
 
     `steps` lead from sums of the window to the value; a percentile has none. `seconds` is the window that was really
     used, `samples` what it held. `age_s` is how long ago its newest part was measured. `doubt` stands against it.
+    Units of money are written with `$` and shown in `currency`.
     """
 
     figure: Figure
@@ -70,6 +73,7 @@ class Lineage:
     assumptions: tuple[Term, ...] = ()
     why: str = ""
     doubt: str = ""
+    currency: str = USD
 
     def as_dict(self) -> dict[str, Any]:
         """The record for exports: SI units and plain numbers, shares as fractions."""
@@ -79,20 +83,26 @@ class Lineage:
             "title": figure.title,
             "tier": self.tier,
             "value": self.value,
-            "unit": figure.unit,
+            "unit": in_currency(figure.unit, self.currency),
             "kind": self.kind,
             "definition": figure.definition,
             "formula": figure.formula,
-            "steps": [asdict(step) for step in self.steps],
+            "steps": [self._told(step) for step in self.steps],
             "window": figure.window,
             "window_s": self.seconds,
-            "samples": None if self.samples is None else asdict(self.samples),
+            "samples": None if self.samples is None else self._told(self.samples),
             "source": self.source,
             "age_s": self.age_s,
-            "assumptions": [asdict(term) for term in self.assumptions],
+            "assumptions": [self._told(term) for term in self.assumptions],
             "why": self.why,
             "doubt": self.doubt,
         }
+
+    def _told(self, part: Step | Term) -> dict[str, Any]:
+        if isinstance(part, Term):
+            return asdict(replace(part, unit=in_currency(part.unit, self.currency)))
+        terms = tuple(self._told(term) for term in part.terms)
+        return {"result": self._told(part.result), "terms": terms, "operators": part.operators}
 
 
 _COUNTED = {
@@ -164,6 +174,7 @@ def lineage(
         _age(figure, standing, board, moment, ages or {}),
         _assumptions(figure, tier, standing),
         doubt=standing.doubt if figure.of_energy and tier is not None else "",
+        currency=standing.currency,
     )
 
 

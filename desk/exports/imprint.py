@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from desk import __version__
 from desk.exports.privacy import Veil
+from desk.facts.currency import unit
 from desk.facts.figures import INSTRUMENTS
 from desk.facts.metered import Device
 from desk.ledger.ledger import Ledger
@@ -90,9 +91,14 @@ def imprint(ledger: Ledger, end: float | None = None) -> Imprint:
         load=veil(_load(standing)),
         power=_power(standing),
         boundary=_boundary(standing),
-        prices=f"{', '.join(f'{tier.price.output:g}' for tier in standing.tiers.values())} $/Mtok output",
+        prices=_prices(standing),
         doubt=veil(standing.doubt),
     )
+
+
+def _prices(standing: Standing) -> str:
+    listed = ", ".join(f"{tier.price.output:g}" for tier in standing.tiers.values())
+    return f"{listed} {unit('$/Mtok', standing.currency)} output"
 
 
 def gigabytes(count: float) -> str:

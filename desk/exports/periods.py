@@ -8,22 +8,23 @@ from io import StringIO
 from typing import Any
 
 from desk.facts.happened import AnyFact, RunStarted
-from desk.facts.metered import Source
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import Period, TierPeriod
+from desk.ledger.standing import Standing
 
 COLUMNS = (
     *("time_utc", "start_s", "end_s", "account", "kind", "busy_s", "prefill_tokens", "input_tokens", "cached_tokens"),
     *("output_tokens", "requests_finished", "requests_on_time", "requests_cancelled", "queue_requests", "slots_used"),
     *("ttft_p50_s", "itl_p50_s", "revenue_usd", "on_time_revenue_usd", "energy_J", "active_energy_J"),
-    *("energy_cost_usd", "energy_source", "energy_quality"),
+    *("energy_cost_usd", "energy_source", "energy_quality", "currency"),
 )
 """The header: units stand in the names.
 
 `account` is a tier, or `standby` or `other` (`kind` tells which): so that `energy_J` over all rows of a period adds up
 to what the counter counted. `energy_J` of a tier is loaded, `active_energy_J` without its part of the floor. A cell is
 empty (null) where there is nothing to tell. The accounts of a run count energy from its first token on and leave a
-warm-up out; the rows have all there was.
+warm-up out; the rows have all there was. `currency` is what
+the money of a row is in, whatever its column is called.
 """
 
 Row = dict[str, Any]
@@ -37,13 +38,13 @@ def rows(facts: Iterable[AnyFact], start: float = 0.0, stop: float = float("inf"
             wall = fact.wall
         for period in ledger.post(fact):
             if start < period.end <= stop + 1e-9:
-                yield from _rows_of(period, wall, ledger.standing.source)
+                yield from _rows_of(period, wall, ledger.standing)
 
 
-def _rows_of(period: Period, wall: float, source: Source) -> Iterator[Row]:
+def _rows_of(period: Period, wall: float, standing: Standing) -> Iterator[Row]:
     moment = datetime.fromtimestamp(wall + period.end, UTC).isoformat(timespec="milliseconds")
     head = {"time_utc": moment.replace("+00:00", "Z"), "start_s": period.start, "end_s": period.end}
-    foot = {"energy_source": source, "energy_quality": period.quality}
+    foot = {"energy_source": standing.source, "energy_quality": period.quality, "currency": standing.currency}
     for name, tier in period.tiers.items():
         yield {**head, "account": name, "kind": "tier", **_tier(tier), **foot}
     empty = dict.fromkeys(COLUMNS)

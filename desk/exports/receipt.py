@@ -7,6 +7,7 @@ from typing import Any
 from desk.exports.imprint import imprint
 from desk.exports.table import dollars, number
 from desk.facts.codec import encode
+from desk.facts.currency import unit
 from desk.facts.happened import AnyFact
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import TierPeriod
@@ -45,7 +46,10 @@ def digest(facts: Iterable[AnyFact]) -> str:
 
 
 def receipt(ledger: Ledger, digest: str) -> dict[str, Any]:
-    """The receipt in SI units and dollars; `None` stands for what is not available.
+    """The receipt in SI units and money; `None` stands for what is not available.
+
+    `currency` is what all money is in: names with `usd` in them are older than other currencies.
+    Nothing is converted.
 
     Joules of a tier are loaded; with `standby_joules` and `other_joules` they add up to `joules`. `price_usd_per_mtok`
     is the list price in force at the end; a price that was changed during the run shows in the revenue alone. `digest`
@@ -72,6 +76,7 @@ def receipt(ledger: Ledger, digest: str) -> dict[str, Any]:
         )
     return {
         "receipt": 1,
+        "currency": standing.currency,
         "about": imprint(ledger).facts(),
         "seconds": totals.seconds,
         "tiers": tiers,
@@ -98,8 +103,9 @@ def receipt(ledger: Ledger, digest: str) -> dict[str, Any]:
 
 def markdown(told: dict[str, Any]) -> str:
     """The receipt as Markdown."""
+    currency = told["currency"]
     lines = [f"# Energy receipt of run {told['about']['run'].partition(',')[0]}", ""]
-    lines += ["| Tier | Tokens in | Tokens out | $/Mtok out | Implied revenue | Energy, Wh |"]
+    lines += [unit("| Tier | Tokens in | Tokens out | $/Mtok out | Implied revenue | Energy, Wh |", currency)]
     lines += ["|---|--:|--:|--:|--:|--:|"]
     for tier in reversed(told["tiers"]):
         cells = (
@@ -107,11 +113,11 @@ def markdown(told: dict[str, Any]) -> str:
             number(tier["tokens_in"]),
             number(tier["tokens_out"]),
             f"{tier['price_usd_per_mtok']['output']:.2f}",
-            dollars(tier["revenue_usd"]),
+            dollars(tier["revenue_usd"], currency),
             number(hours(tier["joules"])),
         )
         lines.append(f"| {' | '.join(cells)} |")
-    whole = dollars(told["revenue_usd"]), number(hours(told["joules"]))
+    whole = dollars(told["revenue_usd"], currency), number(hours(told["joules"]))
     for word, joules in (("Standby", told["standby_joules"]), ("Other programs", told["other_joules"])):
         if joules:
             lines.append(f"| {word} |  |  |  |  | {number(hours(joules))} |")
@@ -120,7 +126,7 @@ def markdown(told: dict[str, Any]) -> str:
     )
     lines += ["", f"Implied revenue is tokens at list prices; nothing was sold. Energy is {told['energy_quality']}."]
     if told["energy_cost_usd"] is not None:
-        lines.append(f"The energy costs {dollars(told['energy_cost_usd'])}, {priced(told)}.")
+        lines.append(f"The energy costs {dollars(told['energy_cost_usd'], currency)}, {priced(told)}.")
     lines += ["", f"Not included: {told['not_included']}", ""]
     lines += [f"- {name}: {text}" for name, text in told["about"].items()]
     return "\n".join([*lines, f"- sha256 of the facts: `{told['sha256']}`", ""])
@@ -139,4 +145,4 @@ def priced(told: dict[str, Any]) -> str:
     factors = [
         f"× {tariff[key]:g} {word}" for key, word in (("pue", "PUE"), ("wall_factor", "wall")) if tariff[key] != 1
     ]
-    return " ".join([f"at {tariff['usd_per_kwh']:g} $/kWh", *factors]) + ", assumed"
+    return " ".join([f"at {tariff['usd_per_kwh']:g} {unit('$/kWh', told['currency'])}", *factors]) + ", assumed"

@@ -11,6 +11,7 @@ def report(ledger: Ledger) -> str:
     """The run as Markdown; a dash stands for what is not available."""
     standing, totals, stands_on = ledger.standing, ledger.totals(), imprint(ledger)
     veil = Veil(standing)
+    currency = standing.currency
     quality = "" if totals.quality == "measured" else f" ({totals.quality})"
     facts = (
         ("Length", f"{number(totals.seconds)} s from the first token"),
@@ -18,9 +19,10 @@ def report(ledger: Ledger) -> str:
         ("Energy", f"{number(totals.joules)} J{quality}, {number(totals.tokens_per_joule)} tok/J"),
         (
             "Implied revenue",
-            f"{dollars(totals.revenue)} at list price, {dollars(totals.on_time_revenue)} of it on time",
+            f"{dollars(totals.revenue, currency)} at list price,"
+            f" {dollars(totals.on_time_revenue, currency)} of it on time",
         ),
-        ("Energy cost", dollars(totals.energy_cost)),
+        ("Energy cost", dollars(totals.energy_cost, currency)),
     )
     lines = [f"# Run {stands_on.run}", "", *(f"- **{word}**: {said}" for word, said in facts), ""]
     lines += ["| Tier | Model | tok/s | tok/s/user | TTFT p95, s | Tokens out | J | tok/J | Worth | On time |"]
@@ -37,7 +39,7 @@ def report(ledger: Ledger) -> str:
             number(tier.emitted),
             number(tier.joules),
             number(tier.tokens_per_joule),
-            dollars(tier.revenue),
+            dollars(tier.revenue, currency),
             on_time([tier]),
         )
         lines.append(f"| {' | '.join(cells)} |")

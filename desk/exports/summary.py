@@ -9,7 +9,10 @@ from desk.ledger.standing import Alarmed, Standing
 
 
 def summary(ledger: Ledger, mode: Literal["live", "replay"]) -> dict[str, Any]:
-    """The accounts of the run, in SI units and dollars; `None` (null) stands for what is not available.
+    """The accounts of the run, in SI units and money; `None` (null) stands for what is not available.
+
+    `currency` is what all money is in: names with `usd` in them are older than other currencies.
+    Nothing is converted.
 
     `tokens_per_joule` counts output tokens, `tokens_per_second_per_user` is 1 / ITL p50, joules of a tier are loaded.
     """
@@ -24,6 +27,7 @@ def summary(ledger: Ledger, mode: Literal["live", "replay"]) -> dict[str, Any]:
         "device": standing.engine.device if standing.engine else None,
         "provider": standing.engine.provider if standing.engine else None,
         "meter": {"source": totals.source, "quality": totals.quality},
+        "currency": standing.currency,
         "total": {
             "tokens_in": totals.tokens_in,
             "tokens_out": totals.tokens_out,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rich import box
 from rich.table import Table
 
+from desk.facts.currency import USD, amount, unit
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import TierPeriod, Totals
 from desk.ledger.standing import Standing
@@ -35,7 +36,9 @@ def table(ledger: Ledger) -> Table:
         *(number(_hourly(totals.revenue, totals)), on_time(totals.tiers.values())),
     )
     for header, foot in zip((*_COLUMNS, *_WORTH), footer, strict=True):
-        shown.add_column(header, foot, justify="left" if header == "Tier" else "right", no_wrap=True)
+        shown.add_column(
+            unit(header, standing.currency), foot, justify="left" if header == "Tier" else "right", no_wrap=True
+        )
     for name in reversed(standing.tiers):
         tier = totals.tiers.get(name, TierPeriod())
         itl = tier.itl(0.5)
@@ -66,9 +69,11 @@ def number(value: float | None) -> str:
     return f"{value:,.{0 if size >= 99.95 else 1 if size >= 9.995 else 2 if size >= 0.995 or value == 0 else 3}f}"
 
 
-def dollars(value: float | None) -> str:
+def dollars(value: float | None, currency: str = USD) -> str:
     """Money of a short run, to a tenth of a cent or finer: cents are too coarse for it."""
-    return DASH if value is None else f"${value:,.2f}" if value == 0 or value >= 10 else f"${value:.3g}"
+    if value is None:
+        return DASH
+    return amount(f"{value:,.2f}" if value == 0 or value >= 10 else f"{value:.3g}", currency)
 
 
 def _hourly(revenue: float, totals: Totals) -> float | None:
@@ -95,7 +100,8 @@ def _caption(ledger: Ledger) -> str:
     standing, totals = ledger.standing, ledger.totals()
     if totals.seconds is None:
         return "No token was made." if totals.since is None else "The run ended in its warm-up."
-    worth = f"worth {dollars(totals.revenue)} at list price, {dollars(totals.on_time_revenue)} of it on time"
+    revenue, on_time_revenue = (dollars(each, standing.currency) for each in (totals.revenue, totals.on_time_revenue))
+    worth = f"worth {revenue} at list price, {on_time_revenue} of it on time"
     warmup = standing.run.warmup_s if standing.run else 0.0
     since = f"after a warm-up of {warmup:g} s" if warmup else "from the first token"
     lines = [f"{totals.seconds:.1f} s {since}; {worth}."]
@@ -106,7 +112,7 @@ def _caption(ledger: Ledger) -> str:
         watts = standing.declared
         word = "assumed" if watts.assumed else "declared"
         source = f"estimated from {word} {watts.idle:g} W idle and {watts.busy:g} W busy"
-    lines.append(f"Energy: {source}; it costs {dollars(totals.energy_cost)}.")
+    lines.append(f"Energy: {source}; it costs {dollars(totals.energy_cost, standing.currency)}.")
     lines.append(f"Standby {number(totals.standby_joules)} J, other programs {number(totals.other_joules)} J.")
     if totals.covered < 0.99 * totals.seconds:
         lines.append(f"Watts are known for {totals.covered / totals.seconds:.0%} of the time.")

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from desk.facts.currency import USD
 from desk.facts.numbers import Real, Whole
 
 TIER_NAMES = ("Free", "Medium", "High", "Premium", "Ultra")
@@ -106,13 +107,15 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
     `pue` is site power over IT power (1.0 for a machine in a room), `wall_factor` wall power over measured power
     (power-supply loss), `dollars_per_hour` the all-in cost of the machine, energy included, `None` where the user
     declared none. `dollars_per_kwh_by_hour` are 24 prices for the hours of the day, local time, in place of the one.
+    `currency` is the ISO 4217 code of the unit that these prices and the tiers' list prices are given in; whatever it
+    is, amounts are called dollars inside, and nothing is converted.
     """
 
     dollars_per_kwh: Real = 0.31
     pue: Real = 1.0
     wall_factor: Real = 1.0
     dollars_per_hour: Real | None = None
-    currency: str = "USD"
+    currency: str = USD
     dollars_per_kwh_by_hour: tuple[Real, ...] = ()
 
     def __post_init__(self) -> None:

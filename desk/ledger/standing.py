@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from desk.facts.alarmed import AlarmRaised
+from desk.facts.currency import USD
 from desk.facts.happened import (
     Child,
     EngineOpened,
@@ -125,6 +126,11 @@ class Standing:
         if self.counted and self.meter is not None:
             return self.meter.quality
         return "unavailable" if self.declared is None else "estimated"
+
+    @property
+    def currency(self) -> str:
+        """What all amounts of money are in, by its ISO code."""
+        return USD if self.tariff is None else self.tariff.currency
 
     def hour(self, moment: float) -> int | None:
         """The hour of the day, local time, so many seconds after the run started; `None` without a run."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QLocale
 
+from desk.facts import currency as money
+
 DASH = "–"
 MINUS = "−"
 ENGLISH = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
@@ -29,9 +31,10 @@ SPOKEN = {
 }
 
 
-def spoken(unit: str) -> str:
-    """A unit in words, for a screen reader."""
-    return SPOKEN.get(unit, unit)
+def spoken(unit: str, currency: str = money.USD) -> str:
+    """A unit in words, for a screen reader; one of money in those of the currency."""
+    said = SPOKEN.get(unit, unit)
+    return said.replace("dollars", money.words(currency)) if "$" in unit else said
 
 
 DECIMAL = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
@@ -42,12 +45,21 @@ BINARY = (("TiB", 2.0**40), ("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10)
 class Numbers:
     """Formats in one locale. Every method answers a dash for `None` and for what is not finite.
 
-    `fahrenheit` has temperatures shown in °F, and `binary` bytes in steps of 1024; both may change at any time.
+    `fahrenheit` has temperatures shown in °F, and `binary` bytes in steps of 1024; `currency` (ISO 4217) names the unit
+    of money that is written `$` inside. All may change at any time.
     """
 
-    def __init__(self, locale: QLocale = ENGLISH, *, fahrenheit: bool = False, binary: bool = False) -> None:
+    def __init__(
+        self,
+        locale: QLocale = ENGLISH,
+        *,
+        fahrenheit: bool = False,
+        binary: bool = False,
+        currency: str = money.USD,
+    ) -> None:
         self.fahrenheit = fahrenheit
         self.binary = binary
+        self.currency = currency
         self._locale = QLocale(locale)
         self._locale.setNumberOptions(QLocale.NumberOption.DefaultNumberOptions)
 
@@ -92,7 +104,16 @@ class Numbers:
         if unit == "°C" and value is not None:
             return f"{self.celsius(value)} {self.degree}"
         text = self.figure(value, unit)
-        return text if text == DASH or not unit else f"{text} {unit}"
+        return text if text == DASH or not unit else f"{text} {self.unit(unit)}"
+
+    def unit(self, text: str) -> str:
+        """A unit, or words with one, in the currency of what is shown: `$/h` as `€/h`."""
+        return money.unit(text, self.currency)
+
+    def price(self, value: float | None, decimals: int = 2) -> str:
+        """An amount of money with its sign before it: `$12.50`."""
+        text = self.fixed(value, decimals)
+        return text if text == DASH else money.amount(text, self.currency)
 
     @property
     def degree(self) -> str:
@@ -106,7 +127,7 @@ class Numbers:
     def spoken(self, value: float | None, unit: str) -> str:
         """`312 watts`, or `unavailable`."""
         text = self.figure(value, unit)
-        return "unavailable" if text == DASH else f"{text} {spoken(unit)}".strip()
+        return "unavailable" if text == DASH else f"{text} {spoken(unit, self.currency)}".strip()
 
     def count(self, value: int | None) -> str:
         return self.fixed(value)

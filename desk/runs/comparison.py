@@ -37,11 +37,13 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs in the order given; `unlike` says in what they differ that makes them no measurements of one thing."""
+    """The runs in the order given; `unlike` says in what they differ that makes them no measurements of one thing, and
+    `no_money` why their money is not compared, empty where it may be."""
 
     runs: tuple[Summary, ...]
     unlike: tuple[str, ...]
     differences: tuple[Difference, ...]
+    no_money: str = ""
 
     @property
     def comparable(self) -> bool:
@@ -57,7 +59,12 @@ def compare(runs: Sequence[Summary]) -> Comparison:
     differences = [
         _difference(first, other, figure, unit, words) for other in others for figure, unit, *words in FIGURES
     ]
-    return Comparison(runs=tuple(runs), unlike=tuple(dict.fromkeys(different)), differences=tuple(differences))
+    return Comparison(
+        runs=tuple(runs),
+        unlike=tuple(dict.fromkeys(different)),
+        differences=tuple(differences),
+        no_money=no_money(runs),
+    )
 
 
 def unlike(first: Summary, other: Summary) -> tuple[str, ...]:
@@ -69,6 +76,14 @@ def unlike(first: Summary, other: Summary) -> tuple[str, ...]:
         (first.recipe != other.recipe, "What was asked of the tiers differs: users, shares, contexts, slots or load."),
     )
     return tuple(reason for differs, reason in checks if differs)
+
+
+def no_money(runs: Sequence[Summary]) -> str:
+    """Why the money of these runs cannot be compared; empty where it can."""
+    found = tuple(dict.fromkeys(run.currency for run in runs))
+    if len(found) < 2:
+        return ""
+    return f"The prices are in {', '.join(found[:-1])} and {found[-1]}, so money is not compared."
 
 
 def _difference(first: Summary, other: Summary, name: str, unit: str, words: Sequence[str]) -> Difference:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from desk import journal
+from desk.facts.currency import USD
 from desk.facts.happened import (
     AnyFact,
     Calibrated,
@@ -70,7 +71,7 @@ class Phase(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A run by its facts. Seconds, watts, joules and dollars; `started` is Unix time.
+    """A run by its facts. Seconds, watts, joules and money in `currency`; `started` is Unix time.
 
     `seconds` is how long it took from its start to its last fact, `measured_s` the part its figures are over. `ended`
     is the reason of its end, empty where it was cut off. `unrecorded_s` were left out for want of room on the disk.
@@ -113,6 +114,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     energy_cost_usd: float | None = None
     tiers: tuple[TierLine, ...] = ()
     phases: tuple[Phase, ...] = ()
+    currency: str = USD
 
     @property
     def badges(self) -> tuple[str, ...]:
@@ -234,6 +236,7 @@ class Summing:
             energy_cost_usd=totals.energy_cost,
             tiers=tuple(self._tier(name, standing) for name in standing.tiers),
             phases=self._phases(),
+            currency=standing.currency,
         )
 
     def _ask(self, tier: Tier) -> None:

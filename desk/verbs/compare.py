@@ -83,6 +83,8 @@ def _show(comparison: "Comparison", titles: list[str], console: "Console") -> No
     for label, cells in rows:
         table.add_row(label, *cells)
     console.print(table)
+    if comparison.no_money:
+        say(console, comparison.no_money)
     for words in comparison.unlike:
         say(console, words)
     if comparison.unlike:

@@ -239,7 +239,7 @@ def _show(found: "list[Run]", console: "Console") -> None:
             number(about.tokens_per_second.value),
             number(about.watts.value),
             number(about.tokens_per_joule.value),
-            dollars(about.revenue_usd),
+            dollars(about.revenue_usd, about.currency),
         )
     console.print(table)
 
@@ -262,8 +262,11 @@ def _show_one(run: "Run", console: "Console") -> None:
         figure = getattr(about, name)
         spread = "" if figure.low is None else f"  ({number(figure.low)} to {number(figure.high)} in ten seconds)"
         say(console, f"{number(figure.value)} {unit}{spread}")
-    worth = f"worth {dollars(about.revenue_usd)} at list price, {dollars(about.on_time_revenue_usd)} of it on time"
-    say(console, f"{number(about.tokens_out)} tokens, {worth}; energy {dollars(about.energy_cost_usd)}")
+    revenue, on_time, cost = (
+        dollars(each, about.currency) for each in (about.revenue_usd, about.on_time_revenue_usd, about.energy_cost_usd)
+    )
+    worth = f"worth {revenue} at list price, {on_time} of it on time"
+    say(console, f"{number(about.tokens_out)} tokens, {worth}; energy {cost}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     several = len(about.models) > 1
     for column in ("tier", "model") if several else ("tier",):

@@ -109,7 +109,7 @@ def printed(ledger, width=80):
 
 def test_the_object_has_the_agreed_keys_and_values():
     told = summary(folded(run()), "live")
-    assert list(told) == ["run", "device", "provider", "meter", "total", "tiers", "alarms"]
+    assert list(told) == ["run", "device", "provider", "meter", "currency", "total", "tiers", "alarms"]
     assert told["run"] == {"id": "20260801-1200-ab", "seconds": 4.0, "mode": "live", "warmup_seconds": 0.0}
     assert (told["device"], told["provider"]) == ("Example GPU", "cuda")
     assert told["meter"] == {"source": "nvml-counter", "quality": "measured"}
