@@ -20,7 +20,21 @@ def application(qapp):
 
 
 @pytest.fixture(scope="session")
-def record(tmp_path_factory):
+def told():
+    """The facts of a scripted run; the same run is made up, and judged, once."""
+    made = {}
+
+    def of(**script):
+        key = repr(sorted(script.items()))
+        if key not in made:
+            made[key] = tuple(facts(**script))
+        return made[key]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def record(tmp_path_factory, told):
     """Writes a scripted run to a file; the same run is written once."""
     folder = tmp_path_factory.mktemp("recordings")
     made = {}
@@ -29,7 +43,7 @@ def record(tmp_path_factory):
         key = repr(sorted(script.items()))
         if key not in made:
             path = folder / f"{len(made)}.jsonl"
-            path.write_bytes(b"".join(encode(fact) for fact in facts(**script)))
+            path.write_bytes(b"".join(encode(fact) for fact in told(**script)))
             made[key] = path
         return made[key]
 
@@ -37,13 +51,13 @@ def record(tmp_path_factory):
 
 
 @pytest.fixture
-def books():
+def books(told):
     """Folds a scripted run."""
     from desk.panel.books import Books
 
     def folded(**script):
         made = Books()
-        for fact in facts(**script):
+        for fact in told(**script):
             made.post(fact)
         return made
 

@@ -25,6 +25,12 @@ from desk.scenario import names, scenario
 
 SIZES = (SMALLEST, (1280, 800), (1440, 900), (1920, 1080))
 TEXTS = (90, 100, 150, 200)
+ROOMS = (
+    *((100, size) for size in SIZES),
+    *((text, size) for text in (90, 200) for size in (SMALLEST, (1920, 1080))),
+    *((150, size) for size in (SMALLEST, (1440, 900))),
+)
+"""Every text size in the least window, and between those that leave rooms of all proportions."""
 MEANT = ("Limits…", "Declare watts…")
 """Words whose dots are their own."""
 
@@ -138,9 +144,8 @@ def inside(part, page):
         part = holder
 
 
-@pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("what", ["first start", "a run without watts", "a run on two GPUs", "slots"])
-def test_nothing_is_cut(floor_at, drawn, books, application, what, text):
+def test_nothing_is_cut(floor_at, drawn, books, application, what):
     if what == "first start":
         folded, shown = None, Shown()
     else:
@@ -149,8 +154,8 @@ def test_nothing_is_cut(floor_at, drawn, books, application, what, text):
     window = floor_at(shown, folded)
     if what == "slots":
         window.floor.turn_lower("slots")
-    window.theme.choose(text_size=text)
-    for size in SIZES:
+    for text, size in ROOMS:
+        window.theme.choose(text_size=text)
         window.resize(*size)
         application.processEvents()
         application.processEvents()
