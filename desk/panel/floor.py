@@ -176,7 +176,7 @@ class Floor(QWidget):
         wide, narrow = self._wide, self._narrow
         paired = narrow and self.width() >= scaled(PAIR)
         high = max(scaled(LEAST_CHARTS), self.height() - self._cards_height() - GUTTER if narrow else 0)
-        edge = wide and self.below != "editor" and self._measured and self._has_room_for_frontier
+        edge = wide and self.below != "editor" and self._frontier_fits
         shape = wide, narrow, paired, self.below, zoom(), high, edge
         if shape == self._shape:
             return
@@ -184,10 +184,9 @@ class Floor(QWidget):
         self._body.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._pair.setDirection(across if paired else down)
-        self._right.setMinimumWidth(0)
-        self._right.setMaximumWidth(16_777_215)
-        if not narrow:
-            self._right.setFixedWidth(scaled(RIGHT_WIDE if wide else RIGHT))
+        aside = scaled(RIGHT_WIDE if wide else RIGHT)
+        self._right.setMinimumWidth(0 if narrow else aside)
+        self._right.setMaximumWidth(16_777_215 if narrow else aside)
         place = self._middle if wide else self._pair
         for part in (self.slots, self.stream):
             place.addWidget(part, 1)
@@ -268,14 +267,12 @@ class Floor(QWidget):
     # ---- the frontier of this machine
 
     @property
-    def _measured(self) -> bool:
-        return self._frontier is not None and self._frontier.measured
-
-    @property
-    def _has_room_for_frontier(self) -> bool:
-        """Whether it fits below the device without anything being scrolled."""
+    def _frontier_fits(self) -> bool:
+        """Whether there is one, and room for it below the device without anything being scrolled."""
+        if self._frontier is None or not self._frontier.measured:
+            return False
         above = self._cards_height() + self.table.height() + self.machine.minimumSizeHint().height() + 3 * GUTTER
-        return self._frontier is not None and above + self._frontier.minimumHeight() <= self.height()
+        return above + self._frontier.minimumHeight() <= self.height()
 
     def add_frontier(self, frontier: MiniFrontier) -> None:
         """Have the frontier stand below the device of a page that is large enough, where one was measured."""
