@@ -14,12 +14,15 @@ from desk.facts import places
 from desk.facts.tiers import Tariff
 from desk.models.contacts import contacted
 from desk.panel.furniture import Label
+from desk.panel.heartbeat import Heartbeat
 from desk.panel.numbers import Numbers
 from desk.panel.system import about
 from desk.panel.system.checkup import Checkup, report
 from desk.panel.system.options import GROUPS, OFFERED, hours
 from desk.panel.theme import Theme
+from desk.panel.window import Window
 from desk.plant import settings
+from desk.plant.plant import Plant
 from desk.plant.settings import Settings, Watts
 
 PATIENCE_MS = 60_000
@@ -38,9 +41,29 @@ def page(factory, qtbot):
 
 
 @pytest.fixture
+def quiet(application):
+    """The view of a factory that has not opened: no child is needed to look at what is here."""
+    window = Window("live", Theme("dark"))
+    Heartbeat(window, Plant(()))
+    window.show()
+    window.visit("system")
+    yield window.view
+    window.theme.choose(text_size=100)
+    window.close()
+    window.deleteLater()
+
+
+@pytest.fixture
 def form(page):
     page.turn_to("Settings")
     return page.form
+
+
+@pytest.fixture
+def sheet(quiet):
+    """The settings alone."""
+    quiet.turn_to("Settings")
+    return quiet.form
 
 
 def saved():
@@ -138,55 +161,55 @@ def test_a_choice_reaches_whoever_goes_by_it_and_reset_can_be_undone(page, form,
     assert in_force() == wanted
 
 
-def test_a_value_that_cannot_be_stays_with_a_sentence_until_esc(form, qtbot):
-    row = form.rows["text_size"]
-    type_in(qtbot, form, "text_size", "300")
+def test_a_value_that_cannot_be_stays_with_a_sentence_until_esc(sheet, qtbot):
+    row = sheet.rows["text_size"]
+    type_in(qtbot, sheet, "text_size", "300")
     assert row._message.text() == "▲ Text size: it must lie between 90 and 200. Esc takes it back."
     assert (row.control.text(), settings.load()[0].text_size) == ("300", 100)
     qtbot.keyClick(row.control, Qt.Key.Key_Escape)
     assert (row.control.text(), row._message.isVisible()) == ("100", False)
-    type_in(qtbot, form, "watts", "65, 20")
-    assert "not two numbers of watts" in form.rows["watts"]._message.text()
-    type_in(qtbot, form, "budget.joules", "-1")
-    assert "out of range" in form.rows["budget.joules"]._message.text()
+    type_in(qtbot, sheet, "watts", "65, 20")
+    assert "not two numbers of watts" in sheet.rows["watts"]._message.text()
+    type_in(qtbot, sheet, "budget.joules", "-1")
+    assert "out of range" in sheet.rows["budget.joules"]._message.text()
 
 
-def test_settings_are_found_by_any_of_their_words(form, qtbot):
+def test_settings_are_found_by_any_of_their_words(sheet, qtbot):
     def found():
-        return [path for path, row in form.rows.items() if row.isVisibleTo(form)]
+        return [path for path, row in sheet.rows.items() if row.isVisibleTo(sheet)]
 
-    qtbot.keyClicks(form.search, "price kwh")
+    qtbot.keyClicks(sheet.search, "price kwh")
     assert found() == ["tariff.dollars_per_kwh", "tariff.dollars_per_kwh_by_hour"]
-    form.search.setText("budget")
+    sheet.search.setText("budget")
     assert found() == ["budget.joules", "budget.dollars", "budget.seconds"]
-    form.search.setText("nothing of the kind")
+    sheet.search.setText("nothing of the kind")
     assert not found()
-    assert form.none.isVisible()
-    form.search.clear()
+    assert sheet.none.isVisible()
+    sheet.search.clear()
     assert len(found()) == len(OPTIONS)
 
 
-def test_a_broken_file_is_named_with_line_and_field_and_left_alone_until_it_is_mended(form):
+def test_a_broken_file_is_named_with_line_and_field_and_left_alone_until_it_is_mended(sheet):
     text = "theme = 'light'\n\n[tariff]\n# of the site\npue = 0.5\n"
     places.settings_file().write_text(text)
-    form.refresh()
-    assert "line 5: tariff.pue is 0.5, but must lie between 1 and" in form.trouble.text()
-    assert not any(row.isEnabled() for row in form.rows.values())
+    sheet.refresh()
+    assert "line 5: tariff.pue is 0.5, but must lie between 1 and" in sheet.trouble.text()
+    assert not any(row.isEnabled() for row in sheet.rows.values())
     places.settings_file().write_text(text.replace("0.5", "1.25"))
-    form.refresh()
-    assert not form.trouble.isVisible()
-    assert form.rows["tariff.pue"].control.text() == "1.25"
+    sheet.refresh()
+    assert not sheet.trouble.isVisible()
+    assert sheet.rows["tariff.pue"].control.text() == "1.25"
 
 
-def test_labels_follow_a_change_of_theme(page, application):
-    window = page.desk.window
-    for part in page.parts:
-        page.turn_to(part)
+def test_labels_follow_a_change_of_theme(quiet, application):
+    window = quiet.desk.window
+    for part in quiet.parts:
+        quiet.turn_to(part)
         application.processEvents()
         for choice in ("light", "dark"):
             window.theme.choose(choice)
             application.processEvents()
-            for label in (*page.findChildren(Label), *window.runbar.findChildren(Label)):
+            for label in (*quiet.findChildren(Label), *window.runbar.findChildren(Label)):
                 wanted = window.theme.colour(label._token)
                 assert label.palette().windowText().color() == wanted, (part, label.text())
 
@@ -274,11 +297,11 @@ def test_a_check_up_is_called_off_with_its_process(checkup, qtbot):
 
 
 @pytest.mark.live
-def test_the_real_doctor_names_the_state_of_this_machine(page, qtbot):
-    page.checkup.run.click()
-    qtbot.waitUntil(lambda: page.checkup.found is not None, timeout=2 * PATIENCE_MS)
-    assert {check.id for check in page.checkup.found.checks} == set(NAMES)
-    gpu = next(row.check for row in page.checkup._rows if row.check.id == "gpu.driver")
+def test_the_real_doctor_names_the_state_of_this_machine(quiet, qtbot):
+    quiet.checkup.run.click()
+    qtbot.waitUntil(lambda: quiet.checkup.found is not None, timeout=2 * PATIENCE_MS)
+    assert {check.id for check in quiet.checkup.found.checks} == set(NAMES)
+    gpu = next(row.check for row in quiet.checkup._rows if row.check.id == "gpu.driver")
     assert gpu.cause
     assert gpu.remedy or gpu.status == "ok"
 
@@ -286,9 +309,9 @@ def test_the_real_doctor_names_the_state_of_this_machine(page, qtbot):
 # ---- network, storage, about
 
 
-def test_every_host_is_listed_and_who_listens_is_looked_at(page):
-    page.turn_to("Network")
-    network = page.network
+def test_every_host_is_listed_and_who_listens_is_looked_at(quiet):
+    quiet.turn_to("Network")
+    network = quiet.network
     assert "Nothing here listens" in network.words.text()
     assert "No host was ever contacted." in network.words.text()
     for why in ("fetching one", "fetching another"):
@@ -299,23 +322,23 @@ def test_every_host_is_listed_and_who_listens_is_looked_at(page):
     assert [row[:3] for row in network.table.rows] == [("hub.example", "fetching another", "2")]
 
 
-def test_what_models_and_recordings_take_is_told(page):
+def test_what_models_and_recordings_take_is_told(quiet):
     folder = places.models_dir() / "some-model"
     folder.mkdir()
     (folder / "weights").write_bytes(bytes(2_000_000))
     (places.runs_dir() / "a.jsonl.gz").write_bytes(bytes(1_000_000))
-    page.turn_to("Storage")
-    assert page.storage.table.rows == (
+    quiet.turn_to("Storage")
+    assert quiet.storage.table.rows == (
         ("some-model", "models/some-model", "2.0 MB"),
         ("1 recording", "runs", "1.0 MB"),
     )
-    assert page.storage.words.text().startswith("3.0 MB in ")
+    assert quiet.storage.words.text().startswith("3.0 MB in ")
 
 
-def test_all_that_the_program_is_made_of_is_listed_with_its_terms(page):
-    page.turn_to("About")
+def test_all_that_the_program_is_made_of_is_listed_with_its_terms(quiet):
+    quiet.turn_to("About")
     found = {part.name: part for part in about.parts()}
-    assert page.about.list.count() == len(found)
+    assert quiet.about.list.count() == len(found)
     for name, words in (
         ("Token Desk", "Apache License"),
         ("Inter, font", "SIL OPEN FONT LICENSE"),
@@ -326,5 +349,5 @@ def test_all_that_the_program_is_made_of_is_listed_with_its_terms(page):
     ):
         assert words.lower() in found[name].text.lower(), name
         assert found[name].licence != "not told"
-    page.about.list.setCurrentRow(1)
-    assert "Open Font License" in page.about.text.toPlainText()
+    quiet.about.list.setCurrentRow(1)
+    assert "Open Font License" in quiet.about.text.toPlainText()
