@@ -74,7 +74,7 @@ def best(offers: Sequence[Offer], goal: Goal = "revenue", *, split: Split = "dev
     from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - half a second that only a mix needs
 
     count = len(choices)
-    worth = np.array([_worth(sellable(each, one), one, goal) for each, one in choices])
+    worth = _scaled([_worth(sellable(each, one), one, goal) for each, one in choices])
     # Variables: the share of each candidate, then whether it is chosen.
     rows: list[np.ndarray] = [np.concatenate([np.ones(count), np.zeros(count)])]
     lows, highs = [-inf], [budget]
@@ -127,6 +127,12 @@ def _worth(rate: float, one: Option, goal: Goal) -> float:
     return rate * (one.dollars_per_token if goal == "revenue" else 1.0)
 
 
+def _scaled(worth: Sequence[float]) -> np.ndarray:
+    """The same in parts of the largest: solvers leave out what is under a millionth, which dollars per second are."""
+    largest = max(worth)
+    return np.array(worth) / largest if largest > 0.0 else np.array(worth)
+
+
 def part_of(each: Offer, one: Option, share: float) -> Part:
     """What comes of a candidate with so much of the device."""
     watts = None if one.watts is None else share * one.watts
@@ -151,7 +157,7 @@ def _of_power(offers: Sequence[Offer], goal: Goal, budget: float) -> Mix:
         if each.demand is not None:
             rows.append(np.array([one.rate * (owner is each) for owner, one, _ in choices]))
             limits.append(each.demand)
-    worth = np.array([_worth(one.rate, one, goal) for _, one, _ in choices])
+    worth = _scaled([_worth(one.rate, one, goal) for _, one, _ in choices])
     found = linprog(-worth, A_ub=np.array(rows), b_ub=limits, bounds=(0.0, None), method="highs")
     assert found.x is not None, found.message
     parts: dict[str, Part] = {}

@@ -5,7 +5,7 @@ from math import inf
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from desk.facts.plans import Graph, Plan
@@ -147,6 +147,22 @@ def by_force(offers, goal):
 
 class TestMix:
     @given(markets(), st.sampled_from(["revenue", "tokens"]))
+    @example(  # half a hundredth of the device is worth less than a solver's tolerance, as long as it counts in dollars
+        [
+            Offer(
+                "Free",
+                Promise(tokens_per_second_per_user=12),
+                (Option("Free", 1, speed=19, rate=13.0, dollars_per_token=5e-6, ttft_s=0.1, watts=20.0),),
+            ),
+            Offer(
+                "High",
+                Promise(),
+                (Option("High", 1, speed=5, rate=33.0, dollars_per_token=5e-6, ttft_s=0.1, watts=20.0),),
+                demand=12,
+            ),
+        ],
+        "revenue",
+    )
     @settings(max_examples=40, deadline=None)
     def test_it_earns_as_much_as_brute_force_and_keeps_every_promise(self, offers, goal):
         found = mix.best(offers, goal)
