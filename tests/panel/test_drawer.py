@@ -14,20 +14,20 @@ from desk.panel.window import Window
 
 
 @pytest.fixture
-def told(books):
+def planned(books):
     folded = books(seconds=15.0, source="two-gpus", stopped=False)
     lane = folded.ledger.standing.lanes["Ultra"].opened
-    planned = {"t": T0 + 15.1, "planned_bytes": 2_100_000_000, "free_bytes": 9_800_000_000}
+    memory = {"t": T0 + 15.1, "planned_bytes": 2_100_000_000, "free_bytes": 9_800_000_000}
     assert isinstance(lane, LaneReady)
-    folded.post(msgspec.structs.replace(lane, **planned))
+    folded.post(msgspec.structs.replace(lane, **memory))
     return folded
 
 
 @pytest.fixture
-def window(application, qtbot, told):
+def window(application, qtbot, planned):
     made = Window("live", Theme("dark"))
     qtbot.addWidget(made)
-    made.show_all(look(told, Numbers()))
+    made.show_all(look(planned, Numbers()))
     made.show()
     return made
 
@@ -61,11 +61,11 @@ def test_the_plan_of_memory_stands_beside_what_was_free(window):
     assert rows(window)["Free"][0] == "310.0 MB"
 
 
-def test_several_reasons_are_several_lines(window, told):
+def test_several_reasons_are_several_lines(window, planned):
     window.floor.open_device()
     heat = DeviceReading(device="gpu0", limiter="too hot (hardware), power brake", watts=120.0)
     told.post(Read(t=T0 + 15.3, devices=(heat,)))
-    window.show_all(look(told, Numbers()))
+    window.show_all(look(planned, Numbers()))
     limits = [(value, note) for head, value, note in window.floor.drawer.rows if head == "Limiter"]
     assert [value for value, _ in limits] == ["clocks cut by heat, in hardware", "clocks cut by the power brake"]
     assert all(note for _, note in limits)
