@@ -64,7 +64,7 @@ def test_the_plan_of_memory_stands_beside_what_was_free(window):
 def test_several_reasons_are_several_lines(window, planned):
     window.floor.open_device()
     heat = DeviceReading(device="gpu0", limiter="too hot (hardware), power brake", watts=120.0)
-    told.post(Read(t=T0 + 15.3, devices=(heat,)))
+    planned.post(Read(t=T0 + 15.3, devices=(heat,)))
     window.show_all(look(planned, Numbers()))
     limits = [(value, note) for head, value, note in window.floor.drawer.rows if head == "Limiter"]
     assert [value for value, _ in limits] == ["clocks cut by heat, in hardware", "clocks cut by the power brake"]
