@@ -31,3 +31,13 @@ TARGETS: dict[str, tuple[Case, int]] = {
     "hub": (hub_in.replies, 3),
 }
 """Each with its part of a long run: as many cases of it as it is worth, and as it costs little."""
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "journal": ("lines", "orders", "facts", "recordings", "runs", "notes"),
+    "what people write": ("settings", "watts", "presets", "scenarios", "plans"),
+    "catalogue": ("catalogue",),
+    "model folders": ("names", "manifests", "folders", "graphs", "operators", "gguf", "archives", "sources"),
+    "chat templates": ("templates",),
+    "replies of the hub": ("hub",),
+}
+"""Which targets try the same door."""

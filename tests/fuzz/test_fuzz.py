@@ -1,4 +1,4 @@
-"""A few thousand hostile cases, of each target its part: `fuzz.py` runs as many as one has time for.
+"""Two thousand hostile cases of each kind of input, shared by its targets: `fuzz.py` runs as many as one has time for.
 
 A number that fails here is a case to run alone: `uv run python tests/fuzz/fuzz.py --case TARGET:NUMBER`.
 """
@@ -6,19 +6,25 @@ A number that fails here is a case to run alone: `uv run python tests/fuzz/fuzz.
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from targets import TARGETS
+from targets import KINDS, TARGETS
 from watch import outcome
 
-CASES = 30
-"""For a target of weight 1: cases are dear where the weight is low."""
+CASES = 2000
+"""Of each kind."""
 
 
-@pytest.mark.parametrize("name", TARGETS)
-def test_whatever_is_read_is_a_value_or_a_sentence(name):
-    case, weight = TARGETS[name]
+def test_every_target_is_of_a_kind():
+    assert sorted(name for names in KINDS.values() for name in names) == sorted(TARGETS)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in KINDS.items() for name in names])
+def test_whatever_is_read_is_a_value_or_a_sentence(kind, name):
+    case, _ = TARGETS[name]
 
     @given(st.integers(0, 2**62))
-    @settings(max_examples=CASES * weight, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=CASES // len(KINDS[kind]), deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
     def check(seed):
         assert outcome(name, case, seed)
 
