@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QWidget
 from desk import __version__
 from desk.exports.files import put
 from desk.exports.privacy import Veil
+from desk.facts.currency import unit
 from desk.ledger.standing import Standing
 from desk.panel.shown import Shown
 
@@ -75,9 +76,14 @@ def file_name(
 
 
 def about(shown: Shown) -> dict[str, object]:
-    """What a picture shows, for programs: run, mode and the figures as numbers."""
+    """What a picture shows, for programs: run, mode and the figures as numbers; all money is in `currency`."""
     figures = {
-        value.key: {"value": value.value, "unit": value.unit, "provenance": value.provenance, "note": value.note}
+        value.key: {
+            "value": value.value,
+            "unit": unit(value.unit, shown.currency),
+            "provenance": value.provenance,
+            "note": value.note,
+        }
         for value in shown.values
     }
     tiers = {
@@ -98,6 +104,7 @@ def about(shown: Shown) -> dict[str, object]:
         "provider": shown.provider,
         "device": shown.device,
         "meter": shown.meter,
+        "currency": shown.currency,
         "figures": figures,
         "tiers": tiers,
     }

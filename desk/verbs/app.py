@@ -75,7 +75,7 @@ def run(
         float | None, typer.Option(min=1e-6, metavar="WH", help="Stop with exit code 4 at so much energy.")
     ] = None,
     budget_dollars: Annotated[
-        float | None, typer.Option(min=1e-9, metavar="$", help="Stop with exit code 4 at such a cost of energy.")
+        float | None, typer.Option(min=1e-9, metavar="MONEY", help="Stop with exit code 4 at such a cost of energy.")
     ] = None,
     warmup: Annotated[
         float, typer.Option(min=0, max=3600, metavar="S", help="Count nothing so long after the first token.")

@@ -39,8 +39,9 @@ def mix(
     from desk.frontier.split import played, today
     from desk.plant import presets, settings
 
+    chosen = settings.load()[0]
     points = survey(recordings(recording_of(recording))).points()
-    tiers = presets.preset(preset or settings.load()[0].preset).tiers
+    tiers = presets.preset(preset or chosen.preset).tiers
     wanted = dict(_demand(words, tiers) for words in demand or ())
     offers = [offer(tier, points, wanted.get(tier.name)) for tier in tiers]
     found: dict[str, Mix | None] = {}
@@ -54,7 +55,7 @@ def mix(
     if json:
         print_json({name: None if each is None else _mix(each) for name, each in found.items()})
     else:
-        _show(found, offers)
+        _show(found, offers, chosen.tariff.currency)
 
 
 def _demand(words: str, tiers: "tuple[Tier, ...]") -> tuple[str, float]:
@@ -85,17 +86,18 @@ def _mix(found: "Mix") -> dict[str, Any]:
     }
 
 
-def _show(found: "dict[str, Mix | None]", offers: "list[Offer]") -> None:
+def _show(found: "dict[str, Mix | None]", offers: "list[Offer]", currency: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     from desk.exports.table import number
+    from desk.facts.currency import unit
     from desk.frontier.worth import difference
 
-    console = Console()
+    console, hourly = Console(), unit("$/h", currency)
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    for header in ("Split", "Tier", "Share", "Slots", "tok/s", "/user", "$/h"):
+    for header in ("Split", "Tier", "Share", "Slots", "tok/s", "/user", hourly):
         shown.add_column(header, justify="left" if header in ("Split", "Tier") else "right", no_wrap=True)
     for name, each in found.items():
         if each is None:
@@ -114,7 +116,9 @@ def _show(found: "dict[str, Mix | None]", offers: "list[Offer]") -> None:
         more = difference(best, today)
         doubt = "" if more.low is None or more.high is None else f" ({more.low * 3600:.4g} to {more.high * 3600:.4g})"
         late = "" if today.keeps else " Today's split does not keep every promise."
-        console.print(f"The best split brings {more.value * 3600:+.4g} $/h{doubt} over today's.{late}", highlight=False)
+        console.print(
+            f"The best split brings {more.value * 3600:+.4g} {hourly}{doubt} over today's.{late}", highlight=False
+        )
     if names := [each.tier for each in offers if each.corrected]:
         console.print(f"Corrected from points of other work: {', '.join(names)}.", highlight=False)
     if names := [each.tier for each in offers if not each.options]:

@@ -6,7 +6,8 @@ from rich.table import Table
 
 from desk.bench.prediction import TARGET, Checked, check
 from desk.exports.table import number
-from desk.plant import presets
+from desk.facts.currency import USD, unit
+from desk.plant import presets, settings
 from desk.verbs.printing import print_json
 
 HARDLY = 0.001
@@ -22,7 +23,7 @@ def main(preset: str, *, rounds: int, seconds: float, json_out: bool) -> int:
     if json_out:
         print_json({"splits": [_plain(each) for each in found]})
     else:
-        show(found, seconds, Console())
+        show(found, seconds, Console(), settings.load()[0].tariff.currency)
     return 0
 
 
@@ -41,16 +42,16 @@ def _plain(found: Checked) -> dict[str, object]:
     }
 
 
-def show(found: tuple[Checked, ...], seconds: float, console: Console) -> None:
-    """Print what was predicted and what was measured."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+def show(found: tuple[Checked, ...], seconds: float, console: Console, currency: str = USD) -> None:
+    """Print what was predicted and what was measured, money in that currency."""
+    table, hourly = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False), unit("$/h", currency)
     for header in ("", "Predicted", "Measured", "Error", "95 % interval"):
         table.add_column(header, justify="right" if header else "left")
     for each in found:
         low, high = each.ratio.low, each.ratio.high
         doubt = "–" if low is None or high is None else f"{low - 1:+.1%} to {high - 1:+.1%}"
         money = (number(3600 * each.predicted), number(3600 * each.measured))
-        table.add_row(f"{each.split[:1].upper()}{each.split[1:]}, $/h", *money, f"{each.error:+.1%}", doubt)
+        table.add_row(f"{each.split[:1].upper()}{each.split[1:]}, {hourly}", *money, f"{each.error:+.1%}", doubt)
         whole = sum(predicted for predicted, _ in each.rates.values())
         for name, (predicted, measured) in each.rates.items():
             if predicted > HARDLY * whole:

@@ -150,6 +150,7 @@ def table(points: "tuple[Point, ...]", tariff: "Tariff | None") -> "Table":
     from rich import box
     from rich.table import Table
 
+    from desk.facts.currency import USD, unit
     from desk.facts.figures import INSTRUMENTS
 
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
@@ -163,7 +164,7 @@ def table(points: "tuple[Point, ...]", tariff: "Tariff | None") -> "Table":
         "TTFT\np50 s",
         "W",
         "tok/J",
-        "$/Mtok",
+        unit("$/Mtok", tariff.currency if tariff else USD),
     ):
         shown.add_column(header, justify="right", no_wrap=True)
     for point in points:

@@ -134,7 +134,7 @@ class Beside(QScrollArea):
             return
         question = replace(self.mix.question, promising=self.promise.tier.currentText())
         points = found.points
-        asked = (question, tiers, found.source.stamp, denominator)
+        asked = (question, tiers, found.source.stamp, denominator, self._desk.numbers.currency)
         if asked == self._question:
             self._show()
             return

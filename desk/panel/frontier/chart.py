@@ -47,7 +47,7 @@ class FrontierChart(QWidget):
         super().__init__()
         self._theme, self._numbers = theme, numbers
         self._scene = Scene("tokens_per_second", "", "")
-        self._waiting, self._ringed = "", False
+        self._waiting, self._currency, self._ringed = "", "", False
         self._mark: Point | None = None
         self._x = self._y = LogAxis.over(())
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -61,9 +61,10 @@ class FrontierChart(QWidget):
 
     def show_scene(self, scene: Scene, waiting: str = "") -> None:
         """Draw this; `waiting` stands in the middle of an empty plot."""
-        if (scene, waiting) == (self._scene, self._waiting):
+        currency = self._numbers.currency
+        if (scene, waiting, currency) == (self._scene, self._waiting, self._currency):
             return
-        self._scene, self._waiting = scene, waiting
+        self._scene, self._waiting, self._currency = scene, waiting, currency
         spots = (*scene.spots, *scene.others)
         readings = [each for series in scene.overlay.series for each in series.readings] if scene.overlay else []
         xs = [value for spot in spots for value in _reach(spot.x)] + [each.speed for each in readings]
@@ -169,7 +170,7 @@ class FrontierChart(QWidget):
             painter.drawText(QPointF(label, 12), band.tier)
             painter.setFont(font(11))
             painter.setPen(theme.colour("soft"))
-            painter.drawText(QPointF(label, 28), f"${numbers.fixed(band.price, 2)}")
+            painter.drawText(QPointF(label, 28), numbers.price(band.price))
             now = "– now" if band.now is None else f"{numbers.figure(band.now)} now"
             painter.setFont(font(11, 600 if band.now is not None else 400))
             shift = 0.0
@@ -210,7 +211,7 @@ class FrontierChart(QWidget):
             box = QRectF(0, plot.bottom() + 22 + 15 * row, plot.left() + plot.right(), 16)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, line)
         room = plot.height() + 60
-        told = scene.y_title
+        told = self._numbers.unit(scene.y_title)
         if metrics.horizontalAdvance(told) > room:  # what the watts stand for goes last
             told = told.removesuffix(LOG)
         _upright(painter, QPointF(9, plot.center().y()), metrics.elidedText(told, Qt.TextElideMode.ElideMiddle, room))

@@ -96,7 +96,7 @@ class Detail(QWidget):
             ("TTFT p95, s", point.ttft(0.95), ""),
             ("W", point.watts(denominator), ""),
             ("tok/J", point.height("tokens_per_joule", denominator), ""),
-            ("$/Mtok", point.height("dollars_per_mtok", denominator, tariff), "$"),
+            (numbers.unit("$/Mtok"), point.height("dollars_per_mtok", denominator, tariff), "$"),
         ]
         for (name, value), (words, measure, unit) in zip(self._labels, told, strict=True):
             name.setText(words)

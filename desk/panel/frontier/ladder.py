@@ -4,6 +4,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
 
+from desk.facts.currency import words
 from desk.frontier.whatif import Factor, Here, Range, Rung, factors, ladder
 from desk.panel.frontier.fields import NumberField
 from desk.panel.frontier.scene import LogAxis, short
@@ -56,7 +57,7 @@ class Ladder(QWidget):
             return f"The ladder stops: {self._titles(missing)} not set."
         unset = [key for key in ("busy_share", "sold_share") if key in self._given and self._given[key].range is None]
         if unset:
-            return f"No dollars a year: {self._titles(unset)} not set."
+            return f"No {words(self._numbers.currency)} a year: {self._titles(unset)} not set."
         return "Multiplication of ranges, not a forecast."
 
     def _titles(self, keys: list[str]) -> str:
@@ -81,7 +82,8 @@ class Ladder(QWidget):
                     painter.fillRect(QRectF(round(x), 18, 1, ROW * len(self._rungs)), self._theme.colour("grid"))
                 flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                 painter.drawText(QRectF(0, 0, columns["rate"][1], 16), flags, "tok/s")
-                painter.drawText(QRectF(0, 0, wide, 16), flags, "low to high" if not self._yearly else "$ a year")
+                yearly = self._numbers.unit("$ a year")
+                painter.drawText(QRectF(0, 0, wide, 16), flags, yearly if self._yearly else "low to high")
             for number, rung in enumerate(self._rungs):
                 self._paint_rung(painter, rung, 20 + ROW * number, columns, axis)
             painter.setFont(font(12))

@@ -69,6 +69,7 @@ class MixCard(WordyCard):
         self._grid.setHorizontalSpacing(6)
         self._grid.setVerticalSpacing(3)
         self._cells: dict[tuple[str, int], Label] = {}
+        self._heads: tuple[Label, ...] = ()
         self._difference = Label(theme, "", 12)
         self._difference.setWordWrap(True)
         self._checked = Label(theme, "", 12)
@@ -118,6 +119,7 @@ class MixCard(WordyCard):
         """Have a line for each of these, the dearest on top."""
         names = tuple(tier.name for tier in reversed(tiers))
         if names == self._names:
+            self._name_columns()
             return
         self._names = names
         kept = {name: edit.values for name, edit in self.demand.items()}
@@ -127,9 +129,10 @@ class MixCard(WordyCard):
         self._cells.clear()
         self.demand.clear()
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for column, words in enumerate(HEADS):
-            side = right if column else Qt.AlignmentFlag.AlignLeft
-            self._grid.addWidget(Label(self.theme, words, 11, token="mut"), 0, column, side)
+        self._heads = tuple(Label(self.theme, "", 11, token="mut") for _ in HEADS)
+        for column, head in enumerate(self._heads):
+            self._grid.addWidget(head, 0, column, right if column else Qt.AlignmentFlag.AlignLeft)
+        self._name_columns()
         for row, name in enumerate((*names, ""), 1):
             self._grid.addWidget(_Named(self.theme, name) if name else Label(self.theme, "All", 12, 600), row, 0)
             for column in range(1, 5):
@@ -145,6 +148,10 @@ class MixCard(WordyCard):
                 self._grid.addWidget(edit, row, 5, right)
         self._grid.setColumnStretch(0, 1)
         self._measure()
+
+    def _name_columns(self) -> None:
+        for head, words in zip(self._heads, HEADS, strict=True):
+            head.setText(self._desk.numbers.unit(words))
 
     def show_waiting(self, words: str) -> None:
         """Say why there is no mix."""
@@ -190,14 +197,15 @@ class MixCard(WordyCard):
         if checked is None:
             return
         numbers = self._desk.numbers
-        predicted = f"Predicted {numbers.figure(HOUR * checked.predicted, '$')} $/h"
+        hourly = numbers.unit("$/h")
+        predicted = f"Predicted {numbers.figure(HOUR * checked.predicted, '$')} {hourly}"
         if checked.measured is None:
             since = f"Measuring since {checked.seconds:.0f} s."
             self._checked.setText(f"{predicted}. {checked.words or since}")
         else:
             error = checked.measured / checked.predicted - 1 if checked.predicted else None
             told = "" if error is None else f" ({_signed(100 * error, numbers, 1)} %)"
-            measured = f"<b>{predicted}, measured {numbers.figure(HOUR * checked.measured, '$')} $/h</b>{told}"
+            measured = f"<b>{predicted}, measured {numbers.figure(HOUR * checked.measured, '$')} {hourly}</b>{told}"
             self._checked.setText(f"{measured} over {checked.seconds:.0f} s. {checked.words}".rstrip())
         self.setAccessibleDescription(self._checked.text())
 
@@ -228,7 +236,7 @@ class MixCard(WordyCard):
         known = gain.low is not None and gain.high is not None
         doubt = f" ({_money(gain.low, numbers)} to {_money(gain.high, numbers)})" if known else ", doubt unknown"
         late = " Now breaks promises." if answer.now is not None and not answer.now.keeps else ""
-        return f"<b>{_money(gain.value, numbers)} $/h</b>{doubt}.{late}{left}"
+        return f"<b>{_money(gain.value, numbers)} {numbers.unit('$/h')}</b>{doubt}.{late}{left}"
 
     def _apply(self) -> None:
         if self._answer is not None:
@@ -275,7 +283,7 @@ class Bars(QWidget):
         painter.fillRect(bar, theme.colour("track"))
         painter.setFont(font(12, 600))
         painter.setPen(theme.colour("text"))
-        money = DASH if mix is None else f"{numbers.figure(HOUR * mix.revenue, '$')} $/h"
+        money = DASH if mix is None else f"{numbers.figure(HOUR * mix.revenue, '$')} {numbers.unit('$/h')}"
         painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, money)
         left = bar.left()
         for name in self._order if mix is not None else ():

@@ -22,16 +22,17 @@ class PointTable(QTableWidget):
         super().__init__(0, 0)
         self._theme, self._numbers = theme, numbers
         self._spots: object = None
+        self._unit = ""
         lay_figures(self, "Points of the frontier, as a table")
         theme.changed.connect(self._dress)
         self._dress()
 
     def show_scene(self, scene: Scene) -> None:
         """List what the chart draws, unless that is listed already: what is selected stays so."""
-        if scene.spots is self._spots:
+        unit = self._numbers.unit(AXES[scene.axis][1])
+        if scene.spots is self._spots and unit == self._unit:
             return
-        self._spots = scene.spots
-        unit = AXES[scene.axis][1]
+        self._spots, self._unit = scene.spots, unit
         heads = ["Slots", "Context", "Answers", "Edge", "tok/s/user", "range", unit, "range", "Repeats"]
         rows = sorted(scene.spots, key=lambda spot: spot.x.value)
         self.setColumnCount(len(heads))

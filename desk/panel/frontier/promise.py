@@ -25,6 +25,7 @@ class Promise(QWidget):
         super().__init__()
         self._theme, self._numbers = theme, numbers
         self._answer: Answer | None = None
+        self._currency = numbers.currency
         self.tier = QComboBox()
         self.tier.setAccessibleName("Tier whose promise is moved")
         self.tier.setProperty("quiet", True)
@@ -67,7 +68,8 @@ class Promise(QWidget):
     def show_answer(self, answer: Answer | None) -> None:
         """Show the curve of an answer, the slider at the promise in force."""
         fresh = answer is None or self._answer is None or answer.curve != self._answer.curve
-        self._answer = answer
+        fresh = fresh or self._numbers.currency != self._currency
+        self._answer, self._currency = answer, self._numbers.currency
         if not fresh:
             return
         curve = answer.curve if answer is not None else ()
@@ -98,11 +100,12 @@ class Promise(QWidget):
         speed, mix = curve[min(self.slider.value(), len(curve) - 1)]
         self._speed.setText(f"{numbers.figure(speed)} tok/s")
         others, ours = _others(mix, name), _others(answer.best, name)
-        served = name in mix.parts
+        served, hourly = name in mix.parts, numbers.unit("$/h")
         words = [
-            f"Best mix {numbers.figure(HOUR * mix.revenue, '$')} $/h,"
-            f" {_signed(HOUR * (mix.revenue - answer.best.revenue), numbers)} $/h to that of the promise in force;",
-            f"the other tiers {_signed(HOUR * (others - ours), numbers)} $/h.",
+            f"Best mix {numbers.figure(HOUR * mix.revenue, '$')} {hourly},"
+            f" {_signed(HOUR * (mix.revenue - answer.best.revenue), numbers)} {hourly}"
+            " to that of the promise in force;",
+            f"the other tiers {_signed(HOUR * (others - ours), numbers)} {hourly}.",
             "" if served else f"{name} is then not served: its slots earn more elsewhere.",
         ]
         self._told.setText(" ".join(filter(None, words)))
@@ -154,7 +157,7 @@ class Curve(QWidget):
                 painter.drawText(
                     box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, numbers.figure(value, "$")
                 )
-            painter.drawText(QPointF(plot.left(), 10), "$/h of the best mix")
+            painter.drawText(QPointF(plot.left(), 10), numbers.unit("$/h of the best mix"))
             for value in axis.ticks():
                 x = at(value, 0.0).x()
                 painter.fillRect(QRectF(round(x), plot.bottom(), 1, 4), theme.colour("line"))

@@ -20,7 +20,7 @@ AXES: dict[Axis, tuple[str, str]] = {
     "tokens_per_joule": ("tokens per joule", "tok/J"),
     "dollars_per_mtok": ("$ per million tokens", "$/Mtok"),
 }
-"""The title and the unit of each vertical axis."""
+"""The title and the unit of each vertical axis, money as `$` whatever its currency."""
 
 LOG = ", log scale"
 """How the title of each axis ends."""
@@ -100,7 +100,7 @@ class Scene:
         """The chart in words; without points, why there are none."""
         if not self.spots:
             return self.wanting
-        title, unit = AXES[self.axis]
+        title, unit = map(numbers.unit, AXES[self.axis])
         edge = sorted((spot for spot in self.spots if spot.on_edge), key=lambda spot: spot.x.value)
         told = [f"{len(self.spots)} measured points, {len(edge)} on the edge of {title} against speed per user."]
         for word, spot in (("The slowest", edge[0]), ("the fastest", edge[-1])):

@@ -28,7 +28,7 @@ class Line:
 
 
 def lines(found: Earnings, tariff: Tariff, numbers: Numbers) -> Iterator[Line]:
-    """The statement of a run, in dollars of all its seconds."""
+    """The statement of a run, of all its seconds, in the money of its tariff."""
 
     def money(value: float | None) -> str:
         return numbers.with_unit(value, "$")
@@ -65,9 +65,10 @@ def _energy(found: Earnings, tariff: Tariff, numbers: Numbers) -> str:
     """How the energy cost comes about."""
     if found.energy_cost is None:
         return "needs watts"
-    price = f"{numbers.short(tariff.dollars_per_kwh)} $/kWh"
+    unit = numbers.unit("$/kWh")
+    price = f"{numbers.short(tariff.dollars_per_kwh)} {unit}"
     if prices := tariff.dollars_per_kwh_by_hour:
-        price = f"{numbers.short(min(prices))} to {numbers.short(max(prices))} $/kWh by the hour"
+        price = f"{numbers.short(min(prices))} to {numbers.short(max(prices))} {unit} by the hour"
     factors = [(tariff.pue, "PUE"), (tariff.wall_factor, "wall")]
     told = [f"{numbers.short(value)} {word}" for value, word in factors if value != 1.0]
     joules = numbers.with_unit((found.joules or 0.0) / HOUR, "Wh")
@@ -98,6 +99,7 @@ class Statement(QWidget):
         self._told: tuple[Line, ...] = ()
         self._labels: list[tuple[Label, Label, Label]] = []
         self._tiers: dict[str, tuple[Label, ...]] = {}
+        self._heads: tuple[Label, ...] = ()
         self._waiting = Label(theme, WAITING, 12, token="soft")
         self._sums, self._kept = QGridLayout(), QGridLayout()
         for grid in (self._sums, self._kept):
@@ -155,8 +157,11 @@ class Statement(QWidget):
                 if (widget := item.widget()) is not None:
                     widget.deleteLater()
             self._tiers = {name: self._row(row, name) for row, name in enumerate(tiers, 1)}
-            for place, words in enumerate(HEADS if tiers else ()):
-                self._kept.addWidget(Label(self._theme, words, 11, token="mut"), 0, place, _side(place))
+            self._heads = tuple(Label(self._theme, "", 11, token="mut") for _ in (HEADS if tiers else ()))
+            for place, head in enumerate(self._heads):
+                self._kept.addWidget(head, 0, place, _side(place))
+        for head, words in zip(self._heads, HEADS, strict=False):
+            head.setText(self._numbers.unit(words))
         for name, service in tiers.items():
             for label, words in zip(self._tiers[name], cells(service, self._numbers), strict=True):
                 label.setText(words)

@@ -141,10 +141,16 @@ class Page(View):
 
     def refresh(self, shown: Shown) -> None:
         """Look for sweeps where the folder has changed, and move what moves."""
+        self._name_axes()
         self.library.look(shown.state)
         self._show_sweep()
         self._renew()
         self.beside.look(shown)
+
+    def _name_axes(self) -> None:
+        """Money on an axis is in the currency of the run."""
+        for place, (title, _) in enumerate(AXES.values()):
+            self.axis.setItemText(place, self.desk.numbers.unit(title))
 
     def _renew(self) -> None:
         """Draw, and have the mix solved for by what is drawn."""

@@ -105,7 +105,7 @@ def paint_value(paper: Paper, box: QRectF, scene: Scene) -> None:
     paper.say(left, box.top() + 32, value.title, font(16, 600), "soft")
     paper.badge(right, box.top() + 17, value.provenance, BADGES.get(value.provenance, "dashed"))
     text = numbers.figure(value.value, value.unit)
-    unit = "" if text == DASH else value.unit
+    unit = "" if text == DASH else numbers.unit(value.unit)
     high = box.height()
     for size in (112, 96, 84, 72, 60, 48, 40):
         big, small = font(size, 600, tabular=False, tight=True), font(max(14, round(size * 0.26)))
@@ -198,7 +198,7 @@ def _paint_box(paper: Paper, box: QRectF, value: Value, scene: Scene) -> None:
     big, base = font(size, 600, tight=True), box.top() + 25 + size
     drawn = paper.say(left - 1, base, text, big, "mut" if missing else "text")
     if not missing and value.unit != "%":
-        paper.say(left + drawn + 6, base, value.unit, font(14), "mut")
+        paper.say(left + drawn + 6, base, scene.numbers.unit(value.unit), font(14), "mut")
     elif not missing:
         paper.say(left + drawn + 4, base, "%", font(14), "mut")
     note, room = _note(value), right - left
@@ -275,7 +275,7 @@ def paint_tiers(paper: Paper, box: QRectF, scene: Scene) -> None:
     head = box.top() + high - 8
     paper.say(left, head, "Tier", font(11), "mut")
     for column, edge in zip(columns, edges, strict=True):
-        paper.say(edge, head, column.title, font(11), "mut", right=True)
+        paper.say(edge, head, numbers.unit(column.title), font(11), "mut", right=True)
     paper.rule(left, box.top() + high, right - left)
     for row, line in enumerate(lines, start=1):
         middle = box.top() + high * (row + 0.5)

@@ -99,11 +99,12 @@ def frame_of(told: Contest) -> Frame:
         f" {bare(run.scenario)} load, seed {run.seed}, run {run.run} of {date_of(run.started)}"
         for place, run in enumerate(runs)
     ]
+    no_money = told.compared.found.no_money
     return Frame(
         title,
         subtitle,
         told.mode,
-        tuple(hardware),
+        (*hardware, *([f"Note: {no_money}"] if no_money else [])),
         (f"{len(runs)} runs, aligned at their start", f"{SMOOTH_S:g} s smoothing"),
         (
             *(() if told.compared.found.comparable else ("not the same work",)),
@@ -119,17 +120,17 @@ def _verb(claim: str) -> str:
 def paint_comparison(paper: Paper, box: QRectF, told: Contest) -> None:
     """The curves above or beside the figures."""
     count = len(told.runs)
-    rows = len(_rows(told.runs[0])) + 1
+    rows = len(_rows(told.runs[0], told.compared.found.no_money)) + 1
     if box.width() >= 700 and box.height() < TALL:
         wide = min(92.0 + 92 * count, box.width() * 0.55)
         _paint_curves(paper, QRectF(box.left(), box.top(), box.width() - wide - 32, box.height()), told)
-        _paint_table(paper, QRectF(box.right() - wide, box.top(), wide, min(box.height(), 34.0 * rows)), told.runs)
+        _paint_table(paper, QRectF(box.right() - wide, box.top(), wide, min(box.height(), 34.0 * rows)), told)
         return
     line = 34.0 if box.height() >= TALL else 21.0
     rows = min(rows, int((box.height() - LEAST_CHART) / line))
     above = QRectF(box.left(), box.top(), box.width(), box.height() - line * rows - 12)
     _paint_curves(paper, above, told)
-    _paint_table(paper, QRectF(box.left(), above.bottom() + 12, box.width(), line * rows), told.runs, rows - 1)
+    _paint_table(paper, QRectF(box.left(), above.bottom() + 12, box.width(), line * rows), told, rows - 1)
 
 
 def _paint_curves(paper: Paper, box: QRectF, told: Contest) -> None:
@@ -205,9 +206,10 @@ def _crosses(x: Floats, y: Floats, right: float, top: float, wide: float) -> boo
     return bool(((rows > top - 3) & (rows < top + STAMP + 3)).any())
 
 
-def _paint_table(paper: Paper, box: QRectF, runs: tuple[Summary, ...], most: int | None = None) -> None:
+def _paint_table(paper: Paper, box: QRectF, contest: Contest, most: int | None = None) -> None:
     """A row for each of the first figures, at `most` so many, and a column for each run; under a figure its spread."""
-    rows = [_rows(run)[:most] for run in runs]
+    runs = contest.runs
+    rows = [_rows(run, contest.compared.found.no_money)[:most] for run in runs]
     high = box.height() / (len(rows[0]) + 1)
     first = 92.0 if box.width() > 400 else 76.0
     step = (box.width() - first) / len(runs)
@@ -217,7 +219,7 @@ def _paint_table(paper: Paper, box: QRectF, runs: tuple[Summary, ...], most: int
     paper.rule(box.left(), box.top() + high - 1, box.width())
     for row, (name, unit, _) in enumerate(rows[0], start=1):
         top = box.top() + high * row
-        paper.say(box.left(), top + high * 0.5 + 4, name, font(11), "mut", room=first - 6)
+        paper.say(box.left(), top + high * 0.5 + 4, paper.numbers.unit(name), font(11), "mut", room=first - 6)
         for place, told in enumerate(rows):
             figure = told[row - 1][2]
             right = box.left() + first + step * (place + 1)
@@ -235,15 +237,15 @@ def _paint_table(paper: Paper, box: QRectF, runs: tuple[Summary, ...], most: int
             paper.rule(box.left(), top + high - 1, box.width(), token="grid")
 
 
-def _rows(run: Summary) -> list[tuple[str, str, Figure | str]]:
-    """Words, unit and figure, or a word in its place."""
+def _rows(run: Summary, no_money: str) -> list[tuple[str, str, Figure | str]]:
+    """Words, unit and figure, or a word in its place; no money where `no_money` says why."""
     hourly = run.revenue_usd / run.measured_s * 3600 if run.measured_s else None
     return [
         ("tok/s", "tok/s", run.tokens_per_second),
         ("W", "W", run.watts),
         ("tok/J", "tok/J", run.tokens_per_joule),
         ("watts are", "", DASH if run.quality == "unavailable" else run.quality),
-        ("worth, $/h", "$/h", Figure(hourly)),
+        ("worth", "", DASH) if no_money else ("worth, $/h", "$/h", Figure(hourly)),
         ("tokens out", "tok", Figure(float(run.tokens_out))),
         ("seconds", "s", Figure(run.measured_s)),
     ]

@@ -90,12 +90,14 @@ class Wish:
             "mode": mode,
             "runs": [{"run": run.run, "started": run.started} | comparing.figures_of(run) for run in runs],
             "unlike": list(compared.found.unlike),
+            "currencies": list(dict.fromkeys(run.currency for run in runs)),
         }
         wall = runs[0].started
         name = file_name(
             wall=wall, view="compare", device=runs[0].device, model="", run=runs[0].run, mode="replay", ending=""
         )
-        return Picture(preset, self.style, paint, comparing.veil_of(compared), frame.title, facts, wall, name)
+        veil = comparing.veil_of(compared)
+        return Picture(preset, self.style, paint, veil, frame.title, facts, wall, name, runs[0].currency)
 
     def _receipt(self, told: Scene, preset: Preset, digest: str) -> Picture:
         data = receipt(told.books.ledger, digest)
@@ -122,7 +124,7 @@ class Wish:
             mode=shown.mode,
             ending="",
         )
-        return Picture(preset, self.style, paint, told.veil, title, facts, wall, name)
+        return Picture(preset, self.style, paint, told.veil, title, facts, wall, name, told.numbers.currency)
 
 
 def _height(data: dict[str, Any], mode: str, preset: Preset, veil: Veil, style: str) -> int:
@@ -131,7 +133,7 @@ def _height(data: dict[str, Any], mode: str, preset: Preset, veil: Veil, style: 
     painter = QPainter(image)
     theme = Theme(fixed=palette_of(style))
     with natural():
-        paper = Paper(painter, theme, Numbers(), veil, QRectF(0, 0, preset.width, ROOM))
+        paper = Paper(painter, theme, Numbers(currency=data["currency"]), veil, QRectF(0, 0, preset.width, ROOM))
         high = paint_receipt(paper, data, mode)
     painter.end()
     theme.deleteLater()

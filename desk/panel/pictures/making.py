@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
 
 from desk import __version__
 from desk.exports.privacy import Veil
+from desk.facts.currency import USD
 from desk.panel.capture import blank
 from desk.panel.numbers import Numbers
 from desk.panel.pictures.paper import Paper
@@ -28,7 +29,7 @@ class Picture:
     """A composition on a canvas: `paint` puts it on paper, as often as it is asked to.
 
     `about` is what the file tells of itself to programs, `wall` the Unix time that it shows, `name` a name without its
-    ending that sorts by that time.
+    ending that sorts by that time, `currency` the ISO 4217 code of the money in it.
     """
 
     preset: Preset
@@ -39,6 +40,7 @@ class Picture:
     about: Mapping[str, object]
     wall: float
     name: str
+    currency: str = USD
 
     def image(self) -> QImage:
         """The pixels: of the preset, whatever the screen."""
@@ -88,7 +90,7 @@ class Picture:
         theme = Theme(fixed=palette_of(self.style))
         with natural():
             box = QRectF(0, 0, self.preset.width, self.preset.height)
-            paper = Paper(painter, theme, Numbers(), self.veil, box)
+            paper = Paper(painter, theme, Numbers(currency=self.currency), self.veil, box)
             self.paint(paper)
         theme.deleteLater()
         return paper

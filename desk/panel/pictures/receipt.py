@@ -98,14 +98,15 @@ def paint_receipt(paper: Paper, told: dict[str, Any], mode: str) -> float:
         roll.pair(line)
     roll.pair(about["models"])
     roll.perforation()
-    roll.columns(("Tier", "tokens", "$/Mtok", "$"), "mut", size=11)
+    roll.columns(("Tier", "tokens", numbers.unit("$/Mtok"), numbers.unit("$")), "mut", size=11)
     decimals = _decimals(told["revenue_usd"])
     for tier in reversed(told["tiers"]):
         price = numbers.fixed(tier["price_usd_per_mtok"]["output"], 2)
         worth = numbers.fixed(tier["revenue_usd"], decimals)
         roll.columns((tier["name"], numbers.count(tier["tokens_out"]), price, worth), "text", tier["name"])
     roll.perforation()
-    roll.pair("Implied revenue", f"{numbers.fixed(told['revenue_usd'], decimals)} $", strong=True, size=12)
+    revenue = numbers.fixed(told["revenue_usd"], decimals)
+    roll.pair("Implied revenue", f"{revenue} {numbers.unit('$')}", strong=True, size=12)
     tokens = numbers.count(told["tokens_out"])
     roll.pair(f"{tokens} output tokens, and input by its own price; nothing was sold; prices: assumed", token="mut")
     roll.perforation()
@@ -143,7 +144,7 @@ def _print_energy(roll: Roll, paper: Paper, told: dict[str, Any]) -> None:
     roll.pair(f"{quality}; tiers: by their work. {told['about']['power'].partition(';')[0]}", token="mut")
     cost = told["energy_cost_usd"]
     if cost is not None:
-        roll.pair(priced(told), f"{numbers.fixed(cost, max(3, _decimals(cost)))} $")
+        roll.pair(priced(told), f"{numbers.fixed(cost, max(3, _decimals(cost)))} {numbers.unit('$')}")
     per_joule = told["tokens_per_joule"]
     roll.pair("tokens per joule, derived", numbers.figure(per_joule, "tok/J"))
     roll.pair("joules per token, derived", numbers.figure(1 / per_joule if per_joule else None, "J"))

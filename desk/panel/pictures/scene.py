@@ -83,7 +83,7 @@ def scene(
 
     Raises `Trouble` for a figure that no card, or no chart, shows.
     """
-    numbers = Numbers()
+    numbers = Numbers(currency=books.ledger.standing.currency)
     if stretch is None:
         stretch = Stretch(books.board.end, whole_span(books.board.end))
     shown = look(books, numbers, mode=mode, window_s=max(stretch.span, 60.0))

@@ -121,6 +121,10 @@ class Beside(QWidget):
             sentence.setWordWrap(True)
             sentence.setAccessibleName(sentence.text())
             column.addWidget(sentence)
+        if comparison.no_money:
+            note = Label(theme, comparison.no_money, 13)
+            note.setWordWrap(True)
+            column.addWidget(note)
         column.addStretch(1)
         return page
 

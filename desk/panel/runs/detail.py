@@ -1,6 +1,6 @@
 """One run below the list: what it was, what people wrote about it, its course, its tiers and what happened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from PySide6.QtCore import Qt, Signal
@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desk.facts import currency
 from desk.facts.tiers import TIER_NAMES
 from desk.panel.furniture import Label
 from desk.panel.numbers import DASH, Numbers
@@ -54,7 +55,7 @@ TIER_COLUMNS: tuple[tuple[str, Callable[[TierLine, Numbers], str]], ...] = (
     ("Implied $", lambda tier, numbers: numbers.fixed(tier.revenue_usd, 4 if tier.revenue_usd < 1 else 2)),
     ("On time", lambda tier, numbers: percent(tier.on_time_share, numbers)),
 )
-"""The table of tiers: its heads, and what a tier has in each column."""
+"""The table of tiers: its heads, money as `$` whatever its currency, and what a tier has in each column."""
 
 
 def percent(share: float | None, numbers: Numbers) -> str:
@@ -175,7 +176,7 @@ class Detail(QWidget):
             self._story = None
         self.run = run
         self._about.show_run(run)
-        self._fill_tiers(run.summary.tiers if run.summary else ())
+        self._fill_tiers(run.summary)
         self._fill_events()
         self._draw()
 
@@ -200,15 +201,16 @@ class Detail(QWidget):
         lines = [Line(self.run.title, x, y)]
         self.course.show_lines(NAMES[name], unit, lines, summary.phases if summary else (), moments)
 
-    def _fill_tiers(self, tiers: Sequence[TierLine]) -> None:
-        table = self._tiers
+    def _fill_tiers(self, summary: Summary | None) -> None:
+        table, tiers = self._tiers, summary.tiers if summary else ()
+        heads = [currency.unit(head, summary.currency if summary else currency.USD) for head, _ in TIER_COLUMNS]
         ranked = sorted(tiers, key=lambda tier: TIER_NAMES.index(tier.name) if tier.name in TIER_NAMES else 99)
         head = table.horizontalHeader()
         head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)  # measured once, at the end
         table.setRowCount(len(ranked))
-        table.setHorizontalHeaderLabels([head for head, _ in TIER_COLUMNS])
+        table.setHorizontalHeaderLabels(heads)
         for row, tier in enumerate(reversed(ranked)):
-            for place, (word, text) in enumerate(TIER_COLUMNS):
+            for place, (word, (_, text)) in enumerate(zip(heads, TIER_COLUMNS, strict=True)):
                 item = QTableWidgetItem(text(tier, self._numbers))
                 side = Qt.AlignmentFlag.AlignRight if place else Qt.AlignmentFlag.AlignLeft
                 item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
@@ -370,16 +372,18 @@ def _when(run: Run, numbers: Numbers) -> str:
 
 
 def _sums(summary: Summary, numbers: Numbers) -> dict[str, str]:
-    def dollars(value: float | None) -> str:
-        return DASH if value is None else f"{numbers.fixed(value, 4 if value < 1 else 2)} $"
+    sign = currency.sign(summary.currency)
+
+    def money(value: float | None) -> str:
+        return DASH if value is None else f"{numbers.fixed(value, 4 if value < 1 else 2)} {sign}"
 
     hours = None if summary.joules is None else summary.joules / 3600
     return {
         "Tokens out": numbers.count(summary.tokens_out),
         "Energy": numbers.with_unit(hours, "Wh"),
-        "Implied revenue": dollars(summary.revenue_usd),
-        "of it on time": dollars(summary.on_time_revenue_usd),
-        "Energy cost": dollars(summary.energy_cost_usd),
+        "Implied revenue": money(summary.revenue_usd),
+        "of it on time": money(summary.on_time_revenue_usd),
+        "Energy cost": money(summary.energy_cost_usd),
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from desk.facts.currency import amount
 from desk.panel.numbers import DASH, Numbers
 from desk.runs.search import badges, started_words
 from desk.runs.store import Run
@@ -40,7 +41,8 @@ def _figure(name: str, unit: str) -> Callable[[Run, Numbers], str]:
 def _money(run: Run, numbers: Numbers) -> str:
     if run.summary is None:
         return DASH
-    return numbers.fixed(run.summary.revenue_usd, 4 if run.summary.revenue_usd < 1 else 2)
+    revenue = run.summary.revenue_usd
+    return amount(numbers.fixed(revenue, 4 if revenue < 1 else 2), run.summary.currency)
 
 
 def _length(run: Run, numbers: Numbers) -> str:
@@ -58,7 +60,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("speed", "tok/s", "tok/s", 72, _figure("tokens_per_second", "tok/s"), right=True),
     Column("watts", "W", "W", 60, _figure("watts", "W"), right=True),
     Column("efficiency", "tok/J", "tok/J", 64, _figure("tokens_per_joule", "tok/J"), right=True),
-    Column("value", "Implied $", "$", 84, _money, right=True),
+    Column("value", "Implied revenue", "", 112, _money, right=True),
     Column("badges", "Marks", "", 128, lambda run, _numbers: ", ".join(badges(run)), spare=1),
 )
 
@@ -77,6 +79,12 @@ def _by_sum(name: str) -> Callable[[Run], float]:
     return lambda run: -getattr(run.summary, name) if run.summary else float("inf")
 
 
+def _by_value(run: Run) -> tuple[bool, str, float]:
+    """The highest first of each currency: amounts of several are not compared."""
+    summary = run.summary
+    return (True, "", 0.0) if summary is None else (False, summary.currency, -summary.revenue_usd)
+
+
 ORDERS: dict[str, tuple[str, Callable[[Run], Any] | None]] = {
     "started": ("Newest first", None),
     "name": ("Name", lambda run: run.title.casefold()),
@@ -84,7 +92,7 @@ ORDERS: dict[str, tuple[str, Callable[[Run], Any] | None]] = {
     "speed": ("Fastest first", _by_figure("tokens_per_second")),
     "watts": ("Most watts first", _by_figure("watts")),
     "efficiency": ("Most tok/J first", _by_figure("tokens_per_joule")),
-    "value": ("Most value first", _by_sum("revenue_usd")),
+    "value": ("Most value first", _by_value),
 }
 """The orders of the list by the column that stands for each: in words, and the key. Runs come the newest first."""
 
