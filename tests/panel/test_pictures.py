@@ -166,6 +166,26 @@ def test_every_plot_says_how_true_it_is_and_estimates_are_marked(application, ru
     assert not any("REPLAY" in word for word in live)
 
 
+def test_the_money_of_a_picture_is_in_the_currency_of_its_run(application, four):
+    euros = [[in_currency(fact, "EUR") for fact in each] for each in four[:2]]
+    books = Books()
+    for fact in euros[0]:
+        books.post(fact)
+    single = [Wish(kind).of(books, digest=DIGEST) for kind in ("receipt", "floor", "chart-table")]
+    single.append(Wish("value", figure="revenue_per_hour").of(books))
+    for picture, sign in zip(single, ("€/Mtok", "€/h", "€/h", "€/h"), strict=True):
+        words = picture.caption()
+        assert sign in words
+        assert "$" not in words + picture.texts()["Description"]
+    alike, mixed = beside(*euros), beside(euros[0], four[1])
+    words = Wish("compare", "slide").beside(alike).caption()
+    assert "worth, €/h" in words
+    assert "$" not in words
+    words = Wish("compare", "slide").beside(mixed).caption()
+    assert mixed.found.no_money.rstrip(".") in " ".join(words.split("\n"))
+    assert not {"worth, €/h", "worth, $/h"} & set(words.splitlines())
+
+
 def test_a_png_tells_programs_what_it_shows(application, record, tmp_path):
     out = compose([record(seconds=40.0, source="nvml-counter")], tmp_path / "a.png", Wish("floor", "link"))
     told = json.loads(QImage(str(out)).text("Description"))
@@ -211,6 +231,11 @@ def four():
     return [
         [renamed(fact, f"run{place}") for fact in facts(seconds=40.0, **script)] for place, script in enumerate(scripts)
     ]
+
+
+def in_currency(fact, code):
+    tariff = getattr(fact, "tariff", None)
+    return fact if tariff is None else msgspec.structs.replace(fact, tariff=msgspec.structs.replace(tariff, currency=code))
 
 
 def renamed(fact, run):
