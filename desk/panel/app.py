@@ -67,7 +67,7 @@ def _recording(path: Path) -> Path:
 class _Panel(QObject):
     """The windows of this program: that of the factory, and one for each recording that is looked at.
 
-    All share the look, the numbers and what takes time to import; the first one opened leaves its place behind.
+    All share the look and what takes time to import; the first one opened leaves its place behind.
     """
 
     def __init__(self, first: instance.Instance) -> None:
@@ -77,7 +77,6 @@ class _Panel(QObject):
         self._application = dressed_application()
         settings, _ = load()
         self._theme = dressed_theme(settings)
-        self._numbers = Numbers(QLocale.system(), fahrenheit=settings.fahrenheit, binary=settings.binary_bytes)
         self._windows: dict[str, Window] = {}
         self._hearts: dict[str, Any] = {}
         """The heartbeats of those that live; their module is imported late."""
@@ -124,7 +123,9 @@ class _Panel(QObject):
 
     def _open(self, asked: str) -> None:
         settings, _ = load()
-        window = Window("replay" if asked else "live", self._theme, numbers=self._numbers)
+        # Two recordings may have money in two currencies.
+        numbers = Numbers(QLocale.system(), fahrenheit=settings.fahrenheit, binary=settings.binary_bytes)
+        window = Window("replay" if asked else "live", self._theme, numbers=numbers)
         if not self._windows:
             stand(window, settings.place, settings.maximized)
             window.painted.connect(lambda: keep_on_screen(window))  # its frame is known by then

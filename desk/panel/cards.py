@@ -113,6 +113,7 @@ class ValueCard(Card):
         self._numbers = numbers
         self._value = Value(key="", title="", unit="")
         self._alarm = False
+        self._currency = numbers.currency
         self._magnified = 1.0
         self._offers = QWidget(self)
         self._stack = QVBoxLayout(self._offers)
@@ -150,9 +151,10 @@ class ValueCard(Card):
 
     def show_value(self, value: Value, *, alarm: bool = False) -> None:
         """Show a figure; `alarm` marks the value itself as out of its limit."""
-        if value == self._value and alarm == self._alarm:
+        told = value, alarm, self._numbers.currency
+        if told == (self._value, self._alarm, self._currency):
             return
-        self._value, self._alarm = value, alarm
+        self._value, self._alarm, self._currency = told
         said = self._numbers.spoken(value.value, value.unit)
         self.setAccessibleName(f"{value.title} {said}, {value.provenance}")
         self.setAccessibleDescription(value.note)
@@ -237,7 +239,7 @@ class ValueCard(Card):
         after = MARGIN - 1 + QFontMetricsF(big).horizontalAdvance(text) + 7
         painter.setFont(font(14))
         painter.setPen(theme.colour("mut"))
-        painter.drawText(QPointF(after, _BASE), self._value.unit)
+        painter.drawText(QPointF(after, _BASE), self._numbers.unit(self._value.unit))
 
     def _paint_history(self, painter: QPainter, wide: float, top_at: float, high: float) -> None:
         value, theme = self._value, self.theme

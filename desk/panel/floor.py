@@ -70,7 +70,7 @@ class Floor(QWidget):
         self.table = TierTable(theme, numbers)
         self.slots = SlotFloor(theme, numbers)
         self.machine = MachineCard(theme)
-        self.editor = TierEdit(theme)
+        self.editor = TierEdit(theme, numbers)
         self.stream = StreamCard(theme, numbers)
         self.welcome = Welcome(theme)
         self._skeleton: QWidget | None = Skeleton(theme)

@@ -204,7 +204,7 @@ class Footer(QWidget):
     def show_totals(self, shown: Shown) -> None:
         """The run so far, as much of it as there is room for."""
         look = self._theme.palette, scaled(12), self.width()
-        said = (shown.totals, shown.recording_bytes, shown.mode, shown.state, look)
+        said = (shown.totals, shown.recording_bytes, shown.mode, shown.state, shown.currency, look)
         if said == self._said:
             return
         self._shown, self._said = shown, said
@@ -215,7 +215,7 @@ class Footer(QWidget):
             numbers.clock(totals.seconds),
             f"{numbers.count(totals.tokens)} tok",
             f"{DASH} Wh" if energy == DASH else energy,
-            f"{numbers.fixed(totals.revenue, 4 if (totals.revenue or 0) < 1 else 2)} $ implied",
+            f"{numbers.fixed(totals.revenue, 4 if (totals.revenue or 0) < 1 else 2)} {numbers.unit('$')} implied",
         ]
         head = f'<span style="color:{tokens.mut}">Run</span>&nbsp; '
         told = [f"<b>{part}</b>" for part in parts]

@@ -36,7 +36,7 @@ def headlines(
     on_time_money = board.value("on_time_revenue_per_hour", None, window_s)
     on_time = board.value("on_time_share", None, window_s)
     tariff = standing.tariff
-    price = f"{tariff.dollars_per_kwh:g} $/kWh" if tariff else "no price of energy"
+    price = f"{tariff.dollars_per_kwh:g} {numbers.unit('$/kWh')}" if tariff else "no price of energy"
     if tariff is not None and tariff.dollars_per_kwh_by_hour:
         price = "prices by the hour"
     hourly = board.value("energy_cost_per_hour", None, HEADLINE_S)
@@ -82,7 +82,7 @@ def headlines(
             "$/Mtok",
             cost,
             _known("energy_cost_per_mtok", cost, standing),
-            f"{numbers.figure(hourly, '$/h')} $/h at {price}" if cost is not None else lacks,
+            f"{numbers.with_unit(hourly, '$/h')} at {price}" if cost is not None else lacks,
             _spark(board, "energy_cost_per_mtok"),
         ),
         Value(

@@ -180,24 +180,26 @@ class LimitsForm(Overlay):
 
     set = Signal(object)
 
-    def __init__(self, theme: Theme, over: QWidget) -> None:
+    def __init__(self, theme: Theme, numbers: Numbers, over: QWidget) -> None:
         super().__init__(theme, over)
         self.setAccessibleName("Limits of the run")
+        self._numbers = numbers
         self._fields: dict[str, QLineEdit] = {}
+        self._units: dict[str, Label] = {}
         self._message = Label(theme, "", 12, 600)
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(8)
-        for row, (name, label, unit, hint) in enumerate(_ROWS):
+        for row, (name, label, _, hint) in enumerate(_ROWS):
             line = QLineEdit()
             line.setFixedWidth(scaled(112))
             line.setAlignment(Qt.AlignmentFlag.AlignRight)
             line.setPlaceholderText("none" if row < 3 else "0")
-            line.setAccessibleName(f"{label}, {unit}" if unit else label)
             line.returnPressed.connect(self._set)
             grid.addWidget(Label(theme, label, 13), row, 0)
             grid.addWidget(line, row, 1)
-            grid.addWidget(Label(theme, unit, 12, token="mut"), row, 2)
+            self._units[name] = Label(theme, "", 12, token="mut")
+            grid.addWidget(self._units[name], row, 2)
             grid.addWidget(Label(theme, hint, 12, token="mut"), row, 3)
             self._fields[name] = line
         button = QPushButton("Set")
@@ -214,7 +216,11 @@ class LimitsForm(Overlay):
         page.addLayout(foot)
 
     def open_with(self, limits: Limits) -> None:
-        """Come up with what is in force."""
+        """Come up with what is in force, in the currency of the run."""
+        for name, label, unit, _ in _ROWS:
+            said = self._numbers.unit(unit)
+            self._units[name].setText(said)
+            self._fields[name].setAccessibleName(f"{label}, {said}" if said else label)
         budget = limits.budget
         known = (budget.joules, 3600), (budget.dollars, 1), (budget.seconds, 60), (limits.warmup_s or None, 1)
         for line, (value, scale) in zip(self._fields.values(), known, strict=False):

@@ -206,7 +206,7 @@ def amount(value: float, unit: str, numbers: Numbers) -> str:
     decimals = 0 if value == round(value) else min(9, max(0, 3 - math.floor(math.log10(abs(value)))))
     while decimals and round(value, decimals) == round(value, decimals - 1):
         decimals -= 1
-    return f"{numbers.fixed(value, decimals)} {unit}".rstrip()
+    return f"{numbers.fixed(value, decimals)} {numbers.unit(unit)}".rstrip()
 
 
 def _step(step: Step, numbers: Numbers) -> str:

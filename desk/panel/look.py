@@ -50,8 +50,12 @@ def look(
     recording_bytes: int | None = None,
     now: float | None = None,
 ) -> Shown:
-    """What the Floor shows of these books; `now` on the clock of the facts ages what has not come since."""
+    """What the Floor shows of these books; `now` on the clock of the facts ages what has not come since.
+
+    From here on `numbers` name money in the currency of these books.
+    """
     standing, board = books.ledger.standing, books.board
+    numbers.currency = standing.currency
     ages = books.ages(now)
     run, state = standing.run, _state(standing)
     totals = books.ledger.totals()
@@ -89,6 +93,7 @@ def look(
         stream=stream_of(books),
         sheets=sheets(standing, ages, numbers),
         no_gpu=obstacle(standing) if mode == "live" else None,
+        currency=standing.currency,
     )
 
 
@@ -109,7 +114,7 @@ _BUDGETS = {"joules": (1 / 3600, "Wh"), "dollars": (1.0, "$"), "seconds": (1 / 6
 def _spent(each: Spending, numbers: Numbers) -> Spent:
     scale, unit = _BUDGETS[each.kind]
     used = None if each.used is None else each.used * scale
-    return Spent(f"{numbers.figure(used)} of {numbers.figure(each.limit * scale)} {unit}", each.share)
+    return Spent(f"{numbers.figure(used)} of {numbers.figure(each.limit * scale)} {numbers.unit(unit)}", each.share)
 
 
 def _clock(run: RunStarted | None, end: float, mode: Mode) -> str:
@@ -151,6 +156,7 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
         estimated=frozenset(estimated),
         # How busy a device is that makes no tokens has no place beside the watts that are counted.
         without=frozenset() if standing.counted else frozenset({"utilization"}),
+        currency=standing.currency,
     )
 
 

@@ -64,7 +64,8 @@ class RunBar(QWidget):
         self._form: LimitsForm | None = None
         self.limits = Limits()
         """What the form for the limits of a run begins with."""
-        self.knob = LoadKnob(theme, numbers or Numbers(), self._live)
+        self._numbers = numbers or Numbers()
+        self.knob = LoadKnob(theme, self._numbers, self._live)
         self.knob.ordered.connect(self.load)
         self._budget = BudgetBar(theme)
         self._warming = Label(theme, "● warm-up", 12, token="soft")
@@ -83,7 +84,7 @@ class RunBar(QWidget):
         self._wanted: set[QWidget] = {self.knob, *([self._ask_limits] if self._live else ())}
         """What there is to show beside the two buttons and the progress, where there is room for it."""
         if not self._live:
-            self.player = Player(theme, numbers or Numbers())
+            self.player = Player(theme, self._numbers)
         row = QHBoxLayout(self)
         row.setSpacing(SPACING)
         row.addWidget(self.go)
@@ -252,7 +253,7 @@ class RunBar(QWidget):
     def ask_limits(self) -> None:
         """Open the form for the limits of a run."""
         if self._form is None:
-            self._form = LimitsForm(self._theme, self.window())
+            self._form = LimitsForm(self._theme, self._numbers, self.window())
             self._form.set.connect(self._take_limits)
         self._form.open_with(replace(self.limits, budget=self._shown.budget))
 

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from desk.facts.alarmed import Severity
+from desk.facts.currency import USD
 from desk.facts.metered import Tried
 from desk.facts.tiers import Budget, Tier
 
@@ -235,7 +236,7 @@ class Shown:
     GPU can be used, where that is known.
 
     `users` and `arrivals` a second are those of all tiers at the `load` set by hand; `spent` has the limit that is
-    nearest to its end first; `warming`: what happens is not counted yet.
+    nearest to its end first; `warming`: what happens is not counted yet. `currency` (ISO 4217) is what all money is in.
     """
 
     mode: Mode = "live"
@@ -269,6 +270,7 @@ class Shown:
     stream: Stream | None = None
     sheets: tuple[Sheet, ...] = ()
     no_gpu: Obstacle | None = None
+    currency: str = USD
 
     @property
     def scenario_title(self) -> str:

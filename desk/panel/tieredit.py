@@ -11,6 +11,7 @@ from desk.facts.tiers import Tier
 from desk.panel.bars import paint_swatch
 from desk.panel.cards import Card
 from desk.panel.furniture import Label
+from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, canvas, scaled, zoom
 from desk.panel.tiers.fields import BY_PATH, Field, as_sentence
 
@@ -43,9 +44,11 @@ class TierEdit(Card):
     more = Signal(str)
     """All settings of this tier are asked for."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, numbers: Numbers, parent: QWidget | None = None) -> None:
         super().__init__(theme, parent)
         self.setAccessibleName("Tier settings")
+        self._numbers = numbers
+        self._units: dict[str, Label] = {}
         self._tier: Tier | None = None
         self._ordered: dict[str, Any] = {}
         self._patience = 0
@@ -97,9 +100,15 @@ class TierEdit(Card):
             line.setPlaceholderText(field.blank)
             self._inputs[field.path] = line
             grid.addWidget(line, row, column + 1)
-            grid.addWidget(Label(self.theme, field.unit, 11), row, column + 2)
-        self._inputs[field.path].setAccessibleName(f"{field.label} {field.unit}".strip())
+            self._units[field.path] = Label(self.theme, size=11)
+            grid.addWidget(self._units[field.path], row, column + 2)
         self._inputs[field.path].setProperty("path", field.path)
+
+    def _name_unit(self, field: Field) -> None:
+        unit = self._numbers.unit(field.unit)
+        if field.path in self._units:
+            self._units[field.path].setText(unit)
+        self._inputs[field.path].setAccessibleName(f"{field.label} {unit}".strip())
 
     def _dress(self) -> None:
         """Take the colours of the theme and the measures of the text size."""
@@ -187,6 +196,7 @@ class TierEdit(Card):
         self.update()
         self._hint.setText(state or ("follows the recording" if self._read_only else ""))
         for field in FIELDS:
+            self._name_unit(field)
             value = field.of(tier)
             if self._ordered.get(field.path, _NONE) == value:
                 del self._ordered[field.path]

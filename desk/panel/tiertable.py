@@ -42,6 +42,7 @@ class TierTable(QWidget):
         self._lines: tuple[TierLine, ...] = ()
         self._note = ""
         self._users = 0
+        self._currency = numbers.currency
         self._chosen = ""
         self._hover = -1
         self._over_eye = False
@@ -68,10 +69,11 @@ class TierTable(QWidget):
         table turns them over.
         """
         lines = tuple(reversed(lines))
-        if (lines, note, users) == (self._lines, self._note, self._users):
+        told = lines, note, users, self._numbers.currency
+        if told == (self._lines, self._note, self._users, self._currency):
             return
         resized = len(lines) != len(self._lines)
-        self._lines, self._note, self._users = lines, note, users
+        self._lines, self._note, self._users, self._currency = told
         self.setAccessibleDescription(" ".join(self._sentence(line) for line in lines))
         if resized:
             self.setFixedHeight(self.sizeHint().height())
@@ -252,7 +254,7 @@ class _Page:
             (self.speed, "tok/s/user"),
             (self.ttft, "TTFT p95, s"),
             (self.queue, "Queue"),
-            (self.money, "$/h"),
+            (self.money, self._numbers.unit("$/h")),
         ):
             self._say(edge, 52, word, face, "mut")
         self._rule(HEAD)

@@ -261,7 +261,8 @@ class Window(QWidget):
 
     def show_all(self, shown: Shown) -> None:
         """Show one moment in every part of the window."""
-        self.shown = shown
+        renamed = shown.currency != self.shown.currency
+        self.shown, self.numbers.currency = shown, shown.currency
         self.status.show_status(shown, self.frozen)
         self.runbar.show_run(shown)
         self.floor.show_floor(shown)
@@ -269,6 +270,9 @@ class Window(QWidget):
         self.footer.show_totals(shown)
         if self.view is not None:
             self.view.refresh(shown)
+        if renamed:
+            for part in self.findChildren(QWidget):
+                part.update()
 
     def show_trouble(self, trouble: Trouble) -> None:
         """Say what went wrong with an order, until the next one."""

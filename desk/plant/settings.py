@@ -12,6 +12,7 @@ import msgspec
 
 from desk.facts import places
 from desk.facts.codec import NOT_TOML
+from desk.facts.currency import is_code
 from desk.facts.tiers import Budget, Provider, Tariff
 from desk.facts.trouble import Trouble
 
@@ -88,6 +89,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if not all(0.0 <= price <= 1e6 for price in self.tariff.dollars_per_kwh_by_hour):
             raise ValueError(
                 "tariff.dollars_per_kwh_by_hour has a price out of range, but must lie between 0 and 1000000"
+            )
+        if not is_code(self.tariff.currency):
+            raise ValueError(
+                f"tariff.currency is “{self.tariff.currency}”, but must be three capital letters, such as EUR"
             )
         for name, (low, base, high) in self.factors.items():
             if not 0.0 < low <= base <= high < 1e12:

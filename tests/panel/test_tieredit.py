@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit
 from scripted import tiers
 
 from desk.facts.tiers import Price
+from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme
 from desk.panel.tieredit import FIELDS, PATIENCE, TierEdit
 
@@ -18,7 +19,7 @@ def tier():
 
 @pytest.fixture
 def editor(application, qtbot, tier):
-    made = TierEdit(Theme("dark"))
+    made = TierEdit(Theme("dark"), Numbers())
     qtbot.addWidget(made)
     made.set_models(["smollm2-135m", "other"])
     made.edit(tier)

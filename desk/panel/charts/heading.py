@@ -17,7 +17,7 @@ _BUTTON = 28
 
 
 class Heading:
-    """Paints the heading of one strip; `mode` and `note` are its changing words.
+    """Paints the heading of one strip; `mode`, `unit` and `note` are its changing words.
 
     `room` is where the whole strip is, `right` the right edge of its plot, both in pixels of the chart.
     """
@@ -26,7 +26,13 @@ class Heading:
         self._spec, self._theme = spec, theme
         self.room = QRectF(0, 0, 1, 1)
         self.right = 1.0
+        self.unit = spec.unit
         self.mode = self.note = ""
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """What changes in it."""
+        return self.mode, self.unit, self.note
 
     @property
     def button(self) -> QRectF:
@@ -42,7 +48,7 @@ class Heading:
         limit = self.right - self._mode_width() - _BUTTON - 8
         for text, face, token in (
             (spec.title, font(13, 600), "text"),
-            (spec.unit, font(12), "mut"),
+            (self.unit, font(12), "mut"),
             (self.note, font(11), "mut"),
         ):
             wide = QFontMetricsF(face).horizontalAdvance

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from desk.facts.currency import USD
 from desk.panel.charts.lines import Array
 
 
@@ -105,7 +106,7 @@ class Setting:
     `mode` is LIVE or REPLAY with its date, written into every strip. `tiers` run from the cheapest to the dearest.
     `notes` replaces the small print of a strip, `reasons` says why a strip is empty, `references` are its levels, each
     by figure. `estimated` figures are dashed, `without` are not drawn at all. `window_s` is what is shown while nobody
-    has zoomed.
+    has zoomed, `currency` (ISO 4217) what money is in.
     """
 
     mode: str = "LIVE"
@@ -118,3 +119,4 @@ class Setting:
     references: dict[str, tuple[Reference, ...]] = field(default_factory=dict)
     estimated: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
+    currency: str = USD

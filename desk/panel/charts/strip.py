@@ -91,7 +91,7 @@ class Strip(pg.GraphicsObject):
 
     def refresh(self, board: Board, setting: Setting, stretch: Stretch, traces: Sequence[Trace]) -> bool:
         """Take the newest data; says whether the ground must be painted anew."""
-        before, words = self._curves.stretch, (self._heading.mode, self._heading.note)
+        before, words = self._curves.stretch, self._heading.words
         if not stretch.follows(before) or stretch.end < before.end:
             self._scale.forget()
         self._setting = setting
@@ -99,10 +99,11 @@ class Strip(pg.GraphicsObject):
         self._curves = take(self.spec, board, setting, stretch, traces, self.hidden, points)
         self._decimals = self._shared_decimals()
         self._heading.mode, self._heading.note = setting.mode, self._small_print()
+        self._heading.unit = self._numbers.unit(self.spec.unit)
         peak = max([self._curves.peak, *(line.value for line in self._references())])
         changed = self._scale.fit(peak, stretch.end)
         self.update()
-        return changed or words != (self._heading.mode, self._heading.note)
+        return changed or words != self._heading.words
 
     def _small_print(self) -> str:
         """The note of the heading. A point of a long stretch is a mean over more than was chosen, and it says so."""

@@ -73,8 +73,10 @@ class _Model(QAbstractTableModel):
             return _RIGHT
         name, unit = ("Time", "") if section == 0 else self.rows.columns[section - 1][:2]
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{name}, {spoken(unit)}" if unit else name
-        return f"{name[:1].upper()}{name[1:]} {unit}".strip() if role == Qt.ItemDataRole.DisplayRole else None
+            return f"{name}, {spoken(unit, self._numbers.currency)}" if unit else name
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        return f"{name[:1].upper()}{name[1:]} {self._numbers.unit(unit)}".strip()
 
 
 class StripTable(QTableView):
@@ -85,7 +87,7 @@ class StripTable(QTableView):
 
     def __init__(self, theme: Theme, numbers: Numbers, title: str, parent: QWidget) -> None:
         super().__init__(parent)
-        self._theme = theme
+        self._theme, self._numbers = theme, numbers
         self._model = _Model(numbers)
         self.setModel(self._model)
         lay_figures(self, f"{title}, as a table")
@@ -100,7 +102,7 @@ class StripTable(QTableView):
     def text(self) -> str:
         """The selected rows, or all, as tab-separated lines under their names: seconds, and a point for decimals."""
         chosen = sorted({index.row() for index in self.selectionModel().selectedRows()})
-        head = ["seconds", *(f"{name} [{unit}]" for name, unit, _ in self._model.rows.columns)]
+        head = ["seconds", *(f"{name} [{self._numbers.unit(unit)}]" for name, unit, _ in self._model.rows.columns)]
         lines = ["\t".join(head)]
         for row in chosen or range(self._model.rowCount()):
             lines.append("\t".join(self._model.plain(row, column) for column in range(self._model.columnCount())))

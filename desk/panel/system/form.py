@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from desk.facts import places
+from desk.facts.currency import unit as in_currency
 from desk.panel.bars import Toggle, paint_rule
 from desk.panel.furniture import Label
 from desk.panel.numbers import spoken
@@ -204,7 +205,6 @@ class Row(QWidget):
         self._message.setWordWrap(True)
         self._message.hide()
         self.control = self._made()
-        self.control.setAccessibleName(f"{option.label}, {spoken(option.unit)}" if option.unit else option.label)
         self.control.setAccessibleDescription(option.note)
         words = QVBoxLayout()
         words.setSpacing(1)
@@ -216,7 +216,7 @@ class Row(QWidget):
         row.addLayout(words, 1)
         row.addWidget(self.control, 0, Qt.AlignmentFlag.AlignVCenter)
         if isinstance(self.control, QLineEdit):
-            self._unit = Label(theme, option.unit, 12, token="mut")
+            self._unit = Label(theme, "", 12, token="mut")
             row.addWidget(self._unit)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         theme.changed.connect(self._measure)
@@ -232,7 +232,7 @@ class Row(QWidget):
             box = QComboBox()
             for value, words in option.choices:
                 box.addItem(words, value)
-            box.activated.connect(lambda place: self._take(option, option.choices[place][0]))
+            box.activated.connect(lambda place: self._take(option, box.itemData(place)))
             return box
         field = Field()
         field.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -248,6 +248,13 @@ class Row(QWidget):
         elif isinstance(self.control, QComboBox):
             self.control.setFixedWidth(scaled(168))
 
+    def _name_unit(self, currency: str) -> None:
+        option = self.option
+        said = f"{option.label}, {spoken(option.unit, currency)}" if option.unit else option.label
+        self.control.setAccessibleName(said)
+        if isinstance(self.control, QLineEdit):
+            self._unit.setText(in_currency(option.unit, currency))
+
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         paint_rule(painter, self._theme, 0, self.height() - 1, self.width())
@@ -256,12 +263,16 @@ class Row(QWidget):
     def show_settings(self, settings: Settings) -> None:
         """Follow the settings; a value that is being typed is left alone."""
         self._settings = settings
+        self._name_unit(settings.tariff.currency)
         value, control = self.option.of(settings), self.control
         if isinstance(control, Toggle):
             control.setChecked(value)
         elif isinstance(control, QComboBox):
-            near = [abs(each - value) if self._numeric else each != value for each, _ in self.option.choices]
-            control.setCurrentIndex(near.index(min(near)))
+            if self._numeric:
+                value = min((each for each, _ in self.option.choices), key=lambda each: abs(each - value))
+            elif control.findData(value) < 0:
+                control.addItem(value, value)
+            control.setCurrentIndex(control.findData(value))
         elif isinstance(control, Field) and not control.isModified():
             control.setText(self.option.write(settings))
             control.setCursorPosition(0)
@@ -269,7 +280,7 @@ class Row(QWidget):
 
     @property
     def _numeric(self) -> bool:
-        """Whether the file may hold what is not among the choices: the nearest is shown then."""
+        """Whether the nearest choice is shown where the file holds none of them; what is no number is added to them."""
         return isinstance(self.option.choices[0][0], float)
 
     def _read(self, text: str) -> None:

@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
+from PySide6.QtWidgets import QApplication
 
+from desk.facts.currency import NAMED, sign
 from desk.facts.trouble import Trouble
 from desk.panel.furniture import SMOOTHINGS_S, WINDOWS_MIN
 from desk.panel.views import Desk
+from desk.panel.window import Window
 from desk.plant.plant import Plant
 from desk.plant.settings import Settings, changed, declared, keep
 
@@ -159,6 +162,13 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
     (
         "Energy and money",
         (
+            Option(
+                "tariff.currency",
+                "Currency",
+                "The unit of all prices; nothing is converted. A change renames the sums of a run that is on.",
+                "choice",
+                tuple((code, code if sign(code) == code else f"{code}, {sign(code)}") for code in NAMED),
+            ),
             Option("tariff.dollars_per_kwh", "Price of energy", "One price at all hours.", unit="$/kWh"),
             Option(
                 "tariff.dollars_per_kwh_by_hour",
@@ -231,14 +241,21 @@ def bring_into_force(desk: Desk, before: Settings, after: Settings) -> None:
         "reduced_motion": lambda: window.theme.choose(reduced_motion=after.reduced_motion),
         "window_s": lambda: window.footer.choose_span(after.window_s),
         "smooth_s": lambda: window.footer.choose_smoothing(after.smooth_s),
-        "fahrenheit": lambda: setattr(window.numbers, "fahrenheit", after.fahrenheit),
-        "binary_bytes": lambda: setattr(window.numbers, "binary", after.binary_bytes),
+        "fahrenheit": lambda: _in_all_windows("fahrenheit", after.fahrenheit),
+        "binary_bytes": lambda: _in_all_windows("binary", after.binary_bytes),
     }
     if isinstance(desk.source, Plant):
         tell |= _of_the_factory(desk, desk.source, after)
     for name in fields:
         if name in tell:
             tell[name]()
+
+
+def _in_all_windows(name: str, value: bool) -> None:
+    """Have all windows show numbers so."""
+    for each in QApplication.topLevelWidgets():
+        if isinstance(each, Window):
+            setattr(each.numbers, name, value)
 
 
 def _of_the_factory(desk: Desk, plant: Plant, after: Settings) -> dict[str, Callable[[], object]]:

@@ -93,7 +93,8 @@ class Cells(QStyledItemDelegate):
             line.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             line.setPlaceholderText(field.blank)
             editor = line
-        editor.setAccessibleName(f"{tier}, {field.label} {spoken(field.unit)}".strip())
+        unit = spoken(field.unit, self._grid.numbers.currency)
+        editor.setAccessibleName(f"{tier}, {field.label} {unit}".strip())
         return editor
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:

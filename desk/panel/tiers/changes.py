@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 from desk.panel.bars import paint_swatch
 from desk.panel.cards import Card
 from desk.panel.furniture import Label
+from desk.panel.numbers import Numbers
 from desk.panel.theme import MARGIN, Theme, scaled
 from desk.panel.tiers.edits import Edits
 from desk.panel.tiers.fields import Field, as_sentence
@@ -27,8 +28,9 @@ class Changes(Card):
     reverted = Signal(str, str)
     all_reverted = Signal()
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, numbers: Numbers) -> None:
         super().__init__(theme)
+        self._numbers = numbers
         self._shown: tuple[object, ...] = ()
         self.setAccessibleName("Changes from the preset")
         self._title = Label(theme, "", 14, 600)
@@ -65,7 +67,7 @@ class Changes(Card):
     def show_edits(self, edits: Edits) -> None:
         """Follow what differs now."""
         changes, preset = edits.changes(), edits.origin
-        shown = (preset, edits.read_only, *changes)
+        shown = (preset, edits.read_only, self._numbers.currency, *changes)
         if shown == self._shown:
             return
         self._shown = shown
@@ -78,7 +80,7 @@ class Changes(Card):
         column.setContentsMargins(0, 0, MARGIN - BAR, 0)
         column.setSpacing(6)
         for change in changes:
-            row = _Row(self.theme, change, edits.read_only)
+            row = _Row(self.theme, self._numbers, change, edits.read_only)
             row.back.clicked.connect(lambda _=False, at=change: self.reverted.emit(at[0], at[1].path))
             column.addWidget(row)
         column.addStretch(1)
@@ -88,7 +90,7 @@ class Changes(Card):
 class _Row(QWidget):
     """One change: the tier, the setting, and both values."""
 
-    def __init__(self, theme: Theme, change: Change, read_only: bool) -> None:
+    def __init__(self, theme: Theme, numbers: Numbers, change: Change, read_only: bool) -> None:
         super().__init__()
         tier, field, old, new = change
         self._theme, self._tier = theme, tier
@@ -99,7 +101,7 @@ class _Row(QWidget):
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(Label(theme, f"{tier}  {field.label}", 13, 500))
-        values = QLabel(f"{field.show(old)} ▸ <b>{field.show(new)}</b> {field.unit}")
+        values = QLabel(f"{field.show(old)} ▸ <b>{field.show(new)}</b> {numbers.unit(field.unit)}")
         values.setTextFormat(Qt.TextFormat.RichText)
         values.setStyleSheet(f"color: {theme.palette.mut};")
         words.addWidget(values)

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desk.panel.numbers import spoken
+from desk.panel.numbers import Numbers, spoken
 from desk.panel.theme import Theme, font, scaled
 from desk.panel.tiers.cells import PAD, ROW, Cells, Index, text_of
 from desk.panel.tiers.edits import Edits
@@ -46,9 +46,10 @@ class Settings(QAbstractTableModel):
 
     refused = Signal(int, int, str)
 
-    def __init__(self, edits: Edits, order: Order) -> None:
+    def __init__(self, numbers: Numbers, edits: Edits, order: Order) -> None:
         super().__init__()
         self.edits = edits
+        self._numbers = numbers
         self._order = order
         self.columns: tuple[str, ...] = ()
         self._before: object = None
@@ -93,7 +94,8 @@ class Settings(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return "\n".join(self._words(tier, field))
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            said = f"{tier}, {field.label}: {field.show(value)} {spoken(field.unit)}"
+            unit = spoken(field.unit, self._numbers.currency)
+            said = f"{tier}, {field.label}: {field.show(value)} {unit}"
             return ". ".join([said.strip(), *self._words(tier, field)])
         return None
 
@@ -141,14 +143,14 @@ class Grid(QTableView):
     edited = Signal()
     """A value was ordered, or taken back."""
 
-    def __init__(self, theme: Theme, edits: Edits, order: Order) -> None:
+    def __init__(self, theme: Theme, numbers: Numbers, edits: Edits, order: Order) -> None:
         super().__init__()
-        self.theme = theme
-        self.settings = Settings(edits, order)
+        self.theme, self.numbers = theme, numbers
+        self.settings = Settings(numbers, edits, order)
         self._refused: tuple[int, int] | None = None
         self.setModel(self.settings)
         self.setItemDelegate(Cells(self))
-        self.tier_heads = TierHead(theme, self.settings)
+        self.tier_heads = TierHead(theme, numbers, self.settings)
         self.setHorizontalHeader(self.tier_heads)
         self.setVerticalHeader(FieldHead(theme, FIELDS, self))
         self.setCornerButtonEnabled(False)

@@ -24,19 +24,18 @@ PAD = 12
 class TierHead(QHeaderView):
     """Each tier with its colour, and how fast and how well paid it is at this moment."""
 
-    def __init__(self, theme: Theme, settings: "Settings") -> None:
+    def __init__(self, theme: Theme, numbers: Numbers, settings: "Settings") -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self._theme, self._settings = theme, settings
+        self._theme, self._numbers, self._settings = theme, numbers, settings
         self._lines: dict[str, TierLine] = {}
-        self._numbers = Numbers()
         self.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.setSectionsClickable(False)
         self.setHighlightSections(False)
 
-    def show_now(self, lines: dict[str, TierLine], numbers: Numbers) -> None:
+    def show_now(self, lines: dict[str, TierLine]) -> None:
         """What the tiers do at this moment."""
         if lines != self._lines:
-            self._lines, self._numbers = lines, numbers
+            self._lines = lines
             self.refresh()
 
     def refresh(self) -> None:
@@ -120,5 +119,6 @@ class FieldHead(QHeaderView):
         painter.drawText(name, Qt.AlignmentFlag.AlignLeft | middle, field.label)
         painter.setFont(font(11))
         painter.setPen(theme.colour("mut"))
-        painter.drawText(line.adjusted(0, 0, -scaled(8), 0), Qt.AlignmentFlag.AlignRight | middle, field.unit)
+        unit = self._grid.numbers.unit(field.unit)
+        painter.drawText(line.adjusted(0, 0, -scaled(8), 0), Qt.AlignmentFlag.AlignRight | middle, unit)
         painter.restore()

@@ -31,8 +31,8 @@ class Page(View):
         assert desk.edits is not None
         self.edits = desk.edits
         theme = desk.theme
-        self.grid = Grid(theme, self.edits, desk.order)
-        self.changes = Changes(theme)
+        self.grid = Grid(theme, desk.numbers, self.edits, desk.order)
+        self.changes = Changes(theme, desk.numbers)
         self._count = Label(theme, "", 12, token="mut")
         self.presets = QComboBox()
         self.presets.setAccessibleName("Preset")
@@ -122,7 +122,7 @@ class Page(View):
             self.grid.setFocus()
 
     def refresh(self, shown: Shown) -> None:
-        self.grid.tier_heads.show_now({line.tier.name: line for line in shown.tiers}, self.desk.numbers)
+        self.grid.tier_heads.show_now({line.tier.name: line for line in shown.tiers})
         self._follow()
 
     def _follow(self) -> None:
