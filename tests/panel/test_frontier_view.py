@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 from PySide6.QtCore import QPointF, QSizeF, Qt
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QLabel, QPushButton
 from scripted import facts, tiers
 
 from desk.board import Board
 from desk.facts import places
 from desk.facts.codec import encode
-from desk.facts.happened import RunStarted
+from desk.facts.happened import RunStarted, TariffChanged
 from desk.facts.metered import MeterOpened, Read
 from desk.facts.plans import Graph, Plan
 from desk.facts.tiers import Tariff
@@ -31,6 +32,7 @@ from desk.panel.frontier.scene import LogAxis, scene, with_lanes
 from desk.panel.frontier.trial import SETTLE_S, SHORTEST_S, Trial
 from desk.panel.frontier.view import Page
 from desk.panel.heartbeat import Heartbeat
+from desk.panel.look import look
 from desk.panel.shown import Shown, TierLine
 from desk.panel.theme import Theme
 from desk.panel.tiers.edits import Edits
@@ -316,6 +318,39 @@ def test_the_money_of_the_run_and_the_price_of_a_promise_are_told_and_a_recordin
     page.beside.promise.slider.setValue(page.beside.promise.slider.maximum())
     assert "other tiers" in page.beside.promise.slider.accessibleDescription()
     assert not page.beside.mix.apply.isEnabled()
+
+
+def test_the_money_of_a_run_in_euros_is_in_euros_on_every_card(page, monkeypatch):
+    books, window = page.desk.books, page.desk.window
+    tariff = msgspec.structs.replace(books.ledger.standing.tariff, currency="EUR", dollars_per_hour=1.0)
+    books.post(TariffChanged(t=books.moment, tariff=tariff))
+    shown = look(books, page.desk.numbers, mode="replay")
+    window.show_all(shown)
+    drawn, draw = [], QPainter.drawText
+    monkeypatch.setattr(QPainter, "drawText", lambda painter, *told: drawn.append(told[-1]) or draw(painter, *told))
+    page.axis.setCurrentIndex(page.axis.findData("dollars_per_mtok"))
+    page.chart.chosen.emit(page.chart.scene.spots[0].point)
+    page.as_table.click()
+    page.refresh(shown)
+    page.beside.mix.show_checked(Checked(1.0, 1.1, 30.0))
+    for key in ("busy_share", "sold_share"):
+        page.beside.factors.fields[key].setText("50")
+        page.beside.factors.fields[key].editingFinished.emit()
+    for card in ("Money", "Price of a promise", "What if it scaled"):
+        press(page, card)
+        page.refresh(shown)
+        page.grab()
+    page.as_table.click()
+    page.grab()
+    told = [*drawn, page.table.text(), page.chart.accessibleDescription(), *map(page.axis.itemText, range(4))]
+    for label in page.findChildren(QLabel):
+        told += [label.text(), label.toolTip(), label.accessibleDescription()]
+    said = "\n".join(told)
+    assert "$" not in said
+    assert "dollar" not in said
+    for words in ("€ per million tokens", "€/Mtok", "€/h of the best mix", "€/kWh", "€ on time", "€ a year"):
+        assert words in said
+    assert "Predicted 3,600 €/h, measured 3,960 €/h" in page.beside.mix.accessibleDescription()
 
 
 def test_the_best_mix_is_applied_in_one_step_and_undone_in_one(factory, keep, home, qtbot):

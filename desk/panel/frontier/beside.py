@@ -63,6 +63,7 @@ class Beside(QScrollArea):
         self.answered: Answer | None = None
         """The mix that is shown, `None` before it is solved for."""
         self._question: object = None
+        self._currency = desk.numbers.currency
         self._trial: Trial | None = None
         self._arrange()
         self.mix.asked.connect(self.asked)
@@ -126,6 +127,10 @@ class Beside(QScrollArea):
         named, tiers = tuple(self.edits.wanted.values()), self._asked(standing.load)
         self.mix.show_tiers(named)
         self.promise.show_tiers(tuple(tier.name for tier in reversed(named)))
+        if self._currency != self._desk.numbers.currency:  # the rest is told again each time
+            self._currency = self._desk.numbers.currency
+            self.promise.say()
+            self._climb()
         if found is None or not found.points or not tiers:
             self.answered = self._question = None
             self.mix.show_waiting(waiting)
@@ -134,7 +139,7 @@ class Beside(QScrollArea):
             return
         question = replace(self.mix.question, promising=self.promise.tier.currentText())
         points = found.points
-        asked = (question, tiers, found.source.stamp, denominator, self._desk.numbers.currency)
+        asked = (question, tiers, found.source.stamp, denominator)
         if asked == self._question:
             self._show()
             return

@@ -25,14 +25,13 @@ class Promise(QWidget):
         super().__init__()
         self._theme, self._numbers = theme, numbers
         self._answer: Answer | None = None
-        self._currency = numbers.currency
         self.tier = QComboBox()
         self.tier.setAccessibleName("Tier whose promise is moved")
         self.tier.setProperty("quiet", True)
         self.tier.activated.connect(self.asked)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Promise in tokens per second per user")
-        self.slider.valueChanged.connect(self._say)
+        self.slider.valueChanged.connect(self.say)
         self.curve = Curve(theme, numbers)
         self._told = Label(theme, "", 12)
         self._told.setWordWrap(True)
@@ -68,8 +67,7 @@ class Promise(QWidget):
     def show_answer(self, answer: Answer | None) -> None:
         """Show the curve of an answer, the slider at the promise in force."""
         fresh = answer is None or self._answer is None or answer.curve != self._answer.curve
-        fresh = fresh or self._numbers.currency != self._currency
-        self._answer, self._currency = answer, self._numbers.currency
+        self._answer = answer
         if not fresh:
             return
         curve = answer.curve if answer is not None else ()
@@ -78,7 +76,7 @@ class Promise(QWidget):
         own = self._own()
         if own is not None and curve:
             self.slider.setValue(min(range(len(curve)), key=lambda place: abs(curve[place][0] - own)))
-        self._say()
+        self.say()
 
     def _own(self) -> float | None:
         """The promise in force."""
@@ -88,7 +86,8 @@ class Promise(QWidget):
         mine = next((each for each in answer.offers if each.tier == answer.question.promising), None)
         return None if mine is None else mine.promise.tokens_per_second_per_user
 
-    def _say(self) -> None:
+    def say(self) -> None:
+        """Tell again what the promise brings: where the slider is moved, and in another currency."""
         answer, numbers = self._answer, self._numbers
         curve = answer.curve if answer is not None else ()
         self.curve.show_curve(curve, self.slider.value(), self._own())
