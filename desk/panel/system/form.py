@@ -244,7 +244,7 @@ class Row(QWidget):
     def _measure(self) -> None:
         if isinstance(self.control, QLineEdit):
             self.control.setFixedWidth(scaled(112))
-            self._unit.setFixedWidth(scaled(48))
+            self._unit.setFixedWidth(scaled(62))
         elif isinstance(self.control, QComboBox):
             self.control.setFixedWidth(scaled(168))
 

@@ -165,7 +165,7 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
             Option(
                 "tariff.currency",
                 "Currency",
-                "The unit of all prices; nothing is converted. A change renames the sums of a run that is on.",
+                "Names all prices and sums, those of this run too; converts nothing.",
                 "choice",
                 tuple((code, code if sign(code) == code else f"{code}, {sign(code)}") for code in NAMED),
             ),
