@@ -235,7 +235,9 @@ def four():
 
 def in_currency(fact, code):
     tariff = getattr(fact, "tariff", None)
-    return fact if tariff is None else msgspec.structs.replace(fact, tariff=msgspec.structs.replace(tariff, currency=code))
+    if tariff is None:
+        return fact
+    return msgspec.structs.replace(fact, tariff=msgspec.structs.replace(tariff, currency=code))
 
 
 def renamed(fact, run):

@@ -14,12 +14,14 @@ from desk import journal
 from desk.facts import places
 from desk.facts.codec import encode
 from desk.facts.happened import RunStarted
+from desk.facts.tiers import Tariff
 from desk.panel.heartbeat import Heartbeat
 from desk.panel.numbers import Numbers
 from desk.panel.pictures.sheet import ExportSheet
 from desk.panel.runs import recovery as closing
 from desk.panel.runs import rows, story
 from desk.panel.runs.course import Course, Line
+from desk.panel.runs.detail import TIER_COLUMNS
 from desk.panel.runs.recovery import KEEP, OPEN, Recovery
 from desk.panel.runs.table import Lines
 from desk.panel.theme import Theme
@@ -108,13 +110,17 @@ def words(widget):
 
 def test_runs_are_listed_found_renamed_tagged_and_brought_back_by_keys(page, keep, qtbot):
     for hour, name in enumerate(("first", "second", "third")):
-        keep(name, hours=hour, scenario="rush-hour" if name == "second" else "steady")
+        tariff = Tariff(currency="EUR" if name == "first" else "USD")
+        keep(name, hours=hour, scenario="rush-hour" if name == "second" else "steady", tariff=tariff)
     view = page()
     assert names(view) == ["third", "second", "first"]
     shown = {column.name: column.text(view.table.lines.runs[0], Numbers()) for column in rows.COLUMNS}
     assert (shown["device"], shown["provider"], shown["length"]) == ("Example GPU", "cuda", "00:00:40")
     assert float(shown["speed"].replace(",", "")) > 100
     assert float(shown["efficiency"]) > 0
+    values = [rows._money(run, Numbers()) for run in view.table.lines.runs]
+    assert [value[0] for value in values] == ["$", "$", "€"]
+    assert rows.ordered(reversed(view.table.lines.runs), "value")[0].name == "first"
 
     view.search.setText("RUSH gpu")
     assert names(view) == ["second"]
@@ -151,7 +157,7 @@ def test_runs_are_listed_found_renamed_tagged_and_brought_back_by_keys(page, kee
 
 
 def test_a_run_tells_its_course_its_tiers_and_what_happened(page, keep, qtbot):
-    keep("only")
+    keep("only", tariff=Tariff(currency="EUR"))
     view = page()
     settled(qtbot, view)
     detail = view.detail
@@ -165,6 +171,10 @@ def test_a_run_tells_its_course_its_tiers_and_what_happened(page, keep, qtbot):
     assert value is not None
     assert value > 100
     assert "Example GPU" in words(detail)
+    heads = [detail._tiers.horizontalHeaderItem(place).text() for place in range(len(TIER_COLUMNS))]
+    assert "Implied €" in heads
+    assert detail._about._values["Energy cost"].text().endswith(" €")
+    assert "$" not in words(detail) + " ".join(heads)
     with qtbot.waitSignal(view.desk.window.recording_asked) as asked:
         qtbot.keyClick(view.table, Qt.Key.Key_Return)
     assert asked.args == [str(view.table.current.path)]
@@ -173,7 +183,7 @@ def test_a_run_tells_its_course_its_tiers_and_what_happened(page, keep, qtbot):
 def test_runs_are_compared_and_none_is_called_faster_without_reason(page, keep, qtbot, tmp_path, monkeypatch):
     keep("gpu", seconds=60.0)
     keep("cpu", seconds=60.0, source="none", hours=1)
-    keep("rush", seconds=60.0, hours=2, scenario="rush-hour")
+    keep("rush", seconds=60.0, hours=2, scenario="rush-hour", tariff=Tariff(currency="EUR"))
     view = page()
     mark(view, "gpu", "cpu", "rush")
     settled(qtbot, view)
@@ -182,6 +192,7 @@ def test_runs_are_compared_and_none_is_called_faster_without_reason(page, keep, 
     said = words(view.beside)
     assert "✓ cpu is slower than gpu" in said
     assert "Neither rush nor gpu may be called faster. The scenarios differ: steady and rush-hour." in said
+    assert "The prices are in USD and EUR, so money is not compared." in said
 
     view.beside.figures.setCurrentIndex(1)
     view.export.click()

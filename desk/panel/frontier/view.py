@@ -224,6 +224,8 @@ class Page(View):
             self._still = still
             chart = published() if keynote else None
             self._scene = scene(found, others, axis, by, self.denominator, self.tariff, chart)
+            if found is not None and self._point is not None:
+                self.detail.show_point(found, self._point, self.denominator, self.tariff)
         made = with_lanes(self._scene, self.desk.window.shown.tiers)
         self.chart.show_scene(made, "Reading the sweep …" if self.library.sources else NONE)
         self.chart.mark(self._point)
