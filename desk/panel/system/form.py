@@ -246,7 +246,7 @@ class Row(QWidget):
             self.control.setFixedWidth(scaled(112))
             self._unit.setFixedWidth(scaled(62))
         elif isinstance(self.control, QComboBox):
-            self.control.setFixedWidth(scaled(168))
+            self.control.setFixedWidth(scaled(182))
 
     def _name_unit(self, currency: str) -> None:
         option = self.option
