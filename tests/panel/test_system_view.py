@@ -120,11 +120,14 @@ def test_a_number_is_in_force_and_in_the_file_at_once_and_undo_takes_it_back(pag
     type_in(qtbot, form, "tariff.dollars_per_kwh_by_hour", "0 0.25; 6 0,38")
     qtbot.waitUntil(lambda: standing.tariff.dollars_per_kwh_by_hour[5:7] == (0.25, 0.38), timeout=PATIENCE_MS)
     assert len(saved()["tariff"]["dollars_per_kwh_by_hour"]) == 24
+    choose(form, "tariff.currency", "EUR, €")
+    qtbot.waitUntil(lambda: page.desk.window.shown.currency == "EUR", timeout=PATIENCE_MS)
+    assert page.desk.numbers.unit("$/h") == "€/h"
     type_in(qtbot, form, "budget.joules", "2")
     qtbot.waitUntil(lambda: standing.budget.joules == 7200, timeout=PATIENCE_MS)
     type_in(qtbot, form, "watts", "20, 65")
     assert saved()["watts"] == {"idle": 20.0, "busy": 65.0, "assumed": False}
-    for _ in range(4):
+    for _ in range(5):
         form.undo.click()
     qtbot.waitUntil(lambda: standing.tariff.dollars_per_kwh == 0.31, timeout=PATIENCE_MS)
     assert settings.load()[0] == Settings()
