@@ -19,6 +19,7 @@ from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointSt
 from desk.facts.tiers import Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.frontier.points import Denominator, Measure, recordings, setting, survey
+from desk.plant import settings
 from desk.plant.sweep import Sweep
 from desk.verbs.app import app
 from desk.verbs.prediction import show
@@ -221,13 +222,17 @@ promise = { tokens_per_second_per_user = 30.0 }
         factory, _ = swept(msgspec.structs.replace(PLAN, repeats=1))
         path, two = recorded(tmp_path, factory), tmp_path / "two.toml"
         two.write_text(self.preset)
+        settings.keep(tariff=Tariff(currency="EUR"))
         shown = self.told("sweep", "--resume", str(path), "--show")
         assert "Slots" in shown
         assert "m q8 on cpu" in shown
+        assert "€/Mtok" in shown
         points = json.loads(self.told("sweep", "--resume", str(path), "--show", "--json"))["points"]
         assert [point["slots"] for point in points] == [1, 4, 8]
         words = self.told("mix", str(path), "--preset", str(two), "--demand", "Ultra=20")
         assert "over today's" in words
+        assert words.count("€/h") == 2
+        assert "$" not in shown + words
         found = json.loads(self.told("mix", str(path), "--preset", str(two), "--demand", "Ultra=20", "--json"))
         assert set(found) == {"earns most", "makes most tokens", "today"}
         assert found["earns most"]["parts"]["Ultra"]["tokens_per_second"] == pytest.approx(20.0, rel=0.1)
@@ -239,8 +244,9 @@ promise = { tokens_per_second_per_user = 30.0 }
         ratio = ratio_of("the split in force", "predicted", [0.97, 1.01, 0.99])
         found = Checked("the split in force", 2e-4, 1.98e-4, 3, ratio, {"Ultra": (40.0, 39.6)})
         paper = io.StringIO()
-        show((found,), 10.0, Console(file=paper, width=120))
+        show((found,), 10.0, Console(file=paper, width=120), "GBP")
         assert "0.72" in paper.getvalue()
+        assert "The split in force, £/h" in paper.getvalue()
         assert "Ultra, tok/s" in paper.getvalue()
         assert "-1.0%" in paper.getvalue()
         assert "Sums of 3 rounds of 10 s" in paper.getvalue()
