@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Literal, cast
 
-from PySide6.QtCore import QEventLoop, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -43,6 +43,8 @@ VIEWS = ("floor", "tiers", "models", "frontier")
 """The views of a factory: of the recording that is shown, with the models and the sweeps that are on this machine."""
 READ_S = 60.0
 """What a view reads beside the window, such as sweeps, is waited for so long."""
+REST_S = 0.01
+"""A wait rests between its looks: one that spins keeps the interpreter from the threads that it waits for."""
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 SCALES = ("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_FONT_DPI")
 """How large a desktop wants everything: a picture has a size of its own."""
@@ -198,7 +200,8 @@ def _drawn(application: QApplication, widget: QWidget, scale: float) -> QImage:
         application.processEvents()
     deadline = monotonic() + READ_S
     while not all(worker.idle for worker in widget.findChildren(Worker)) and monotonic() < deadline:
-        application.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+        application.processEvents()
+        sleep(REST_S)
     for chart in widget.findChildren(StripChart):
         chart.refresh_all()
     if (focused := widget.focusWidget()) is not None:
