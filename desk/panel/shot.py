@@ -45,6 +45,8 @@ READ_S = 60.0
 """What a view reads beside the window, such as sweeps, is waited for so long."""
 REST_S = 0.01
 """A wait rests between its looks: one that spins keeps the interpreter from the threads that it waits for."""
+SETTLING = 4
+"""What was read last is laid out in so many rounds of events at most: a column, its card, the page, and one to spare."""
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 SCALES = ("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_FONT_DPI")
 """How large a desktop wants everything: a picture has a size of its own."""
@@ -196,12 +198,13 @@ def _drawn(application: QApplication, widget: QWidget, scale: float) -> QImage:
     widget.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
     widget.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
     widget.show()
-    for _ in range(2):
-        application.processEvents()
+    application.processEvents()
     deadline = monotonic() + READ_S
     while not all(worker.idle for worker in widget.findChildren(Worker)) and monotonic() < deadline:
-        application.processEvents()
         sleep(REST_S)
+        application.processEvents()
+    for _ in range(SETTLING):
+        application.processEvents()
     for chart in widget.findChildren(StripChart):
         chart.refresh_all()
     if (focused := widget.focusWidget()) is not None:
