@@ -46,7 +46,7 @@ READ_S = 60.0
 REST_S = 0.01
 """A wait rests between its looks: one that spins keeps the interpreter from the threads that it waits for."""
 SETTLING = 4
-"""What was read last is laid out in so many rounds of events at most: a column, its card, the page, and one to spare."""
+"""What was read last is laid out in at most so many rounds of events: column, card, page, and one to spare."""
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 SCALES = ("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_FONT_DPI")
 """How large a desktop wants everything: a picture has a size of its own."""
