@@ -13,7 +13,7 @@ from desk.facts.trouble import Trouble
 from desk.frontier.points import BOARD
 from desk.panel.bars import paint_provenance, paint_rule
 from desk.panel.cards import Card, paint_card, paint_focus
-from desk.panel.frontier.marks import diamond, whisker
+from desk.panel.frontier.marks import diamond, spaced, whisker
 from desk.panel.frontier.scene import AXES, LogAxis, Scene, Spot, scene, short, with_lanes
 from desk.panel.frontier.sweeps import Found, Source, read, sources
 from desk.panel.numbers import Numbers
@@ -170,12 +170,8 @@ class MiniFrontier(Card):
         """Grid and ticks, and along the top the promises of the tiers, each up to the next one."""
         theme, numbers = self.theme, self._numbers
         painter.setFont(font(11))
-        written = plot.bottom() + APART
-        for value in self._y.ticks():
-            y = round(self._at(self._x.low, value, plot).y())
-            if written - y < APART:
-                continue
-            written = y
+        rows = spaced(self._y.ticks(), lambda value: self._at(self._x.low, value, plot).y(), plot.bottom(), APART)
+        for value, y in rows:
             paint_rule(painter, theme, plot.left(), y, plot.width(), "grid")
             painter.setPen(theme.colour("mut"))
             box = QRectF(0, y - 8, LEFT - 8, 16)

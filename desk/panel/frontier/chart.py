@@ -23,7 +23,7 @@ from desk.panel.bars import paint_rule, paint_warning
 from desk.panel.cards import paint_focus, wrapped
 from desk.panel.charts.scale import spread
 from desk.panel.frontier.legend import ROW, legend, paint_legend
-from desk.panel.frontier.marks import OTHER, diamond, triangle, whisker
+from desk.panel.frontier.marks import OTHER, diamond, spaced, triangle, whisker
 from desk.panel.frontier.scene import LOG, LogAxis, Scene, Spot, short
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, canvas, font, zoom
@@ -189,12 +189,8 @@ class FrontierChart(QWidget):
             painter.setPen(theme.colour("mut"))
             box = QRectF(x - 30, plot.bottom() + 4, 60, 16)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, short(value, numbers))
-        written = plot.bottom() + APART
-        for value in self._y.ticks():
-            y = round(self._at(self._x.low, value, plot).y())
-            if written - y < APART:
-                continue
-            written = y
+        rows = spaced(self._y.ticks(), lambda value: self._at(self._x.low, value, plot).y(), plot.bottom(), APART)
+        for value, y in rows:
             paint_rule(painter, theme, plot.left(), y, plot.width(), "grid")
             painter.setPen(theme.colour("mut"))
             left = QRectF(18, y - 8, LEFT - 26, 16)

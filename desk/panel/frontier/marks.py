@@ -1,5 +1,7 @@
 """The marks of the frontier's charts, large and small: a lane is a diamond, a spread a whisker, hearsay a triangle."""
 
+from collections.abc import Callable, Iterable, Iterator
+
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainter, QPolygonF
 
@@ -25,3 +27,16 @@ def whisker(painter: QPainter, start: QPointF, end: QPointF, *, ends: bool) -> N
     side = QPointF(3.5, 0) if start.x() == end.x() else QPointF(0, 3.5)
     for at in (start, end):
         painter.drawLine(at - side, at + side)
+
+
+def spaced(
+    ticks: Iterable[float], height: Callable[[float], float], bottom: float, apart: float
+) -> Iterator[tuple[float, int]]:
+    """Ticks of a vertical axis, lowest first, with their pixel; those that come within `apart` of the one below are
+    left out."""
+    written = bottom + apart
+    for value in ticks:
+        y = round(height(value))
+        if written - y >= apart:
+            written = y
+            yield value, y
