@@ -1,0 +1,159 @@
+"""What one run was: its sums and marks, the tags and the note that people give it, and on what it was made."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desk.facts import currency
+from desk.panel.furniture import Label
+from desk.panel.numbers import DASH, Numbers
+from desk.panel.theme import Theme, font, scaled
+from desk.runs.search import badges, started_words
+from desk.runs.store import Run
+from desk.runs.summary import Summary
+
+WIDTH = 292
+
+
+class About(QScrollArea):
+    """The run in words, with the fields for tags and note."""
+
+    def __init__(self, theme: Theme, numbers: Numbers) -> None:
+        super().__init__()
+        self._theme, self._numbers = theme, numbers
+        self._name = ""
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setStyleSheet("QScrollArea, QScrollArea > QWidget > QWidget#about { background: transparent; }")
+        self._title = Label(theme, "", 15, 600)
+        self._when = Label(theme, "", 12, token="mut")
+        self._marks = Label(theme, "", 12, 600)
+        self._made = Label(theme, "", 12, token="soft")
+        for label in (self._title, self._when, self._marks, self._made):
+            label.setWordWrap(True)
+        self.tags = QLineEdit()
+        self.tags.setAccessibleName("Tags of the run, with commas between them")
+        self.tags.setPlaceholderText("Tags, with commas between them")
+        self.note = _NoteField()
+        inner = QWidget()
+        inner.setObjectName("about")
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 8, 0)
+        column.setSpacing(4)
+        column.addWidget(self._title)
+        column.addWidget(self._when)
+        column.addWidget(self._marks)
+        column.addSpacing(2)
+        self._sums = QGridLayout()
+        self._sums.setHorizontalSpacing(8)
+        self._sums.setVerticalSpacing(1)
+        self._values: dict[str, Label] = {}
+        for place, head in enumerate(("Tokens out", "Energy", "Implied revenue", "of it on time", "Energy cost")):
+            self._values[head] = Label(theme, "", 13, 600)
+            self._values[head].setAlignment(Qt.AlignmentFlag.AlignRight)
+            self._sums.addWidget(Label(theme, head, 12, token="soft"), place, 0)
+            self._sums.addWidget(self._values[head], place, 1)
+        column.addLayout(self._sums)
+        column.addSpacing(4)
+        column.addWidget(self.tags)
+        column.addWidget(self.note)
+        column.addWidget(self._made)
+        column.addStretch(1)
+        self.setWidget(inner)
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        tokens = self._theme.palette
+        self.setFixedWidth(scaled(WIDTH))
+        self.note.setFont(font(13))
+        self.note.setFixedHeight(scaled(52))
+        self.note.setStyleSheet(
+            f"QPlainTextEdit {{ background: {tokens.panel}; color: {tokens.text}; border: 1px solid {tokens.band};"
+            f" border-radius: 6px; padding: 2px {scaled(8)}px; }}"
+            f"QPlainTextEdit:focus {{ border: 2px solid {tokens.soft}; }}"
+        )
+
+    def show_run(self, run: Run) -> None:
+        numbers, summary = self._numbers, run.summary
+        other, self._name = run.name != self._name, run.name
+        self._title.setText(run.title)
+        self._marks.setText("".join(f"● {badge}   " for badge in badges(run)).strip() or "")
+        self._marks.setVisible(bool(badges(run)))
+        self._when.setText(_when(run, numbers))
+        sums = _sums(summary, numbers) if summary else {}
+        for head, label in self._values.items():
+            label.setText(sums.get(head, DASH))
+        self._made.setText(_made(run, numbers))
+        if other or not self.tags.hasFocus():
+            self.tags.setText(", ".join(run.marks.tags))
+        if other or not self.note.hasFocus():
+            self.note.setPlainText(run.marks.note)
+
+
+class _NoteField(QPlainTextEdit):
+    """The field for a note: it is given when the field is left."""
+
+    left = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTabChangesFocus(True)
+        self.setPlaceholderText("A note about this run")
+        self.setAccessibleName("Note about the run")
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.left.emit()
+
+
+def _when(run: Run, numbers: Numbers) -> str:
+    """`2026-11-23 14:03, 00:12:10 of it 00:11:42 counted. Stopped by hand.`"""
+    summary = run.summary
+    if summary is None:
+        return run.trouble or ("It is being recorded." if run.state == "running" else "It is being summed up.")
+    counted = "" if summary.measured_s is None else f", {numbers.clock(summary.measured_s)} counted"
+    ended = f"ended: {summary.ended}" if summary.ended else "its end is missing"
+    return f"{started_words(run)}, {numbers.clock(summary.seconds)} long{counted}; {ended}"
+
+
+def _sums(summary: Summary, numbers: Numbers) -> dict[str, str]:
+    sign = currency.sign(summary.currency)
+
+    def money(value: float | None) -> str:
+        return DASH if value is None else f"{numbers.fixed(value, 4 if value < 1 else 2)} {sign}"
+
+    hours = None if summary.joules is None else summary.joules / 3600
+    return {
+        "Tokens out": numbers.count(summary.tokens_out),
+        "Energy": numbers.with_unit(hours, "Wh"),
+        "Implied revenue": money(summary.revenue_usd),
+        "of it on time": money(summary.on_time_revenue_usd),
+        "Energy cost": money(summary.energy_cost_usd),
+    }
+
+
+def _made(run: Run, numbers: Numbers) -> str:
+    """On what it was measured, with what, and how large it is."""
+    parts = []
+    if (summary := run.summary) is not None:
+        lines = (
+            (summary.device or summary.processor, summary.provider),
+            (summary.runtime, f"driver {summary.driver}" if summary.driver else ""),
+            (*summary.models,),
+            (f"scenario {summary.scenario}", f"seed {summary.seed}", summary.preset),
+            (f"watts: {summary.quality}" + (f" by {summary.source}" if summary.source != "none" else ""),),
+            (f"Token Desk {summary.desk}",),
+        )
+        parts = [", ".join(filter(None, line)) for line in lines]
+    return "\n".join(filter(None, [*parts, f"{run.path.name}, {numbers.bytes(run.bytes)}"]))
