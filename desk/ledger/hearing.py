@@ -4,6 +4,16 @@ from math import inf
 
 from desk.facts.happened import Child
 
+LONGEST_SILENCE_S = 600.0
+"""After so long without a single fact the meantime counts as not recorded, and is passed over in one step.
+
+No run is that silent by itself: both children beat ten times a second, also paused and idle, and what hangs or dies is
+replaced, which is told. So nobody was there to record: the whole factory was stopped, or the machine slept under a
+clock that goes on meanwhile (that of Linux stands still, so its recordings show no gap at all), or the stamp is wrong.
+A part of a recording that is missing ends it and leaves no silence. What the counter of energy says of that time is
+left out with its seconds: no rate of the run is diluted by it, and no half-seconds are settled of days.
+"""
+
 
 class Hearing:
     """The children that are waited for, from their first beat on: one that is stale, loading or gone holds up nothing.

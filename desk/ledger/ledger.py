@@ -31,7 +31,7 @@ from desk.facts.tiers import Tier
 from desk.ledger.beats import divided
 from desk.ledger.bridge import Bridge
 from desk.ledger.energy import Energy, Flow
-from desk.ledger.hearing import Hearing
+from desk.ledger.hearing import LONGEST_SILENCE_S, Hearing
 from desk.ledger.money import dollars_per_joule, input_value, kept, output_value
 from desk.ledger.period import PERIOD_S, Event, Period, TierPeriod, Totals
 from desk.ledger.requests import OpenRequests
@@ -40,16 +40,6 @@ from desk.ledger.standing import Standing
 
 PATIENCE_S = 1.0
 """A period waits so long for the counter to move past its end, then closes with the energy known by then."""
-
-LONGEST_SILENCE_S = 600.0
-"""After so long without a single fact the meantime counts as not recorded, and is passed over in one step.
-
-No run is that silent by itself: both children beat ten times a second, also paused and idle, and what hangs or dies is
-replaced, which is told. So nobody was there to record: the whole factory was stopped, or the machine slept under a
-clock that goes on meanwhile (that of Linux stands still, so its recordings show no gap at all), or the stamp is wrong.
-A part of a recording that is missing ends it and leaves no silence. What the counter of energy says of that time is
-left out with its seconds: no rate of the run is diluted by it, and no half-seconds are settled of days.
-"""
 
 
 class Ledger:

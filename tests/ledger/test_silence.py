@@ -7,7 +7,8 @@ import pytest
 from story import T0, finished, first, fold, opened, read, run_started, run_stopped, steady, worked
 
 from desk.facts.happened import Paused, Resumed, TierRemoved, Unrecorded, WattsDeclared
-from desk.ledger.ledger import LONGEST_SILENCE_S, Ledger
+from desk.ledger.hearing import LONGEST_SILENCE_S
+from desk.ledger.ledger import Ledger
 
 LONG = LONGEST_SILENCE_S + 100.0
 
