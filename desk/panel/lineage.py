@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desk.facts.figures import FIGURES, READINGS
 from desk.panel.furniture import Label
@@ -55,7 +55,7 @@ class LineageSheet(Overlay):
         self._numbers, self._ask, self._tiers = numbers, ask, tiers
         self._key, self._tier = "", None
         self._record: Lineage | None = None
-        self.body = QLabel()
+        self.body = Label(theme, size=13)
         self.body.setWordWrap(True)
         self.body.setTextFormat(Qt.TextFormat.RichText)
         self.body.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -124,6 +124,14 @@ def test_arrows_go_to_every_figure_and_every_tier(window, qtbot):
     assert (sheet.record.tier, sheet.record.figure.key) == ("Free", "prefill_per_second")
 
 
+def test_after_another_theme_was_chosen_every_word_is_in_its_colours(window):
+    window.theme.choose("light")
+    window.lineage.show_figure("tokens_per_second")
+    head = window.lineage.body.grab().toImage().copy(0, 0, 200, 60)
+    seen = {head.pixel(x, y) for x in range(head.width()) for y in range(head.height())}
+    assert window.theme.colour("text").rgb() in seen
+
+
 def test_the_text_can_be_copied(window, qtbot):
     window.lineage.show_figure("energy_cost_per_mtok", "Ultra")
     qtbot.keyClick(window.lineage, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
