@@ -173,7 +173,7 @@ def lineage(
         _samples(figure, standing, basis),
         _age(figure, standing, board, moment, ages or {}),
         _assumptions(figure, tier, standing),
-        doubt=standing.doubt if figure.of_energy and tier is not None else "",
+        doubt=_doubt(figure, tier, standing),
         currency=standing.currency,
     )
 
@@ -310,6 +310,13 @@ def _why(figure: Figure, standing: Standing) -> str:
     if figure.key.startswith(("ttft", "itl", "on_time")) or "user" in figure.key:
         return "No request has told of it in its window."
     return "Nothing was counted in its window."
+
+
+def _doubt(figure: Figure, tier: str | None, standing: Standing) -> str:
+    """Against the joules as they are counted; and against their division, where the figure is of one tier."""
+    if not figure.of_energy:
+        return ""
+    return f"{standing.doubt if tier is not None else ''} {standing.disagreement}".strip()
 
 
 def _assumptions(figure: Figure, tier: str | None, standing: Standing) -> tuple[Term, ...]:

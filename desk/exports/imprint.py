@@ -92,7 +92,7 @@ def imprint(ledger: Ledger, end: float | None = None) -> Imprint:
         power=_power(standing),
         boundary=_boundary(standing),
         prices=_prices(standing),
-        doubt=veil(standing.doubt),
+        doubt=veil(f"{standing.doubt} {standing.disagreement}".strip()),
     )
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from desk.facts.alarmed import AlarmCleared, AlarmRaised, AlarmShelved
 from desk.facts.fact import Bucket, Count, Fact, Span, Wall
-from desk.facts.metered import FloorLearned, MeterOpened, Read, SoloLearned
+from desk.facts.metered import Compared, FloorLearned, MeterOpened, Read, SoloLearned
 from desk.facts.numbers import Real, Whole
 from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointStarted, SweepStarted
 from desk.facts.tiers import Budget, Tariff, Tier
@@ -392,6 +392,7 @@ AnyFact = (
     | Calibrated
     | MeterOpened
     | Read
+    | Compared
     | FloorLearned
     | SoloLearned
     | SweepStarted

@@ -81,6 +81,17 @@ class Read(Fact):
     devices: tuple[DeviceReading, ...] = ()
 
 
+class Compared(Fact):
+    """The counter of a device was held against its power readings: joules of the one over joules of the other.
+
+    Told after each `seconds` of load; at idle both are too small to be compared.
+    """
+
+    device: str
+    ratio: Real
+    seconds: Real
+
+
 # ---- what was learned before a run, recorded by the plant at its start
 
 

@@ -139,6 +139,8 @@ def _child_started(standing: Standing, fact: happened.ChildStarted) -> None:
     now.pid, now.cause, now.remedy = fact.pid, "", ""
     if fact.child == "engine":
         standing.mapping = Mapping()
+    elif fact.child == "meter":
+        standing.compared.clear()
     _count(standing)
 
 
@@ -261,6 +263,11 @@ def _meter_opened(standing: Standing, fact: metered.MeterOpened) -> None:
     _count(standing)
     ids = {device.id for device in fact.devices}
     standing.readings = {name: reading for name, reading in standing.readings.items() if name in ids}
+
+
+@_change
+def _compared(standing: Standing, fact: metered.Compared) -> None:
+    standing.compared[fact.device] = fact
 
 
 @_change

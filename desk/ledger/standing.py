@@ -18,7 +18,7 @@ from desk.facts.happened import (
     Troubled,
     WattsDeclared,
 )
-from desk.facts.metered import Device, DeviceReading, MeterOpened, Quality, Source
+from desk.facts.metered import Compared, Device, DeviceReading, MeterOpened, Quality, Source
 from desk.facts.tiers import Budget, Tariff, Tier
 from desk.ledger.mapping import Mapping
 
@@ -36,6 +36,9 @@ METERS: dict[Source, Literal["gpu", "cpu", "machine"]] = {
     "battery": "machine",
 }
 """What the joules of a source are of; the meter also names devices that it only watches."""
+
+AGREES_WITHIN = 0.03
+"""How far the counter and the power readings of a device may be apart before it is said beside its figures."""
 
 
 @dataclass(slots=True)
@@ -80,10 +83,11 @@ class ChildNow:
 class Standing:
     """The state of the factory by the facts so far. Views read it and never write it.
 
-    `readings` are each device's last answers. `floor_watts`, of the counted devices together, and `uncalibrated` come
-    from the energy accounts. `counted` are the devices whose energy the run is charged with: the one the engine uses,
-    else all that it could use. A graphics board's watts say nothing about an engine on the CPU, nor the CPU's about
-    an engine on the board. `calibrating` is the tier whose lane steps alone, empty where none steps, `None` usually.
+    `readings` are each device's last answers, `compared` how its counter last agreed with its power. `floor_watts`,
+    of the counted devices together, and `uncalibrated` come from the energy accounts. `counted` are the devices
+    whose energy the run is charged with: the one the engine uses, else all that it could use. A graphics board's
+    watts say nothing about an engine on the CPU, nor the CPU's about an engine on the board. `calibrating` is the
+    tier whose lane steps alone, empty where none steps, `None` usually.
     `load` multiplies what all tiers are asked for.
     `alarms` are on, by name and subject; `shelved` says until which stamp one is not to be shown, raised or not;
     `alarmed` are the last of the run, over or not. `jobs` are the last words on each model and precision.
@@ -101,6 +105,7 @@ class Standing:
     lanes: dict[str, Lane] = field(default_factory=dict)
     children: dict[Child, ChildNow] = field(default_factory=dict)
     readings: dict[str, DeviceReading] = field(default_factory=dict)
+    compared: dict[str, Compared] = field(default_factory=dict)
     jobs: dict[tuple[str, str], Progressed | JobEnded] = field(default_factory=dict)
     troubles: deque[Troubled] = field(default_factory=lambda: deque(maxlen=KEPT_TROUBLES))
     floor_watts: float | None = None
@@ -165,6 +170,17 @@ class Standing:
             return "Another program uses the GPU; while the lanes work its watts cannot be told from theirs."
         if self.uncalibrated:
             return "The watts of each lane alone are not known yet; lanes that work together share by time."
+        return ""
+
+    @property
+    def disagreement(self) -> str:
+        """Where a counter that counts is at odds with the power readings of its device: by how much, in a sentence."""
+        for name in self.counted:
+            told = self.compared.get(name)
+            if told is not None and abs(told.ratio - 1.0) > AGREES_WITHIN:
+                return (
+                    f"Over {told.seconds:.0f} s the energy counter gave {told.ratio:.2f} times what power adds up to."
+                )
         return ""
 
     def title(self, device: Device) -> str:

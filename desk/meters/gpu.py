@@ -7,9 +7,9 @@ from typing import Any, Literal
 import psutil
 
 from desk.facts.happened import Troubled
-from desk.facts.metered import Device, DeviceReading
+from desk.facts.metered import Compared, Device, DeviceReading
 from desk.meters import nvml
-from desk.meters.agreement import AGREEMENT, Agreement
+from desk.meters.agreement import AGREEMENT, CHECKED_S, Agreement
 from desk.meters.counter import Counter
 from desk.meters.nvml import Board, DriverError
 from desk.meters.power import MOST_MODULE_WATTS, MOST_WATTS, Power
@@ -219,7 +219,10 @@ class Gpu:
             return
         utilization = self._fields.get("utilization")
         ratio = self._check.add(t, self.counter, joules, 1.0 if utilization is None else utilization)
-        if ratio is not None and not AGREEMENT[0] <= ratio <= AGREEMENT[1]:
+        if ratio is None:
+            return
+        self._tell(Compared(t=t, device=self.id, ratio=ratio, seconds=CHECKED_S))
+        if not AGREEMENT[0] <= ratio <= AGREEMENT[1]:
             self._flag(
                 "ratio",
                 f"counts {ratio:.2f} times the energy that its power readings add up to; one of them is wrong",

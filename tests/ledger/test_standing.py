@@ -26,6 +26,7 @@ from desk.facts.happened import (
     Troubled,
     WattsDeclared,
 )
+from desk.facts.metered import Compared
 from desk.facts.tiers import Tariff
 from desk.ledger.differences import in_words
 from desk.ledger.seeing import see
@@ -176,3 +177,17 @@ def test_a_meter_without_watts_counts_no_device(source):
 def test_nothing_is_known_at_first():
     standing = Standing()
     assert (standing.counted, standing.source, standing.quality) == ((), "none", "unavailable")
+
+
+def test_a_counter_at_odds_with_power_is_told_until_another_meter_runs():
+    def compared(ratio, device="gpu0"):
+        return Compared(t=T0 + 60, device=device, ratio=ratio, seconds=60.0)
+
+    standing, _ = seen(opened(), compared(1.029), compared(2.0, device="gpu7"))
+    assert standing.disagreement == ""
+    see(standing, compared(1.05))
+    assert standing.disagreement == "Over 60 s the energy counter gave 1.05 times what power adds up to."
+    see(standing, ChildStarted(t=T0 + 70, child="worker", pid=8))
+    assert standing.disagreement
+    see(standing, ChildStarted(t=T0 + 70, child="meter", pid=9))
+    assert standing.disagreement == ""

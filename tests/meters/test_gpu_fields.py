@@ -290,10 +290,19 @@ def test_a_counter_that_stands_still_is_replaced_by_power(simulate):
 def test_a_counter_at_odds_with_power_is_told_after_a_minute_of_load(simulate):
     facts = simulate("gpu 0 scale 0.57\ngpu 0 utilization 0:95", 65)
     assert [cause[:48] for cause in facts.troubles] == ["NVIDIA Stand-in 0 counts 0.57 times the energy t"]
+    assert facts.ratios == [pytest.approx(0.57, rel=0.02)]
+
+
+def test_counter_and_power_of_a_steady_minute_agree(simulate):
+    facts = simulate("gpu 0 power 0:210\ngpu 0 limit 350\ngpu 0 utilization 0:95", 65)
+    assert facts.ratios == [pytest.approx(1.0, abs=0.03)]
+    assert facts.troubles == []
 
 
 def test_a_counter_at_odds_with_power_at_idle_is_not_news(simulate):
-    assert simulate("gpu 0 scale 0.57\ngpu 0 utilization 0:3", 65).troubles == []
+    facts = simulate("gpu 0 scale 0.57\ngpu 0 utilization 0:3", 65)
+    assert facts.troubles == []
+    assert facts.ratios == []
 
 
 @pytest.mark.parametrize("name", ["N" * 95, "Gr\u00fcn", "NVIDIA \udcff\udcfe card"])

@@ -11,7 +11,7 @@ from nvml_standin.standin import HERE, ROOT
 
 from desk.facts.codec import decode_fact
 from desk.facts.happened import Troubled
-from desk.facts.metered import DeviceReading, MeterOpened, Read
+from desk.facts.metered import Compared, DeviceReading, MeterOpened, Read
 
 
 @dataclass
@@ -32,6 +32,11 @@ class Facts:
     @property
     def troubles(self) -> list[str]:
         return [fact.cause for fact in self.lines if isinstance(fact, Troubled)]
+
+    @property
+    def ratios(self) -> list[float]:
+        """What the energy counter gave, over what the power readings add up to; one for each minute of load."""
+        return [fact.ratio for fact in self.lines if isinstance(fact, Compared)]
 
     def of(self, place: int = 0) -> Iterator[tuple[float, DeviceReading]]:
         """The readings of the GPU of that number."""

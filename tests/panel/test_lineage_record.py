@@ -8,6 +8,7 @@ from scripted import T0, facts
 from desk.board import Board
 from desk.facts.figures import FIGURES, READINGS
 from desk.facts.happened import TariffChanged
+from desk.facts.metered import Compared
 from desk.facts.tiers import Tariff
 from desk.ledger.ledger import Ledger
 from desk.lineage import lineage, reading
@@ -75,6 +76,17 @@ def test_a_cost_at_two_prices_claims_no_single_one():
     told = lineage("energy_cost_per_hour", ledger, board)
     assert [step.result.words for step in told.steps] == ["energy cost per hour"]
     assert told.steps[0].worked_out() == pytest.approx(told.value)
+
+
+def test_a_counter_at_odds_with_power_stands_against_every_figure_of_its_energy():
+    ledger, board = Ledger(), Board()
+    for fact in facts(seconds=20.0, source="nvml-counter", stopped=False):
+        for period in ledger.post(fact):
+            board.add(period)
+    ledger.post(Compared(t=T0 + 20, device="gpu0", ratio=0.9, seconds=60.0))
+    assert lineage("watts", ledger, board).doubt == ledger.standing.disagreement != ""
+    assert lineage("watts", ledger, board, "Ultra").doubt.endswith(ledger.standing.disagreement)
+    assert lineage("tokens_per_second", ledger, board).doubt == ""
 
 
 @pytest.mark.parametrize("key", READINGS)
