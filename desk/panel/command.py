@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from desk.panel.actions import Action
 from desk.panel.overlay import Overlay
 from desk.panel.theme import Theme, font, scaled
+from desk.panel.words import tr
 
 WIDE, ROW, ROWS = 560, 34, 10
 
@@ -34,16 +35,16 @@ class CommandPalette(Overlay):
         super().__init__(theme, over)
         self._offered = offered
         self._actions: list[Action] = []
-        self.setAccessibleName("Commands")
+        self.setAccessibleName(tr("Commands"))
         self.line = QLineEdit()
-        self.line.setPlaceholderText("What is to be done?")
-        self.line.setAccessibleName("Find a command")
+        self.line.setPlaceholderText(tr("What is to be done?"))
+        self.line.setAccessibleName(tr("Find a command"))
         self.line.textChanged.connect(self._filter)
         self.line.installEventFilter(self)
         self.list = QListWidget()
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setAccessibleName("Commands found")
+        self.list.setAccessibleName(tr("Commands found"))
         self.list.setUniformItemSizes(True)
         self.list.setItemDelegate(_Row(theme, self.list))
         self.list.setStyleSheet("QListWidget { background: transparent; border: none; outline: none; }")

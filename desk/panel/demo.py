@@ -22,6 +22,7 @@ from desk.ledger.standing import Standing
 from desk.panel.overlay import Overlay
 from desk.panel.theme import RADIUS, Theme, canvas, font, scaled
 from desk.panel.window import Window
+from desk.panel.words import tr
 from desk.plant.plant import Plant
 from desk.plant.replay import Replay
 
@@ -105,19 +106,19 @@ class Cue:
 
 
 PLAY = (
-    Cue("This machine is a token factory: power goes in, tokens come out. Its tiers share it.", Stage.begin, 25.0),
-    Cue("Each tier has its own lane, price and promise. Amber would mean: a promise is missed."),
-    Cue("Rush hour: twice as many users. See who waits, and what a watt yields now.", Stage.rush, 30.0),
-    Cue("The dearest tier doubles its price. Not one token more, and the revenue bends.", Stage.raise_price, 20.0),
-    Cue("Now the engine is killed. Window, recording and accounts go on without it.", Stage.fail, 12.0),
-    Cue("It is back by itself. What was cut off is counted as cancelled, and nothing is lost.", None, 20.0),
-    Cue("Price and load as they were. Everything you saw is on disk, to be replayed and measured.", Stage.restore),
+    Cue(tr("This machine is a token factory: power goes in, tokens come out. Its tiers share it."), Stage.begin, 25.0),
+    Cue(tr("Each tier has its own lane, price and promise. Amber would mean: a promise is missed.")),
+    Cue(tr("Rush hour: twice as many users. See who waits, and what a watt yields now."), Stage.rush, 30.0),
+    Cue(tr("The dearest tier doubles its price. Not one token more, and the revenue bends."), Stage.raise_price, 20.0),
+    Cue(tr("Now the engine is killed. Window, recording and accounts go on without it."), Stage.fail, 12.0),
+    Cue(tr("It is back by itself. What was cut off is counted as cancelled, and nothing is lost."), None, 20.0),
+    Cue(tr("Price and load as they were. Everything you saw is on disk, to be replayed and measured."), Stage.restore),
 )
 RECORDED = (
-    Cue("A recording of a real run: the same window on the same facts. Nothing is simulated."),
-    Cue("Each tier has its own lane, price and promise. Amber would mean: a promise was missed."),
-    Cue("Press I on any figure: its formula, today's values, its window and its source."),
-    Cue("Tokens per watt are tokens per joule: what each tier made of its part of the power."),
+    Cue(tr("A recording of a real run: the same window on the same facts. Nothing is simulated.")),
+    Cue(tr("Each tier has its own lane, price and promise. Amber would mean: a promise was missed.")),
+    Cue(tr("Press I on any figure: its formula, today's values, its window and its source.")),
+    Cue(tr("Tokens per watt are tokens per joule: what each tier made of its part of the power.")),
 )
 
 

@@ -10,6 +10,7 @@ from desk.panel.furniture import Label
 from desk.panel.icons import icon
 from desk.panel.shown import Sheet
 from desk.panel.theme import Theme, scaled
+from desk.panel.words import tr
 
 WIDE = 520
 
@@ -29,14 +30,14 @@ class DeviceDrawer(Card):
         self._title = Label(theme, "", 18, 600)
         self._name = Label(theme, "", 12, token="mut")
         self._state = Badge(theme, "", "outlined")
-        self.next = QPushButton("Next device")
+        self.next = QPushButton(tr("Next device"))
         self.next.setProperty("slim", True)
         self.next.clicked.connect(self._go_on)
         self.close_button = QPushButton()
         self.close_button.setProperty("slim", True)
         self.close_button.setIcon(icon(theme, "x"))
-        self.close_button.setAccessibleName("Close")
-        self.close_button.setToolTip("Close  Esc")
+        self.close_button.setAccessibleName(tr("Close"))
+        self.close_button.setToolTip(tr("Close  Esc"))
         self.close_button.clicked.connect(self.closed)
         head = QHBoxLayout()
         head.setSpacing(8)

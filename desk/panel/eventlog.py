@@ -12,6 +12,7 @@ from desk.panel.numbers import Numbers
 from desk.panel.overlay import EDGE, Overlay
 from desk.panel.theme import Theme, font, scaled
 from desk.panel.window import Window
+from desk.panel.words import tr
 
 WIDE, HIGH, ROW = 640, 440, 26
 LATE = "▲"
@@ -24,10 +25,10 @@ class EventLog(Overlay):
     def __init__(self, theme: Theme, numbers: Numbers, over: Window, events: Callable[[], Sequence[Event]]) -> None:
         super().__init__(theme, over)
         self._numbers, self._events = numbers, events
-        self.setAccessibleName("Log")
+        self.setAccessibleName(tr("Log"))
         self.table = QTableWidget(0, 2, self)
-        self.table.setHorizontalHeaderLabels(["Time of the run", "What happened"])
-        self.table.setAccessibleName("Events, newest first")
+        self.table.setHorizontalHeaderLabels([tr("Time of the run"), tr("What happened")])
+        self.table.setAccessibleName(tr("Events, newest first"))
         self.table.setFrameShape(QFrame.Shape.NoFrame)
         self.table.setShowGrid(False)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -37,9 +38,9 @@ class EventLog(Overlay):
         self.table.horizontalHeader().setStretchLastSection(True)
         self.table.horizontalHeader().setHighlightSections(False)
         self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        self._empty = Label(theme, "Nothing has happened yet.", 13, token="soft")
+        self._empty = Label(theme, tr("Nothing has happened yet."), 13, token="soft")
         self._page = page = QVBoxLayout(self)
-        page.addWidget(Label(theme, "Log", 16, 600))
+        page.addWidget(Label(theme, tr("Log"), 16, 600))
         page.addWidget(self._empty)
         page.addWidget(self.table, 1)
         theme.changed.connect(self._dress)

@@ -20,14 +20,15 @@ from desk.panel.tieredit import TierEdit
 from desk.panel.tiertable import TierTable
 from desk.panel.wattsform import WattsForm
 from desk.panel.welcome import Skeleton, Welcome
+from desk.panel.words import tr
 
 if TYPE_CHECKING:  # it reads recordings, and comes after the first paint
     from desk.panel.minifrontier import MiniFrontier
 
 ASSUMED_WATTS = (20.0, 65.0)
 """What one click assumes a machine without a source of watts to draw idle and busy; named wherever it shows."""
-ASSUME = f"Assume {ASSUMED_WATTS[0]:.0f}–{ASSUMED_WATTS[1]:.0f} W"
-DECLARE = "Declare watts…"
+ASSUME = tr("Assume {idle:.0f}–{busy:.0f} W", idle=ASSUMED_WATTS[0], busy=ASSUMED_WATTS[1])
+DECLARE = tr("Declare watts…")
 CARDS = 6
 USUAL = 5
 """Cards where there is no room for all of them in one row."""
@@ -305,7 +306,8 @@ class Floor(QWidget):
             card.offer(*((ASSUME, DECLARE) if wanted else ()))
         if len(shown.values) != known:
             self._fit()
-        self.table.show_tiers(shown.tiers, f"“{shown.preset}” prices" if shown.preset else "", shown.users)
+        prices = tr("“{preset}” prices", preset=shown.preset) if shown.preset else ""
+        self.table.show_tiers(shown.tiers, prices, shown.users)
         self.slots.show_lanes(shown.tiers, badge_words(shown), shown.stream)
         self.machine.show_machine(shown.machine)
         if self._drawer is not None:

@@ -21,10 +21,12 @@ from desk.panel.cards import Card
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Shown
 from desk.panel.theme import MARGIN, Theme, font, scaled
+from desk.panel.words import tr
 
 WINDOWS_MIN = (1, 2, 5, 15, 60)
 SMOOTHINGS_S = (0, 3, 10, 30)
 APART = 8
+RUN, NOT_RECORDING = tr("Run"), tr("not recording: no run")
 
 LIST_HEAD = 30
 """The height of the heads over a list."""
@@ -139,27 +141,27 @@ class Footer(QWidget):
         self._numbers = numbers
         self._said: tuple[object, ...] = ()
         self._shown = Shown()
-        self.span = _choice("Window of the charts", [f"{minutes} min" for minutes in WINDOWS_MIN])
+        self.span = _choice(tr("Window of the charts"), [f"{minutes} min" for minutes in WINDOWS_MIN])
         self.span.setCurrentIndex(2)
         self.span.currentIndexChanged.connect(lambda i: self.span_chosen.emit(60.0 * WINDOWS_MIN[i]))
-        self.smoothing = _choice("Smoothing", ["off", *(f"{seconds} s" for seconds in SMOOTHINGS_S[1:])])
-        self.smoothing.setToolTip("Each point is a mean over so many seconds, and never over less than 2")
+        self.smoothing = _choice(tr("Smoothing"), [tr("off"), *(f"{seconds} s" for seconds in SMOOTHINGS_S[1:])])
+        self.smoothing.setToolTip(tr("Each point is a mean over so many seconds, and never over less than 2"))
         self.smoothing.setCurrentIndex(1)
         self.smoothing.currentIndexChanged.connect(lambda i: self.smoothing_chosen.emit(float(SMOOTHINGS_S[i])))
-        self.follow = Toggle(theme, "Follow now")
+        self.follow = Toggle(theme, tr("Follow now"))
         self.follow.setChecked(True)
-        self.follow.setToolTip("Charts follow the present; zooming and moving holds them  F")
+        self.follow.setToolTip(tr("Charts follow the present; zooming and moving holds them  F"))
         self.follow.toggled.connect(self.follow_chosen)
         self._totals = Label(theme)
         self._totals.setTextFormat(Qt.TextFormat.RichText)
-        self._totals.setAccessibleName("Run so far")
+        self._totals.setAccessibleName(tr("Run so far"))
         self._choices = choices = QHBoxLayout()
         choices.setSpacing(4)
-        for word, box in (("Window", self.span), ("Smoothing", self.smoothing)):
+        for word, box in ((tr("Window"), self.span), (tr("Smoothing"), self.smoothing)):
             choices.addWidget(Label(theme, word, token="mut"))
             choices.addWidget(box)
             choices.addSpacing(12)
-        choices.addWidget(Label(theme, "Follow", token="mut"))
+        choices.addWidget(Label(theme, tr("Follow"), token="mut"))
         choices.addSpacing(4)
         choices.addWidget(self.follow)
         row = QHBoxLayout(self)
@@ -211,20 +213,22 @@ class Footer(QWidget):
         numbers, totals, tokens = self._numbers, shown.totals, self._theme.palette
         watt_hours = None if totals.joules is None else totals.joules / 3600
         energy = numbers.with_unit(watt_hours, "Wh")
+        revenue = numbers.fixed(totals.revenue, 4 if (totals.revenue or 0) < 1 else 2)
         parts = [
             numbers.clock(totals.seconds),
             f"{numbers.count(totals.tokens)} tok",
             f"{DASH} Wh" if energy == DASH else energy,
-            f"{numbers.fixed(totals.revenue, 4 if (totals.revenue or 0) < 1 else 2)} {numbers.unit('$')} implied",
+            tr("{revenue} implied", revenue=f"{revenue} {numbers.unit('$')}"),
         ]
-        head = f'<span style="color:{tokens.mut}">Run</span>&nbsp; '
+        head = f'<span style="color:{tokens.mut}">{RUN}</span>&nbsp; '
         told = [f"<b>{part}</b>" for part in parts]
         if shown.recording_bytes is not None:
             writing = shown.mode == "live" and shown.state in ("opening", "running", "paused")
-            sign, word = ("●", "recording") if writing else ("○", "recorded")
-            told.append(f"{sign} <b>{word} {numbers.bytes(shown.recording_bytes)}</b>")
+            size = numbers.bytes(shown.recording_bytes)
+            word = tr("recording {size}", size=size) if writing else tr("recorded {size}", size=size)
+            told.append(f"{'●' if writing else '○'} <b>{word}</b>")
         elif shown.state == "idle":
-            told, head = [f'<span style="color:{tokens.mut}">not recording: no run</span>'], ""
+            told, head = [f'<span style="color:{tokens.mut}">{NOT_RECORDING}</span>'], ""
         room = self.width() - self._choices.sizeHint().width() - 2 * APART
         for count in range(len(told), 0, -1):
             body = "&nbsp;&nbsp;&nbsp;&nbsp;".join(told[:count])

@@ -46,6 +46,7 @@ from desk.panel.runs.recovery import Recovery
 from desk.panel.tiers.edits import Edits
 from desk.panel.views import Desk, opened
 from desk.panel.window import Window
+from desk.panel.words import tr
 from desk.plant.plant import Plant
 from desk.plant.replay import Replay
 from desk.plant.settings import Settings
@@ -259,7 +260,7 @@ class Heartbeat(QObject):
 
         def copy() -> None:
             self.carrying.copy_chart(figure)
-            window.tell("The chart is on the clipboard, with its caption.")
+            window.tell(tr("The chart is on the clipboard, with its caption."))
 
         window.ordered(copy)
 
@@ -303,10 +304,12 @@ class Heartbeat(QObject):
         window.floor.stream.set_read_only(recorded)
         self.charts.chosen.connect(self._look_again)
         window.learn(
-            Action("copy-chart", "Copy a chart: the one under the pointer", self._copy_chart, ("C",), CHARTS, _charted),
-            Action("log", "Log: all events with their times", lambda _: self.log.toggle(), ("L",), CHARTS),
-            Action("export", "Export a picture or data…", lambda _: self.carrying.toggle(), ("Ctrl+E",)),
-            Action("demo", "Demo: play it on the whole screen, or end it", lambda _: self.demo.toggle(), (), VIEW),
+            Action(
+                "copy-chart", tr("Copy a chart: the one under the pointer"), self._copy_chart, ("C",), CHARTS, _charted
+            ),
+            Action("log", tr("Log: all events with their times"), lambda _: self.log.toggle(), ("L",), CHARTS),
+            Action("export", tr("Export a picture or data…"), lambda _: self.carrying.toggle(), ("Ctrl+E",)),
+            Action("demo", tr("Demo: play it on the whole screen, or end it"), lambda _: self.demo.toggle(), (), VIEW),
         )
 
     def _open_tier(self, tier: str) -> None:

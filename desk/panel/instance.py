@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QSocketNotifier, Signal
 
 from desk.facts import places
 from desk.facts.trouble import Trouble
+from desk.panel.words import tr
 
 PATIENCE_S = 5.0
 """How long either side waits for the other; the first answers from its window's thread, which may be busy."""
@@ -112,8 +113,9 @@ def _address() -> Path | None:
     try:
         home = places.data_dir().resolve()
     except OSError as error:
-        cause = f"The data folder cannot be made: {error.strerror or error}."
-        raise Trouble(cause, "Make room for it, or set TOKEN_DESK_HOME to a folder that can be written to.") from error
+        cause = tr("The data folder cannot be made: {cause}.", cause=error.strerror or error)
+        remedy = tr("Make room for it, or set TOKEN_DESK_HOME to a folder that can be written to.")
+        raise Trouble(cause, remedy) from error
     if not hasattr(socket, "AF_UNIX") or not hasattr(os, "getuid"):
         return None
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")

@@ -19,8 +19,9 @@ from desk.facts.tiers import Budget
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
 from desk.panel.overlay import Overlay
-from desk.panel.shown import Shown
+from desk.panel.shown import Shown, Spent
 from desk.panel.theme import Theme, canvas, scaled
+from desk.panel.words import plural, tr
 
 LOADS = (0, 300)
 """The load by hand, in percent of what tiers and scenario ask for."""
@@ -55,8 +56,8 @@ class LoadKnob(QWidget):
         self.slider.setPageStep(25)
         self.slider.setValue(100)
         self.slider.setEnabled(live)
-        self.slider.setAccessibleName("Load, percent of what the tiers are set to")
-        self.slider.setToolTip("How much is asked of all tiers, as a part of what they are set to")
+        self.slider.setAccessibleName(tr("Load, percent of what the tiers are set to"))
+        self.slider.setToolTip(tr("How much is asked of all tiers, as a part of what they are set to"))
         self._words = Label(theme, "", 13, 500)
         self.slider.sliderMoved.connect(lambda percent: self._say(percent / 100))
         self.slider.sliderReleased.connect(self._order)
@@ -64,7 +65,7 @@ class LoadKnob(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        self._head = Label(theme, "Load", 13, token="mut")
+        self._head = Label(theme, tr("Load"), 13, token="mut")
         row.addWidget(self._head)
         row.addWidget(self.slider)
         row.addWidget(self._words)
@@ -84,7 +85,7 @@ class LoadKnob(QWidget):
         """Follow the load in force, unless a hand is on the slider or an order is on its way."""
         numbers, words = self._numbers, []
         if shown.users or not shown.arrivals:
-            words.append(f"{numbers.count(shown.users)} user{'s' * (shown.users != 1)}")
+            words.append(plural("{n} user", "{n} users", shown.users, n=numbers.count(shown.users)))
         if shown.arrivals:
             words.append(f"{numbers.figure(shown.arrivals)}/s")
         self._people = " + ".join(words)
@@ -132,11 +133,11 @@ class BudgetBar(QWidget):
         self._theme = theme
         self._share: float | None = None
         self._words = Label(theme, "", 13, 500)
-        self.setAccessibleName("Budget")
+        self.setAccessibleName(tr("Budget"))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        self._head = Label(theme, "Budget", 13, token="mut")
+        self._head = Label(theme, tr("Budget"), 13, token="mut")
         self._bar = QWidget()
         row.addWidget(self._head)
         row.addWidget(self._bar)
@@ -157,8 +158,8 @@ class BudgetBar(QWidget):
         self._share = nearest.share
         self._words.setText(nearest.words)
         self.setAccessibleDescription(nearest.words)
-        lines = [each.words + (": nothing measures it here" if each.share is None else "") for each in shown.spent]
-        self.setToolTip("\n".join(["The run stops at", *lines]))
+        lines = [_watched(each) for each in shown.spent]
+        self.setToolTip("\n".join([tr("The run stops at"), *lines]))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -175,6 +176,12 @@ class BudgetBar(QWidget):
                 painter.drawRoundedRect(QRectF(left, track.top(), BAR * min(self._share, 1.0), 6), 3, 3)
 
 
+def _watched(limit: Spent) -> str:
+    if limit.share is None:
+        return tr("{limit}: nothing measures it here", limit=limit.words)
+    return limit.words
+
+
 class LimitsForm(Overlay):
     """Asks for the limits of a run; `set` carries them. An empty field sets no limit."""
 
@@ -182,7 +189,7 @@ class LimitsForm(Overlay):
 
     def __init__(self, theme: Theme, numbers: Numbers, over: QWidget) -> None:
         super().__init__(theme, over)
-        self.setAccessibleName("Limits of the run")
+        self.setAccessibleName(tr("Limits of the run"))
         self._numbers = numbers
         self._fields: dict[str, QLineEdit] = {}
         self._units: dict[str, Label] = {}
@@ -194,7 +201,7 @@ class LimitsForm(Overlay):
             line = QLineEdit()
             line.setFixedWidth(scaled(112))
             line.setAlignment(Qt.AlignmentFlag.AlignRight)
-            line.setPlaceholderText("none" if row < 3 else "0")
+            line.setPlaceholderText(tr("none") if row < 3 else "0")
             line.returnPressed.connect(self._set)
             grid.addWidget(Label(theme, label, 13), row, 0)
             grid.addWidget(line, row, 1)
@@ -202,7 +209,7 @@ class LimitsForm(Overlay):
             grid.addWidget(self._units[name], row, 2)
             grid.addWidget(Label(theme, hint, 12, token="mut"), row, 3)
             self._fields[name] = line
-        button = QPushButton("Set")
+        button = QPushButton(tr("Set"))
         button.setAutoDefault(True)
         button.clicked.connect(self._set)
         foot = QHBoxLayout()
@@ -211,7 +218,7 @@ class LimitsForm(Overlay):
         page = QVBoxLayout(self)
         page.setContentsMargins(24, 20, 24, 20)
         page.setSpacing(14)
-        page.addWidget(Label(theme, "Limits of the run", 16, 600))
+        page.addWidget(Label(theme, tr("Limits of the run"), 16, 600))
         page.addLayout(grid)
         page.addLayout(foot)
 
@@ -239,7 +246,8 @@ class LimitsForm(Overlay):
             except ValueError:
                 value = -1.0
             if (value is not None and not (0 <= value < 1e9)) or (name == "seed" and value and value != int(value)):
-                self._message.setText(f"▲ {label}: “{text}” is no number that can be kept.")
+                wrong = tr("{field}: “{text}” is no number that can be kept.", field=label, text=text)
+                self._message.setText(f"▲ {wrong}")
                 self._fields[name].setFocus()
                 self._fields[name].selectAll()
                 return
@@ -257,9 +265,9 @@ class LimitsForm(Overlay):
 
 
 _ROWS = (
-    ("joules", "Energy", "Wh", "stops the run"),
-    ("dollars", "Cost of energy", "$", "stops the run"),
-    ("seconds", "Time", "min", "stops the run"),
-    ("warmup", "Warm-up", "s", "not counted; from the next run on"),
-    ("seed", "Seed", "", "the same seed asks and draws the same; from the next run on"),
+    ("joules", tr("Energy"), "Wh", tr("stops the run")),
+    ("dollars", tr("Cost of energy"), "$", tr("stops the run")),
+    ("seconds", tr("Time"), "min", tr("stops the run")),
+    ("warmup", tr("Warm-up"), "s", tr("not counted; from the next run on")),
+    ("seed", tr("Seed"), "", tr("the same seed asks and draws the same; from the next run on")),
 )

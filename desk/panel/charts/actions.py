@@ -5,6 +5,7 @@ from collections.abc import Callable
 from desk.panel.actions import CHARTS, Action, running
 from desk.panel.strips import PAN_PART, StripChart
 from desk.panel.window import Window
+from desk.panel.words import tr
 
 
 def actions(chart: Callable[[], StripChart]) -> tuple[Action, ...]:
@@ -17,15 +18,15 @@ def actions(chart: Callable[[], StripChart]) -> tuple[Action, ...]:
         return Action(name, words, lambda _window: do(chart()), keys, CHARTS, on_floor)
 
     return (
-        action("zoom-in", "Look closer", lambda seen: seen.zoom(1), "+", "="),
-        action("zoom-out", "Look from further away", lambda seen: seen.zoom(-1), "-"),
-        action("earlier", "Move to the past", lambda seen: seen.pan(-PAN_PART), "Shift+Left"),
-        action("later", "Move towards now", lambda seen: seen.pan(PAN_PART), "Shift+Right"),
-        action("reset", "Back to now and to the chosen window", lambda seen: seen.reset(), "0"),
-        action("tables", "Show the charts as tables, or the one under the pointer", StripChart.toggle_tables, "T"),
+        action("zoom-in", tr("Look closer"), lambda seen: seen.zoom(1), "+", "="),
+        action("zoom-out", tr("Look from further away"), lambda seen: seen.zoom(-1), "-"),
+        action("earlier", tr("Move to the past"), lambda seen: seen.pan(-PAN_PART), "Shift+Left"),
+        action("later", tr("Move towards now"), lambda seen: seen.pan(PAN_PART), "Shift+Right"),
+        action("reset", tr("Back to now and to the chosen window"), lambda seen: seen.reset(), "0"),
+        action("tables", tr("Show the charts as tables, or the one under the pointer"), StripChart.toggle_tables, "T"),
         Action(
             "note",
-            "Write a note on this moment",
+            tr("Write a note on this moment"),
             lambda _window: chart().write_note(),
             ("N",),
             CHARTS,
