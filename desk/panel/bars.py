@@ -1,5 +1,7 @@
 """Small marks and controls: tier swatches, bars with a pointer or a fill, badges, the toggle, the signs of alarms."""
 
+from functools import cache
+
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
@@ -7,17 +9,26 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 from desk.panel.numbers import DASH
 from desk.panel.shown import Pointer, Provenance
 from desk.panel.theme import Theme, canvas, font, natural, scaled
+from desk.panel.words import tr
 
 TRACK = 8
 SWATCH = 10
 READING_OF = {
-    "Power": "power_now",
-    "Temp": "celsius_now",
-    "Memory": "memory_now",
-    "Busy": "utilization_now",
-    "Clock": "clock_now",
+    tr("Power"): "power_now",
+    tr("Temp"): "celsius_now",
+    tr("Memory"): "memory_now",
+    tr("Busy"): "utilization_now",
+    tr("Clock"): "clock_now",
 }
 """The readings that pointers show, by their labels."""
+PROVENANCES: dict[Provenance, str] = {
+    "measured": tr("measured"),
+    "derived": tr("derived"),
+    "assumed": tr("assumed"),
+    "estimated": tr("estimated"),
+    "unavailable": tr("unavailable"),
+}
+"""The words of how figures come about."""
 
 
 def paint_swatch(painter: QPainter, theme: Theme, tier: str, centre: QPointF, size: float = SWATCH) -> None:
@@ -92,7 +103,7 @@ def paint_rule(painter: QPainter, theme: Theme, left: float, y: float, width: fl
 
 def provenance_width(provenance: Provenance) -> float:
     """The room that `paint_provenance` takes with its word."""
-    return QFontMetricsF(font(11)).horizontalAdvance(provenance) + 14
+    return QFontMetricsF(font(11)).horizontalAdvance(PROVENANCES[provenance]) + 14
 
 
 def paint_provenance(
@@ -106,11 +117,12 @@ def paint_provenance(
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setFont(font(11))
     metrics = QFontMetricsF(painter.font())
-    left = right - metrics.horizontalAdvance(provenance) if word else right + 6
+    said = PROVENANCES[provenance]
+    left = right - metrics.horizontalAdvance(said) if word else right + 6
     colour = theme.colour("mut")
     painter.setPen(colour)
     if word:
-        painter.drawText(QPointF(left, middle + metrics.capHeight() / 2), provenance)
+        painter.drawText(QPointF(left, middle + metrics.capHeight() / 2), said)
     centre = QPointF(left - 10, middle)
     if provenance == "unavailable":
         painter.setPen(QPen(colour, 1.5))
@@ -176,8 +188,9 @@ class PointerBar(QWidget):
             middle = size.height() / 2
             painter.setFont(font(13))
             painter.setPen(theme.colour("soft"))
-            painter.drawText(QRectF(0, 0, self.LABEL, size.height()), Qt.AlignmentFlag.AlignVCenter, pointer.label)
-            track = QRectF(self.LABEL, middle - TRACK / 2, size.width() - self.LABEL - self.VALUE, TRACK)
+            left = _label_room()
+            painter.drawText(QRectF(0, 0, left, size.height()), Qt.AlignmentFlag.AlignVCenter, pointer.label)
+            track = QRectF(left, middle - TRACK / 2, size.width() - left - self.VALUE, TRACK)
             painter.fillRect(track, theme.colour("track"))
             if pointer.normal is not None:
                 low, high = pointer.normal
@@ -218,6 +231,15 @@ class PointerBar(QWidget):
         metrics = QFontMetricsF(painter.font())
         note = metrics.elidedText(pointer.note, Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(room, centred | Qt.AlignmentFlag.AlignLeft, note)
+
+
+@cache
+def _label_room() -> float:
+    """The room for the label of any reading, the same for all, so that their tracks stand below each other."""
+    with natural():
+        return max(
+            float(PointerBar.LABEL), *(QFontMetricsF(font(13)).horizontalAdvance(label) + 10 for label in READING_OF)
+        )
 
 
 class Badge(QWidget):

@@ -4,17 +4,17 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
-from typing import get_args
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desk.facts.figures import FIGURES
-from desk.panel.bars import paint_provenance, paint_rule, provenance_width
+from desk.panel.bars import PROVENANCES, paint_provenance, paint_rule, provenance_width
 from desk.panel.numbers import DASH, Numbers
-from desk.panel.shown import EMPTY, Provenance, Value
+from desk.panel.shown import EMPTY, Value
 from desk.panel.theme import MARGIN, RADIUS, Theme, canvas, font, natural, scaled
+from desk.panel.words import tr
 
 HEIGHT = 120
 NARROWEST = 184
@@ -26,6 +26,7 @@ _SPARK = (68, 28)
 _LOW_SPARK = (66, 18)
 """Top and height of the sparkline over a note of one line, and of two."""
 _GOAL_ROOM = 72
+_LINEAGE = tr("Where it comes from  I")
 
 
 def paint_card(painter: QPainter, theme: Theme, rect: QRectF, token: str = "panel", edge: str = "line") -> None:
@@ -133,7 +134,7 @@ class ValueCard(Card):
     @property
     def narrowest(self) -> int:
         """The width in logical pixels below which words of the card would be cut."""
-        return scaled(NARROWEST * self._magnified)
+        return scaled(max(NARROWEST, 2 * MARGIN + _longest_title() + 14) * self._magnified)
 
     def _measure(self) -> None:
         self.setFixedHeight(scaled(HEIGHT * self._magnified))
@@ -156,10 +157,10 @@ class ValueCard(Card):
             return
         self._value, self._alarm, self._currency = told
         said = self._numbers.spoken(value.value, value.unit)
-        self.setAccessibleName(f"{value.title} {said}, {value.provenance}")
+        self.setAccessibleName(f"{value.title} {said}, {PROVENANCES[value.provenance]}")
         self.setAccessibleDescription(value.note)
         figure = FIGURES.get(value.key)
-        self.setToolTip(f"{figure.definition}\nWhere it comes from  I" if figure else "")
+        self.setToolTip(f"{tr(figure.definition)}\n{_LINEAGE}" if figure else "")
         self.update()
 
     def offer(self, *texts: str) -> None:
@@ -224,7 +225,7 @@ class ValueCard(Card):
         painter.drawText(QPointF(MARGIN, 24), value.title)
         roomy = wide >= _worded()
         paint_provenance(painter, theme, wide - MARGIN, 19.5, value.provenance, word=roomy)
-        return value.note if roomy else f"{value.provenance}, {value.note}".removesuffix(", ")
+        return value.note if roomy else f"{PROVENANCES[value.provenance]}, {value.note}".removesuffix(", ")
 
     def _paint_figure(self, painter: QPainter) -> None:
         theme, text = self.theme, self.text
@@ -243,8 +244,10 @@ class ValueCard(Card):
 
     def _paint_history(self, painter: QPainter, wide: float, top_at: float, high: float) -> None:
         value, theme = self._value, self.theme
-        goal = value.limit is not None
-        box = QRectF(MARGIN, top_at, wide - 2 * MARGIN - (_GOAL_ROOM if goal else 6), high)
+        goal = 6.0
+        if value.limit is not None:
+            goal = max(_GOAL_ROOM, QFontMetricsF(font(11)).horizontalAdvance(self._goal) + 6)
+        box = QRectF(MARGIN, top_at, wide - 2 * MARGIN - goal, high)
         known = [sample for sample in value.spark if sample is not None and math.isfinite(sample)]
         top = max([*known, *([value.limit] if value.limit is not None else [])], default=0.0)
         if not known or top <= 0:
@@ -275,18 +278,18 @@ class ValueCard(Card):
             painter.drawEllipse(points[-1][-1], 3, 3)
 
     def _paint_goal(self, painter: QPainter, box: QRectF, at: float, wide: float) -> None:
-        value, theme = self._value, self.theme
         y = round(box.bottom() - at * box.height()) + 0.5
-        pen = QPen(theme.colour("soft" if value.limit_word == "limit" else "mut"), 1)
-        if value.limit_word != "limit":
-            pen.setDashPattern([3, 3])
-        painter.setPen(pen)
+        painter.setPen(QPen(self.theme.colour("soft"), 1))
         painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
-        painter.setPen(theme.colour("soft"))
         painter.setFont(font(11))
-        text = f"{value.limit_word} {self._numbers.figure(value.limit, value.unit)}".strip()
         right = QRectF(box.right(), y - 8, wide - MARGIN - box.right(), 16)
-        painter.drawText(right, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.drawText(right, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self._goal)
+
+    @property
+    def _goal(self) -> str:
+        """What stands beside the line of the limit."""
+        value = self._value
+        return f"{value.limit_word} {self._numbers.figure(value.limit, value.unit)}".strip()
 
     def _place_offers(self) -> None:
         left = scaled((MARGIN + 36) * self._magnified)
@@ -298,9 +301,14 @@ class ValueCard(Card):
 def _worded() -> float:
     """The width from which on any title and any provenance stand side by side: cards of one row say it alike."""
     with natural():
+        return 2 * MARGIN + _longest_title() + 8 + max(map(provenance_width, PROVENANCES))
+
+
+@cache
+def _longest_title() -> float:
+    with natural():
         title = QFontMetricsF(font(14, 600)).horizontalAdvance
-        longest = max(title(value.title) for value in (*EMPTY, Value("", "Machine power", "W")))
-        return 2 * MARGIN + longest + 8 + max(provenance_width(word) for word in get_args(Provenance))
+        return max(title(each) for each in (*(value.title for value in EMPTY), tr("Machine power")))
 
 
 def wrapped(text: str, metrics: QFontMetricsF, room: float) -> list[str]:

@@ -6,10 +6,11 @@ from desk.facts.alarmed import AlarmRaised
 from desk.ledger.standing import Standing
 from desk.panel.numbers import Numbers
 from desk.panel.shown import Mode, Notice
+from desk.panel.words import plural, tr
 
-RETRY_METER, OPEN_TIER, EXTEND_BUDGET, ON_CPU = "Try the meter again", "Open", "Extend by half", "Start on CPU"
-LOAD_ANYWAY = "Load it anyway"
-"""The words of the buttons on notices; `OPEN_TIER` is followed by the name of the tier."""
+RETRY_METER, EXTEND_BUDGET = tr("Try the meter again"), tr("Extend by half")
+ON_CPU, LOAD_ANYWAY = tr("Start on CPU"), tr("Load it anyway")
+"""The words of the buttons on notices."""
 
 _RANKS = ("critical", "warning", "notice")
 
@@ -22,10 +23,11 @@ def complaints(standing: Standing, numbers: Numbers, mode: Mode, moment: float) 
             action = RETRY_METER if child == "meter" else ""
             notices.append(Notice(state.cause, state.remedy, "critical", action=action))
         elif child == "engine" and state.state == "stale" and standing.running:
-            notices.append(Notice(f"The {child} has been silent for {numbers.fixed(state.age)} s."))
+            notices.append(Notice(tr("The engine has been silent for {seconds} s.", seconds=numbers.fixed(state.age))))
     notices += _failed_lanes(standing)
     if standing.stopped and standing.stopped.reason == "budget":
-        notices.append(Notice("The run has used up its budget and was stopped.", "Set another before the next one."))
+        cause, remedy = tr("The run has used up its budget and was stopped."), tr("Set another before the next one.")
+        notices.append(Notice(cause, remedy))
     for key, alarm in standing.alarms.items():
         if standing.shelved.get(key, moment) <= moment:
             notices.append(_alarm(standing, key, alarm))
@@ -47,16 +49,17 @@ def _failed_lanes(standing: Standing) -> list[Notice]:
             kept.setdefault((lane.cause, lane.remedy), []).append(name)
     notices = []
     for (cause, remedy), names in kept.items():
-        who = f"{' and '.join([', '.join(names[:-1]), names[-1]])} do" if len(names) > 1 else f"{names[0]} does"
+        who = tr("{some} and {last}", some=", ".join(names[:-1]), last=names[-1]) if len(names) > 1 else names[0]
+        said = plural("{who} does not run: {cause}", "{who} do not run: {cause}", len(names), who=who, cause=cause)
         risk = standing.lanes[names[0]].risk
         none = standing.engine is None and len(names) == len(standing.lanes)
         action = ON_CPU if none else LOAD_ANYWAY if risk and standing.running else ""
         words = f"{remedy} {risk}".strip()
-        notices.append(Notice(f"{who} not run: {cause}", words, "critical", names[0], action, short=cause))
+        notices.append(Notice(said, words, "critical", names[0], action, short=cause))
     return notices
 
 
 def _alarm(standing: Standing, key: tuple[str, str], alarm: AlarmRaised) -> Notice:
     tier = alarm.subject if alarm.subject in standing.tiers else ""
-    action = f"{OPEN_TIER} {tier}" if tier else EXTEND_BUDGET if alarm.alarm == "budget" else ""
+    action = tr("Open {tier}", tier=tier) if tier else EXTEND_BUDGET if alarm.alarm == "budget" else ""
     return Notice(alarm.cause, alarm.remedy, alarm.severity, tier, action, key, alarm.title)
