@@ -17,6 +17,7 @@ from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
 from desk.panel.overlay import EDGE, Overlay
 from desk.panel.theme import Theme, scaled
+from desk.panel.words import tr
 
 if TYPE_CHECKING:  # numpy comes after the first paint
     from desk.lineage import Lineage, Step, Term
@@ -59,12 +60,12 @@ class LineageSheet(Overlay):
         self.body.setWordWrap(True)
         self.body.setTextFormat(Qt.TextFormat.RichText)
         self.body.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.copy = QPushButton("Copy")
+        self.copy = QPushButton(tr("Copy"))
         self.copy.setProperty("quiet", True)
-        self.copy.setAccessibleName("Copy as text")
-        self.copy.setToolTip("Copy as text  Ctrl+C")
+        self.copy.setAccessibleName(tr("Copy as text"))
+        self.copy.setToolTip(tr("Copy as text  Ctrl+C"))
         self.copy.clicked.connect(self.copy_text)
-        hint = Label(theme, "← → other figures   ↑ ↓ other tiers   Esc", 11, token="mut")
+        hint = Label(theme, tr("← → other figures   ↑ ↓ other tiers   Esc"), 11, token="mut")
         foot = QHBoxLayout()
         foot.addWidget(hint)
         foot.addStretch(1)
@@ -134,7 +135,7 @@ class LineageSheet(Overlay):
 
     def _title(self, record: Lineage) -> str:
         tier = f", {record.tier}" if record.tier else ""
-        return f"{record.figure.title}{tier}: {value_of(record, self._numbers)}, {record.kind}"
+        return f"{tr(record.figure.title)}{tier}: {value_of(record, self._numbers)}, {record.kind}"
 
     def _write(self) -> None:
         record = self._record
@@ -151,7 +152,7 @@ class LineageSheet(Overlay):
             for head, (_, rest) in zip(heads, told, strict=True)
         )
         self.body.setText(
-            f"<div style='font-size:{scaled(14)}px; font-weight:600'>{escape(record.figure.title)}{tier}</div>"
+            f"<div style='font-size:{scaled(14)}px; font-weight:600'>{escape(tr(record.figure.title))}{tier}</div>"
             f"<div style='font-size:{scaled(26)}px; font-weight:600'>{escape(value_of(record, self._numbers))}"
             f"<span style='{small}'>&nbsp;&nbsp;{record.kind}</span></div>"
             f"<table style='font-size:{scaled(13)}px; margin-top:{scaled(8)}px' cellspacing='0'>{lines}</table>"
@@ -166,24 +167,24 @@ class LineageSheet(Overlay):
 def rows(record: Lineage, numbers: Numbers) -> list[tuple[str, str]]:
     """The parts of a lineage as heads and words."""
     figure = record.figure
-    told = [("Means", figure.definition), ("Formula", figure.formula)]
+    told = [(tr("Means"), tr(figure.definition)), (tr("Formula"), tr(figure.formula))]
     # What a step before the last gives has a name of its own; the last gives the figure.
-    told += [("Now", f"{_step(step, numbers)} {step.result.words}") for step in record.steps[:-1]]
-    told += [("Now", _step(step, numbers)) for step in record.steps[-1:]]
+    told += [(tr("Now"), f"{_step(step, numbers)} {step.result.words}") for step in record.steps[:-1]]
+    told += [(tr("Now"), _step(step, numbers)) for step in record.steps[-1:]]
     if record.why:
-        told.append(("Missing", record.why))
-    window = figure.window
+        told.append((tr("Missing"), record.why))
+    window = tr(figure.window)
     if record.seconds is not None:
-        window = f"{amount(record.seconds, 's', numbers)} ({figure.window})"
-    told.append(("Window", window))
+        window = f"{amount(record.seconds, 's', numbers)} ({window})"
+    told.append((tr("Window"), window))
     if record.samples is not None:
-        told.append(("Samples", f"{numbers.fixed(record.samples.value)} {record.samples.words}"))
-    told.append(("Source", record.source))
+        told.append((tr("Samples"), f"{numbers.fixed(record.samples.value)} {record.samples.words}"))
+    told.append((tr("Source"), record.source))
     if record.age_s is not None:
-        told.append(("Age", f"{numbers.fixed(record.age_s, 1)} s"))
-    told += [("Assumed", words) for words in _assumed(record.assumptions, numbers)]
+        told.append((tr("Age"), f"{numbers.fixed(record.age_s, 1)} s"))
+    told += [(tr("Assumed"), words) for words in _assumed(record.assumptions, numbers)]
     if record.doubt:
-        told.append(("In doubt", record.doubt))
+        told.append((tr("In doubt"), record.doubt))
     return told
 
 

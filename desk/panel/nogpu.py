@@ -4,9 +4,13 @@ from desk.doctor.cards import DRIVER
 from desk.facts.metered import MeterOpened
 from desk.ledger.standing import Standing
 from desk.panel.shown import Obstacle
+from desk.panel.words import tr
 
-_INSTALL = f"Install NVIDIA driver {DRIVER} or newer, and restart the machine."
-_CONTAINER = "In a container, hand the GPU in (--gpus all)"
+_INSTALL = tr("Install NVIDIA driver {version} or newer, and restart the machine.", version=DRIVER)
+_INSTALL_FOR_CARD = tr(
+    "With an NVIDIA card: install NVIDIA driver {version} or newer, and restart the machine.", version=DRIVER
+)
+_HAND_IN = tr("In a container, hand the GPU in (--gpus all).")
 
 
 def obstacle(standing: Standing) -> Obstacle | None:
@@ -25,24 +29,31 @@ def _seen_by(meter: MeterOpened) -> Obstacle | None:
     """The same as far as the meter knows, which asks the driver before anyone starts."""
     version = meter.driver.partition(".")[0]
     if version.isdecimal() and int(version) < DRIVER:
-        return Obstacle(f"The NVIDIA driver is {meter.driver}, and CUDA 13 needs {DRIVER} or newer.", _INSTALL)
+        cause = tr(
+            "The NVIDIA driver is {driver}, and CUDA 13 needs {version} or newer.", driver=meter.driver, version=DRIVER
+        )
+        return Obstacle(cause, _INSTALL)
     if any(device.uuid.startswith("GPU-") for device in meter.devices):
         return None
     tried = next((tried.cause for tried in meter.tried if tried.source == "nvml-counter"), "")
     if "too old" in tried:
-        return Obstacle(f"The NVIDIA driver is too old: CUDA 13 needs {DRIVER} or newer.", _INSTALL)
+        cause = tr("The NVIDIA driver is too old: CUDA 13 needs {version} or newer.", version=DRIVER)
+        return Obstacle(cause, _INSTALL)
     if "may not" in tried:
-        cause = "This user has no permission to ask the NVIDIA driver."
-        return Obstacle(cause, "Join the group that owns its device files (often video or render), and log in again.")
+        cause = tr("This user has no permission to ask the NVIDIA driver.")
+        remedy = tr("Join the group that owns its device files (often video or render), and log in again.")
+        return Obstacle(cause, remedy)
     if "no NVIDIA driver library" in tried and not meter.on_bus:
-        where = "This machine shows no NVIDIA device" if meter.on_bus == 0 else "No NVIDIA driver was found here"
-        return Obstacle(f"{where}.", f"With an NVIDIA card: {_INSTALL[0].lower()}{_INSTALL[1:]} {_CONTAINER}.")
+        none, unseen = tr("This machine shows no NVIDIA device."), tr("No NVIDIA driver was found here.")
+        return Obstacle(none if meter.on_bus == 0 else unseen, f"{_INSTALL_FOR_CARD} {_HAND_IN}")
     if "no NVIDIA driver library" in tried or "not loaded" in tried:
-        cause = "An NVIDIA device is present, but its driver is not." if meter.on_bus else "No NVIDIA driver is loaded."
-        return Obstacle(cause, f"{_INSTALL} {_CONTAINER}.")
+        present, absent = tr("An NVIDIA device is present, but its driver is not."), tr("No NVIDIA driver is loaded.")
+        return Obstacle(present if meter.on_bus else absent, f"{_INSTALL} {_HAND_IN}")
     if "sees no GPU" in tried:
-        cause = "The NVIDIA driver works, and shows no GPU."
-        return Obstacle(cause, f"{_CONTAINER}; else look whether the card sits and is powered well.")
+        return Obstacle(
+            tr("The NVIDIA driver works, and shows no GPU."),
+            tr("In a container, hand the GPU in (--gpus all); else look whether the card sits and is powered well."),
+        )
     if not tried:
-        return Obstacle("No NVIDIA device was found.", "System, check-up, tells all that was looked at.")
-    return Obstacle(f"{tried[:1].upper()}{tried[1:]}.", "Restart the machine; System, check-up, tells more.")
+        return Obstacle(tr("No NVIDIA device was found."), tr("System, check-up, tells all that was looked at."))
+    return Obstacle(f"{tried[:1].upper()}{tried[1:]}.", tr("Restart the machine; System, check-up, tells more."))

@@ -9,12 +9,14 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWid
 from desk.panel.bars import paint_warning
 from desk.panel.shown import Notice
 from desk.panel.theme import RADIUS, Theme, canvas, font, scaled, zoom
+from desk.panel.words import tr
 
 SHOWN = 3
 """No more than this can be attended to at once; the rest is counted, and told in the tool tip."""
 HEIGHT = 32
-SHELVES = (("10 minutes", 600.0), ("Until the run ends", None))
+SHELVES = ((tr("10 minutes"), 600.0), (tr("Until the run ends"), None))
 """How long an alarm can be put away, in words and seconds."""
+NONE, SHELVE = tr("No alarms"), tr("Shelve")
 ROOM = 120
 """A remedy stands beside its cause where it has as much room; else the tool tip has it."""
 
@@ -50,8 +52,8 @@ class NoticeStrip(QWidget):
             line.hide()
         self.acted.connect(self._take)
         self.shelved.connect(lambda notice, _seconds: self._put_away(notice))
-        self.setAccessibleName("Notices")
-        self.setAccessibleDescription("No alarms")
+        self.setAccessibleName(tr("Notices"))
+        self.setAccessibleDescription(NONE)
         theme.changed.connect(self._measure)
         self._measure()
 
@@ -89,7 +91,7 @@ class NoticeStrip(QWidget):
             return
         self._notices = notices
         said = [_sentence(notice) for notice in notices]
-        self.setAccessibleDescription(" ".join(said) or "No alarms")
+        self.setAccessibleDescription(" ".join(said) or NONE)
         self.setToolTip("\n".join(said))
         more = len(notices) - SHOWN
         for place, line in enumerate(self.lines):
@@ -116,7 +118,7 @@ class NoticeStrip(QWidget):
             painter.setPen(QPen(self._theme.colour("mut"), 1))
             painter.drawEllipse(QPointF(18, middle), 3.5, 3.5)
             painter.setFont(font(12))
-            painter.drawText(QRectF(34, 0, 400, size.height()), Qt.AlignmentFlag.AlignVCenter, "No alarms")
+            painter.drawText(QRectF(34, 0, 400, size.height()), Qt.AlignmentFlag.AlignVCenter, NONE)
 
 
 class _Line(QWidget):
@@ -131,8 +133,8 @@ class _Line(QWidget):
         self._notice: Notice | None = None
         self._more = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._act, self._shelve = QPushButton(self), QPushButton("Shelve", self)
-        self._act.setAccessibleName("Do what the notice offers")
+        self._act, self._shelve = QPushButton(self), QPushButton(SHELVE, self)
+        self._act.setAccessibleName(tr("Do what the notice offers"))
         self._menu = QMenu(self)
         for words, seconds in SHELVES:
             self._menu.addAction(words, partial(self._put_away, seconds))
@@ -157,7 +159,7 @@ class _Line(QWidget):
         self._act.setText(notice.action)
         self._act.setAccessibleName(f"{notice.action}: {notice.cause}")
         self._act.setVisible(bool(notice.action))
-        self._shelve.setText(notice.put_away or "Shelve")
+        self._shelve.setText(notice.put_away or SHELVE)
         self._shelve.setAccessibleName(f"{self._shelve.text()}: {notice.cause}")
         self._shelve.setVisible(notice.alarm is not None or bool(notice.put_away))
         self._place()

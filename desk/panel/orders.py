@@ -18,6 +18,7 @@ from desk.panel.limits import Limits
 from desk.panel.shown import Notice
 from desk.panel.tiers.edits import Edits
 from desk.panel.window import Window
+from desk.panel.words import tr
 from desk.plant import presets
 from desk.plant import settings as stored
 from desk.plant.plant import Plant
@@ -81,12 +82,13 @@ class Orders:
     def _learn(self) -> None:
         give, edits = self._give, self._edits
         self._window.learn(
-            Action("undo", "Undo the last change of tiers", lambda _: give(edits.undo), ("Ctrl+Z",)),
-            Action("redo", "Redo the change of tiers", lambda _: give(edits.redo), ("Ctrl+Y", "Ctrl+Shift+Z")),
+            Action("undo", tr("Undo the last change of tiers"), lambda _: give(edits.undo), ("Ctrl+Z",)),
+            Action("redo", tr("Redo the change of tiers"), lambda _: give(edits.redo), ("Ctrl+Y", "Ctrl+Shift+Z")),
         )
         for name in presets.names():
             chosen = presets.preset(name)
-            self._window.learn(Action(f"preset-{name}", f"Preset: {chosen.title}", partial(self._take, chosen)))
+            words = tr("Preset: {title}", title=chosen.title)
+            self._window.learn(Action(f"preset-{name}", words, partial(self._take, chosen)))
 
     def _keep(self, **chosen: object) -> None:
         self._window.ordered(lambda: stored.keep(**chosen))

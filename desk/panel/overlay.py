@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVB
 from desk.panel.actions import GROUPS, IN_PARTS, Action
 from desk.panel.furniture import Label
 from desk.panel.theme import RADIUS, Theme, scaled
+from desk.panel.words import tr
 
 EDGE = 56
 """The room in pixels that a sheet leaves around its content within the window."""
@@ -110,17 +111,17 @@ class KeySheet(Overlay):
 
     def __init__(self, theme: Theme, over: QWidget, actions: tuple[Action, ...]) -> None:
         super().__init__(theme, over)
-        self.setAccessibleName("Keys")
+        self.setAccessibleName(tr("Keys"))
         keyed = [action for action in actions if action.keys]
         rows = {group: [(each.cap, each.words) for each in keyed if each.group == group] for group in GROUPS}
-        rows["In a part"] = list(IN_PARTS)
+        rows[tr("In a part")] = list(IN_PARTS)
         self.setAccessibleDescription(". ".join(f"{key}: {words}" for each in rows.values() for key, words in each))
         self._blocks = [self._block(group, lines) for group, lines in rows.items() if lines]
         content = QWidget()
         self._page = page = QVBoxLayout(content)
         page.setContentsMargins(28, 22, 28, 24)
         page.setSpacing(14)
-        page.addWidget(Label(theme, "Keys", 16, 600))
+        page.addWidget(Label(theme, tr("Keys"), 16, 600))
         row = QHBoxLayout()
         row.setSpacing(36)
         page.addLayout(row)

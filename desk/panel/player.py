@@ -13,6 +13,7 @@ from desk.panel.furniture import Label
 from desk.panel.limits import slider_rules
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.theme import Theme, scaled
+from desk.panel.words import tr
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """The speeds that are offered: those of `desk.plant.replay`, which is imported after the first paint."""
@@ -50,34 +51,34 @@ class Player(QWidget):
         self._position = 0.0
         self._duration: float | None = None
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setAccessibleName("Position in the recording, tenths of a second")
+        self.slider.setAccessibleName(tr("Position in the recording, tenths of a second"))
         self.slider.setSingleStep(round(10 * JUMP_S))
         self.slider.setPageStep(600)
         self.slider.sliderMoved.connect(lambda tenths: self.seek.emit(tenths / 10))
         self.slider.actionTriggered.connect(lambda _action: self.seek.emit(self.slider.sliderPosition() / 10))
         self.clock = Label(theme, DASH, 12, 600)
-        self.clock.setAccessibleName("Position and length of the recording")
-        self._stepper = self._button("❘▶", "Hold at the end of the next half-second  .", "period")
-        self._leaper = self._button("▶❘", "Hold at the next event  Shift+.", "event")
+        self.clock.setAccessibleName(tr("Position and length of the recording"))
+        self._stepper = self._button("❘▶", tr("Hold at the end of the next half-second"), ".", "period")
+        self._leaper = self._button("▶❘", tr("Hold at the next event"), "Shift+.", "event")
         self.speed = QComboBox()
         self.speed.setProperty("quiet", True)
-        self.speed.setAccessibleName("Speed of the replay")
-        self.speed.setToolTip("Speed of the replay  < and >")
+        self.speed.setAccessibleName(tr("Speed of the replay"))
+        self.speed.setToolTip(tr("Speed of the replay  < and >"))
         for speed in SPEEDS:
             self.speed.addItem(f"{numbers.short(speed)} ×", speed)
         self.speed.setCurrentIndex(SPEEDS.index(1.0))
         self.speed.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.speed.activated.connect(lambda index: self.pace.emit(SPEEDS[index]))
-        self.looping = QPushButton("Loop")
+        self.looping = QPushButton(tr("Loop"))
         self.looping.setProperty("quiet", True)
         self.looping.setCheckable(True)
-        self.looping.setToolTip("Begin again at the end  Ctrl+L")
-        self.looping.setAccessibleName("Begin again at the end")
+        self.looping.setToolTip(tr("Begin again at the end  Ctrl+L"))
+        self.looping.setAccessibleName(tr("Begin again at the end"))
         self.looping.toggled.connect(self.loop)
-        self._factory = QPushButton("Factory")
+        self._factory = QPushButton(tr("Factory"))
         self._factory.setProperty("quiet", True)
-        self._factory.setToolTip("Back to the window of the factory, which goes on meanwhile  Ctrl+Home")
-        self._factory.setAccessibleName("Back to the window of the factory")
+        self._factory.setToolTip(tr("Back to the window of the factory, which goes on meanwhile  Ctrl+Home"))
+        self._factory.setAccessibleName(tr("Back to the window of the factory"))
         self._factory.clicked.connect(self.back)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -90,11 +91,11 @@ class Player(QWidget):
         theme.changed.connect(self._dress)
         self._dress()
 
-    def _button(self, text: str, tip: str, to: str) -> QPushButton:
+    def _button(self, text: str, words: str, key: str, to: str) -> QPushButton:
         button = QPushButton(text)
         button.setProperty("quiet", True)
-        button.setToolTip(tip)
-        button.setAccessibleName(tip.partition("  ")[0])
+        button.setToolTip(f"{words}  {key}")
+        button.setAccessibleName(words)
         button.clicked.connect(lambda: self.step.emit(to))
         return button
 
@@ -129,10 +130,10 @@ class Player(QWidget):
 
     def _write(self) -> None:
         """Position and length, or the position alone where there is no room."""
-        at = self._position if self._position != inf else self._duration
-        length = "" if self.width() < scaled(NARROW) else f" / {self._numbers.clock(self._duration)}"
-        self.clock.setText(f"{self._numbers.clock(at)}{length}")
-        self.slider.setAccessibleDescription(f"{self._numbers.clock(at)} of {self._numbers.clock(self._duration)}")
+        at = self._numbers.clock(self._position if self._position != inf else self._duration)
+        length = self._numbers.clock(self._duration)
+        self.clock.setText(at if self.width() < scaled(NARROW) else f"{at} / {length}")
+        self.slider.setAccessibleDescription(tr("{position} of {length}", position=at, length=length))
 
     # ---- what keys do
 
@@ -156,12 +157,12 @@ def actions(player: Player) -> tuple[Action, ...]:
         return Action(name, words, lambda _window: do(), keys, RUN)
 
     return (
-        action("step", "Hold at the end of the next half-second", lambda: player.step.emit("period"), "."),
-        action("leap", "Hold at the next event", lambda: player.step.emit("event"), "Shift+."),
-        action("jump-back", "Ten seconds back in the recording", lambda: player.jump(-JUMP_S), "Ctrl+Left"),
-        action("jump-on", "Ten seconds on in the recording", lambda: player.jump(JUMP_S), "Ctrl+Right"),
-        action("slower", "Slower", lambda: player.shift(-1), "<", ","),
-        action("faster", "Faster", lambda: player.shift(1), ">"),
-        action("loop", "Begin again at the end, or no more", player.looping.toggle, "Ctrl+L"),
-        action("factory", "Back to the window of the factory", player.back.emit, "Ctrl+Home"),
+        action("step", tr("Hold at the end of the next half-second"), lambda: player.step.emit("period"), "."),
+        action("leap", tr("Hold at the next event"), lambda: player.step.emit("event"), "Shift+."),
+        action("jump-back", tr("Ten seconds back in the recording"), lambda: player.jump(-JUMP_S), "Ctrl+Left"),
+        action("jump-on", tr("Ten seconds on in the recording"), lambda: player.jump(JUMP_S), "Ctrl+Right"),
+        action("slower", tr("Slower"), lambda: player.shift(-1), "<", ","),
+        action("faster", tr("Faster"), lambda: player.shift(1), ">"),
+        action("loop", tr("Begin again at the end, or no more"), player.looping.toggle, "Ctrl+L"),
+        action("factory", tr("Back to the window of the factory"), player.back.emit, "Ctrl+Home"),
     )

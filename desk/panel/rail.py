@@ -8,6 +8,7 @@ from desk.panel.cards import paint_focus
 from desk.panel.icons import paint_icon
 from desk.panel.theme import Theme, canvas, font, scaled
 from desk.panel.views import Entry
+from desk.panel.words import tr
 
 
 class Rail(QWidget):
@@ -24,8 +25,8 @@ class Rail(QWidget):
         self._help = QPushButton("?")
         self._help.setProperty("bare", True)
         self._help.setStyleSheet("padding: 0;")
-        self._help.setAccessibleName("Keys")
-        self._help.setToolTip("Keys  ?")
+        self._help.setAccessibleName(tr("Keys"))
+        self._help.setToolTip(tr("Keys  ?"))
         self._help.clicked.connect(self.help)
         self._column = column = QVBoxLayout(self)
         for door in self.doors.values():
