@@ -269,6 +269,15 @@ def test_a_folder_is_dropped_named_taken_in_and_used(page, qtbot, tmp_path):
     assert any(text.endswith(f"at {taken.context:,} tokens") for text in words)
 
 
+def test_memory_that_another_program_takes_changes_what_fits_at_the_next_refresh(page, monkeypatch):
+    monkeypatch.setattr("desk.panel.models.lanes.free_memory", lambda: 1 << 50)
+    page.refresh(page.desk.window.shown)
+    assert row(page, ("huge", "fp16")).condition.fit.verdict == "fits"
+    monkeypatch.setattr("desk.panel.models.lanes.free_memory", lambda: 1 << 30)
+    page.refresh(page.desk.window.shown)
+    assert row(page, ("huge", "fp16")).condition.fit.verdict == "does not fit"
+
+
 def test_what_does_not_fit_is_loaded_only_by_whoever_insists(page, monkeypatch):
     huge, edits, plant = row(page, ("huge", "fp16")), page.desk.edits, page.desk.source
     ordered = []

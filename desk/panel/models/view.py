@@ -26,6 +26,7 @@ from desk.panel.models.work import Work
 from desk.panel.shown import Shown
 from desk.panel.theme import GUTTER, MARGIN, scaled
 from desk.panel.views import Desk, View
+from desk.panel.words import tr
 from desk.plant.plant import Plant
 
 TITLED = 620
@@ -54,14 +55,14 @@ class Page(View):
         self._looked = 0.0
         self._told: tuple[tuple[object, ...], Told] | None = None
         self._wanted: Key | None = None
-        self._title = Label(theme, "Models", 16, 600)
+        self._title = Label(theme, tr("Models"), 16, 600)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search")
+        self.search.setPlaceholderText(tr("Search"))
         self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Search models")
-        self.search.setToolTip("Search  Ctrl+F")
+        self.search.setAccessibleName(tr("Search models"))
+        self.search.setToolTip(f"{tr('Search')}  Ctrl+F")
         self.shelf = QComboBox()
-        self.shelf.setAccessibleName("Which models")
+        self.shelf.setAccessibleName(tr("Which models"))
         self.shelf.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         for name, title in SHELVES.items():
             self.shelf.addItem(title, name)
@@ -71,8 +72,8 @@ class Page(View):
         self.giving = Giving(desk, self.asking, self.lanes)
         self.table = Table(theme, desk.numbers)
         self.detail = Detail(theme, desk.numbers)
-        self._note = Label(theme, "This is a recording: models can be looked at, not changed.", 12, token="mut")
-        self._none = Label(theme, "No model has these words.", 13, token="mut")
+        self._note = Label(theme, tr("This is a recording: models can be looked at, not changed."), 12, token="mut")
+        self._none = Label(theme, tr("No model has these words."), 13, token="mut")
         self._none.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._arrange()
         self._connect()
@@ -146,10 +147,9 @@ class Page(View):
     def refresh(self, shown: Shown) -> None:
         self.lanes.follow()
         turned = self.work is not None and self.work.follow(self.desk.books.ledger.standing.jobs.values())
-        room, before = self.lanes.room(), self._room
+        room = self.lanes.room()
         stale = monotonic() - self._looked >= LOOK_S
-        asked = (room.slots, room.context, room.loaded, room.replaced)
-        if turned or stale or before is None or asked != (before.slots, before.context, before.loaded, before.replaced):
+        if turned or stale or room != self._room:
             self._look()
         else:
             self._list()
@@ -202,15 +202,18 @@ class Page(View):
         if deed == "use":
             self._choose_tier(row)
         elif deed == "remove":
-            size = self.desk.numbers.bytes(occupied(*key))
-            self.asking.ask(f"Remove {row.name}?", f"This frees {size}.", "Remove", partial(self._start, deed, key))
+            question = tr("Remove {model}?", model=row.name)
+            words = tr("This frees {size}.", size=self.desk.numbers.bytes(occupied(*key)))
+            self.asking.ask(question, words, tr("Remove"), partial(self._start, deed, key))
         elif deed == "discard" and row.condition.done:
+            question = tr("Give up {model}?", model=row.name)
             size = self.desk.numbers.bytes(row.condition.done)
-            words = f"The {size} that are here are removed. Pausing keeps them."
-            self.asking.ask(f"Give up {row.name}?", words, "Give up", partial(self._start, deed, key))
+            words = tr("The {size} that are here are removed. Pausing keeps them.", size=size)
+            self.asking.ask(question, words, tr("Give up"), partial(self._start, deed, key))
         elif deed == "cancel" and self.work.waited_for(key):
-            words = "The run waits for it, and ends with it."
-            self.asking.ask(f"Cancel the build of {row.name}?", words, "Cancel it", partial(self._start, deed, key))
+            question = tr("Cancel the build of {model}?", model=row.name)
+            words = tr("The run waits for it, and ends with it.")
+            self.asking.ask(question, words, tr("Cancel it"), partial(self._start, deed, key))
         else:
             self._start(deed, key)
 
@@ -235,7 +238,7 @@ class Page(View):
             else:
                 self.desk.window.show_trouble(trouble)
         elif not fact.cause and fact.job == "verify" and free:
-            self.asking.say(f"Every byte of {name} is what it must be.", warns=False)
+            self.asking.say(tr("Every byte of {model} is what it must be.", model=name), warns=False)
         if self._room is not None:
             self._look()
 
