@@ -6,20 +6,21 @@ from desk.ledger.standing import Standing
 from desk.panel.machine import LIMITERS, OLD_S, SOURCES, Ages, in_words, state_of, title_of
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Sheet, SheetRow
+from desk.panel.words import tr
 
-DRIVER = {"gpu": "NVML", "cpu": "operating system", "machine": "operating system"}
+DRIVER = {"gpu": "NVML", "cpu": tr("operating system"), "machine": tr("operating system")}
 """Who answers for the readings of a device besides its energy."""
 
 _MEANINGS = {
-    "power limit": "normal at full load: the board holds its power at the limit",
-    "board limit": "the board's own protection holds its power",
-    "voltage limit": "the chip is at its highest reliable voltage",
-    "too hot": "the driver lowers clocks to hold the temperature",
-    "too hot (hardware)": "the chip halves its clocks to protect itself",
-    "power brake": "the power supply or the server asked for less",
-    "slowed by hardware": "heat or power, told by the hardware",
-    "display clocks": "set by the display",
-    "idle": "nothing to do",
+    "power limit": tr("normal at full load: the board holds its power at the limit"),
+    "board limit": tr("the board's own protection holds its power"),
+    "voltage limit": tr("the chip is at its highest reliable voltage"),
+    "too hot": tr("the driver lowers clocks to hold the temperature"),
+    "too hot (hardware)": tr("the chip halves its clocks to protect itself"),
+    "power brake": tr("the power supply or the server asked for less"),
+    "slowed by hardware": tr("heat or power, told by the hardware"),
+    "display clocks": tr("set by the display"),
+    "idle": tr("nothing to do"),
 }
 
 
@@ -33,12 +34,12 @@ def _sheet(standing: Standing, device: Device, ages: Ages, numbers: Numbers) -> 
     state = state_of(standing, device, ages)
     reading = standing.readings.get(device.id) or DeviceReading(device=device.id)
     groups = [
-        ("Power and energy", _energy(standing, device, reading, ages, numbers)),
-        ("Load", _load(device, reading, numbers)),
-        ("Memory", _memory(standing, device, reading, numbers)),
+        (tr("Power and energy"), _energy(standing, device, reading, ages, numbers)),
+        (tr("Load"), _load(device, reading, numbers)),
+        (tr("Memory"), _memory(standing, device, reading, numbers)),
     ]
     if device.kind == "gpu":
-        groups.insert(2, ("What holds it back", _limits(reading)))
+        groups.insert(2, (tr("What holds it back"), _limits(reading)))
     return Sheet(
         title_of(standing, device),
         device.name,
@@ -52,22 +53,27 @@ def _energy(standing: Standing, device: Device, reading: DeviceReading, ages: Ag
     assert meter is not None
     source = device.source or meter.source
     age = ages.get(device.id)
-    fresh = "never heard" if age is None else f"{age:.0f} s old" if age >= OLD_S else "fresh"
+    if age is None:
+        fresh = tr("never heard")
+    else:
+        fresh = tr("{seconds:.0f} s old", seconds=age) if age >= OLD_S else tr("fresh")
     driver = DRIVER[device.kind]
-    rows = [SheetRow("Power now", numbers.with_unit(reading.watts, "W"), f"{driver}, for the needle only")]
+    now = tr("{driver}, for the needle only", driver=driver)
+    rows = [SheetRow(tr("Power now"), numbers.with_unit(reading.watts, "W"), now)]
     limit = reading.power_limit or device.power_limit
     if limit is not None:
-        rows.append(SheetRow("Power limit", numbers.with_unit(limit, "W"), f"enforced now, {driver}"))
+        enforced = tr("enforced now, {driver}", driver=driver)
+        rows.append(SheetRow(tr("Power limit"), numbers.with_unit(limit, "W"), enforced))
     if reading.edges:
         joules = reading.edges[-1][1]
-        rows.append(SheetRow("Energy", numbers.with_unit(joules / 3600, "Wh"), "since the meter opened"))
-    rows.append(SheetRow("Source of joules", SOURCES.get(source, source), fresh))
+        rows.append(SheetRow(tr("Energy"), numbers.with_unit(joules / 3600, "Wh"), tr("since the meter opened")))
+    rows.append(SheetRow(tr("Source of joules"), SOURCES.get(source, source), fresh))
     counted = device.id in standing.counted
-    rows.append(SheetRow("Counts for this run", "yes" if counted else "no", meter.scope if counted else ""))
+    rows.append(SheetRow(tr("Counts for this run"), tr("yes") if counted else tr("no"), meter.scope if counted else ""))
     if counted and standing.floor_watts is not None and len(standing.counted) == 1:
-        rows.append(SheetRow("Idle base", numbers.with_unit(standing.floor_watts, "W"), "with no lane running"))
+        rows.append(SheetRow(tr("Idle base"), numbers.with_unit(standing.floor_watts, "W"), tr("with no lane running")))
     if meter.driver and device.kind == "gpu":
-        rows.append(SheetRow("Driver", meter.driver, "NVIDIA" if source.startswith("nvml") else ""))
+        rows.append(SheetRow(tr("Driver"), meter.driver, "NVIDIA" if source.startswith("nvml") else ""))
     return rows
 
 
@@ -77,34 +83,35 @@ def _load(device: Device, reading: DeviceReading, numbers: Numbers) -> list[Shee
     if reading.utilization is not None or device.kind == "gpu":
         busy = None if reading.utilization is None else 100 * reading.utilization
         text = numbers.fixed(busy)
-        rows.append(SheetRow("Busy", text if text == DASH else f"{text} %", f"{driver}; says that, not how well"))
+        told = tr("{driver}; says that, not how well", driver=driver)
+        rows.append(SheetRow(tr("Busy"), text if text == DASH else f"{text} %", told))
     if reading.celsius is not None:
         slow = device.slowdown_celsius
-        note = f"slows at {numbers.with_unit(slow, '°C')}" if slow else driver
-        rows.append(SheetRow("Temperature", numbers.with_unit(reading.celsius, "°C"), note))
+        note = tr("slows at {celsius}", celsius=numbers.with_unit(slow, "°C")) if slow else driver
+        rows.append(SheetRow(tr("Temperature"), numbers.with_unit(reading.celsius, "°C"), note))
     if reading.clock_hz is not None:
         top = reading.clock_max_hz
-        note = f"of at most {numbers.fixed(top / 1e6)} MHz" if top else driver
-        rows.append(SheetRow("Clock", f"{numbers.fixed(reading.clock_hz / 1e6)} MHz", note))
+        note = tr("of at most {most} MHz", most=numbers.fixed(top / 1e6)) if top else driver
+        rows.append(SheetRow(tr("Clock"), f"{numbers.fixed(reading.clock_hz / 1e6)} MHz", note))
     return rows
 
 
 def _limits(reading: DeviceReading) -> list[SheetRow]:
     """Every reason for lower clocks in words, with its meaning."""
     if not reading.limiter:
-        return [SheetRow("Limiter", "none", "clocks are as high as they go")]
+        return [SheetRow(tr("Limiter"), tr("none"), tr("clocks are as high as they go"))]
     reasons = reading.limiter.split(", ")
-    return [SheetRow("Limiter", LIMITERS.get(word, word), _MEANINGS.get(word, "")) for word in reasons]
+    return [SheetRow(tr("Limiter"), LIMITERS.get(word, word), _MEANINGS.get(word, "")) for word in reasons]
 
 
 def _memory(standing: Standing, device: Device, reading: DeviceReading, numbers: Numbers) -> list[SheetRow]:
     rows = []
     if reading.memory_used is not None:
-        total = f"of {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else ""
-        rows.append(SheetRow("In use", numbers.bytes(reading.memory_used), total))
+        total = tr("of {total}", total=numbers.bytes(device.memory_bytes)) if device.memory_bytes else ""
+        rows.append(SheetRow(tr("In use"), numbers.bytes(reading.memory_used), total))
     if reading.memory_foreign is not None:
-        text = numbers.bytes(reading.memory_foreign) if reading.memory_foreign else "none"
-        rows.append(SheetRow("Other processes", text, "not this factory's"))
+        text = numbers.bytes(reading.memory_foreign) if reading.memory_foreign else tr("none")
+        rows.append(SheetRow(tr("Other processes"), text, tr("not this factory's")))
     if standing.counted and device.id not in standing.counted:
         return rows
     provider = "cuda" if device.kind == "gpu" else "cpu"
@@ -117,8 +124,10 @@ def _memory(standing: Standing, device: Device, reading: DeviceReading, numbers:
 
 def _lane(name: str, opened: LaneReady, numbers: Numbers) -> SheetRow:
     """What a lane holds, and what was planned for it of what was free then."""
-    holds = f"{numbers.bytes(opened.weights_bytes)} weights, {numbers.bytes(opened.kv_bytes)} KV cache"
+    weights, cache = numbers.bytes(opened.weights_bytes), numbers.bytes(opened.kv_bytes)
+    holds = tr("{weights} weights, {cache} KV cache", weights=weights, cache=cache)
     if not opened.planned_bytes:
         return SheetRow(name, numbers.bytes(opened.weights_bytes + opened.kv_bytes), holds)
-    free = "" if opened.free_bytes is None else f"; {numbers.bytes(opened.free_bytes)} were free then"
-    return SheetRow(name, f"{numbers.bytes(opened.planned_bytes)} planned", f"{holds}{free}")
+    if opened.free_bytes is not None:
+        holds = tr("{holds}; {free} were free then", holds=holds, free=numbers.bytes(opened.free_bytes))
+    return SheetRow(name, tr("{size} planned", size=numbers.bytes(opened.planned_bytes)), holds)

@@ -12,6 +12,7 @@ from desk.facts.alarmed import Severity
 from desk.facts.currency import USD
 from desk.facts.metered import Tried
 from desk.facts.tiers import Budget, Tier
+from desk.panel.words import tr
 
 Mode = Literal["live", "replay"]
 State = Literal["idle", "opening", "running", "paused", "stopped"]
@@ -34,11 +35,11 @@ class Value:
 
 
 EMPTY = (
-    Value("tokens_per_second", "Tokens out", "tok/s", note="no run yet"),
-    Value("watts", "Power", "W", note="the meter is opening"),
-    Value("tokens_per_joule", "Tokens per watt", "tok/J", note="needs tokens and watts of one window"),
-    Value("energy_cost_per_mtok", "Energy cost", "$/Mtok", note="needs tokens and watts"),
-    Value("revenue_per_hour", "Implied revenue", "$/h", note="needs tokens; prices are set"),
+    Value("tokens_per_second", tr("Tokens out"), "tok/s", note=tr("no run yet")),
+    Value("watts", tr("Power"), "W", note=tr("the meter is opening")),
+    Value("tokens_per_joule", tr("Tokens per watt"), "tok/J", note=tr("needs tokens and watts of one window")),
+    Value("energy_cost_per_mtok", tr("Energy cost"), "$/Mtok", note=tr("needs tokens and watts")),
+    Value("revenue_per_hour", tr("Implied revenue"), "$/h", note=tr("needs tokens; prices are set")),
 )
 """The headline figures before anything is known."""
 
@@ -50,6 +51,10 @@ class Cell:
     filled: float
     prefill: bool = False
     request: int = 0
+
+
+LANE_WORDS = {"loading": tr("loading"), "draining": tr("draining"), "failed": tr("failed")}
+"""What a lane is busy with, as people read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,11 @@ class TierLine:
     cells: tuple[Cell, ...] = ()
     cancelled: int = 0
     lag: float = 0.0
+
+    @property
+    def state_word(self) -> str:
+        """The state as people read it."""
+        return LANE_WORDS.get(self.state, self.state)
 
     @property
     def slow(self) -> bool:
@@ -166,7 +176,7 @@ class Machine:
     is well.
     """
 
-    title: str = "Machine"
+    title: str = tr("Machine")
     pointers: tuple[Pointer, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
     tried: tuple[Tried, ...] = ()

@@ -22,6 +22,7 @@ from desk.panel.cards import Card, paint_card, paint_focus
 from desk.panel.numbers import Numbers
 from desk.panel.shown import Cell, Stream, TierLine
 from desk.panel.theme import Theme, canvas, font, scaled, zoom
+from desk.panel.words import tr
 
 HEAD = 40
 FOOT = 36
@@ -33,8 +34,15 @@ LOWEST = 42
 """... and needs so much at least."""
 WAITING = 24
 """Queue marks that are drawn one by one; more are told by the number alone."""
-LEGEND = "1 cell = 1 slot, fill = tokens of its limit"
-HINT = "Click a slot to read its text"
+LEGEND = tr("1 cell = 1 slot, fill = tokens of its limit")
+HINT = tr("Click a slot to read its text")
+READ = tr("Click to read its text")
+KEY = (
+    (tr("decode"), Qt.BrushStyle.SolidPattern),
+    (tr("prefill"), Qt.BrushStyle.BDiagPattern),
+    (tr("empty"), Qt.BrushStyle.NoBrush),
+)
+"""What a cell may be, and how it is drawn."""
 
 
 class SlotFloor(Card):
@@ -56,13 +64,13 @@ class SlotFloor(Card):
         self._at: tuple[str, int] | None = None
         """Lane and place that the keyboard stands at."""
         self._hover: tuple[str, int] | None = None
-        self.setAccessibleName("Slot floor")
+        self.setAccessibleName(tr("Slot floor"))
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.back = QPushButton("Device", self)
+        self.back = QPushButton(tr("Device"), self)
         self.back.setProperty("quiet", True)
-        self.back.setAccessibleName("Show the device here")
-        self.back.setToolTip("Show the device here")
+        self.back.setAccessibleName(tr("Show the device here"))
+        self.back.setToolTip(tr("Show the device here"))
         self.back.clicked.connect(self.machine_wanted)
         self.back.hide()
         theme.changed.connect(self.updateGeometry)
@@ -90,9 +98,17 @@ class SlotFloor(Card):
         lines = tuple(reversed(lines))
         if (lines, mode, stream) != (self._lines, self._mode, self._stream):
             self._lines, self._mode, self._stream = lines, mode, stream
-            said = [f"{line.tier.name} {len(line.cells)} of {line.tier.slots} slots in use" for line in lines]
+            said = [
+                tr(
+                    "{tier} {used} of {slots} slots in use",
+                    tier=line.tier.name,
+                    used=len(line.cells),
+                    slots=line.tier.slots,
+                )
+                for line in lines
+            ]
             if self._at is not None and (cell := self._cell(*self._at)) is not None:
-                said.insert(0, f"Chosen: {self._about(self._at[0], cell)}")
+                said.insert(0, tr("Chosen: {slot}", slot=self._about(self._at[0], cell)))
             self.setAccessibleDescription(", ".join(said))
             self.update()
 
@@ -103,8 +119,10 @@ class SlotFloor(Card):
         return cells[place] if place < len(cells) else None
 
     def _about(self, tier: str, cell: Cell) -> str:
-        state = "at its prompt" if cell.prefill else f"{self._numbers.fixed(100 * cell.filled)} % of its limit"
-        return f"{tier} request {cell.request}, {state}"
+        if cell.prefill:
+            return tr("{tier} request {request}, at its prompt", tier=tier, request=cell.request)
+        done = self._numbers.fixed(100 * cell.filled)
+        return tr("{tier} request {request}, {done} % of its limit", tier=tier, request=cell.request, done=done)
 
     def _place_at(self, point: QPointF) -> tuple[str, int] | None:
         point = point / zoom()
@@ -122,7 +140,7 @@ class SlotFloor(Card):
         if at != self._hover:
             self._hover = at
             self.setCursor(Qt.CursorShape.PointingHandCursor if cell else Qt.CursorShape.ArrowCursor)
-            self.setToolTip(f"{self._about(at[0], cell)}\nClick to read its text" if at and cell else HINT)
+            self.setToolTip(f"{self._about(at[0], cell)}\n{READ}" if at and cell else HINT)
 
     def leaveEvent(self, event: QEvent) -> None:
         self._hover = None
@@ -173,7 +191,7 @@ class SlotFloor(Card):
                 paint_focus(painter, self.theme, whole)
 
     def _paint_head(self, painter: QPainter, wide: float) -> None:
-        end = self._say(painter, PAD, 26, "Slot floor", font(14, 600), "text")
+        end = self._say(painter, PAD, 26, tr("Slot floor"), font(14, 600), "text")
         end = self._say(painter, end + 10, 26, self._mode, font(11, 600), "mut")
         words = HINT if self._lines and any(line.cells for line in self._lines) else LEGEND
         if not self.back.isHidden():
@@ -209,9 +227,9 @@ class SlotFloor(Card):
         top = self._cells_at(lane)[0] - (42 if full else 19)
         paint_swatch(painter, theme, tier.name, QPointF(PAD + 5, top + 8))
         end = self._say(painter, PAD + 18, top + 12, tier.name, font(13, 600), "text")
-        used = f"{len(line.cells)} of {tier.slots}"
+        used = tr("{used} of {slots}", used=len(line.cells), slots=tier.slots)
         start = self._say(painter, wide - PAD, top + 12, used, font(13, 600), "text", -1)
-        waiting = "" if line.queue is None else f"{self._numbers.count(line.queue)} waiting"
+        waiting = "" if line.queue is None else tr("{n} waiting", n=self._numbers.count(line.queue))
         token, base = "soft" if line.queue else "mut", top + 12
         if full:
             base = top + 30
@@ -231,9 +249,9 @@ class SlotFloor(Card):
     def _paint_settings(self, painter: QPainter, base: float, line: TierLine, wide: float) -> float:
         """As much about the lane's settings as there is room for; gives its end."""
         tier = line.tier
-        context = f"{self._numbers.count(tier.context)} tokens of context"
+        context = tr("{n} tokens of context", n=self._numbers.count(tier.context))
         x, room = PAD + 18.0, wide - 2 * PAD - 120
-        for words in (tier.model, context, f"share {tier.share:g}"):
+        for words in (tier.model, context, tr("share {share:g}", share=tier.share)):
             if x + QFontMetricsF(font(11)).horizontalAdvance(words) <= room:
                 x = self._say(painter, x, base, words, font(11), "mut") + 10
         return x
@@ -265,21 +283,17 @@ class SlotFloor(Card):
         theme, base = self.theme, high - 14
         paint_rule(painter, theme, 1, high - FOOT, wide - 2)
         x = float(PAD)
-        for word, brush in (
-            ("decode", QBrush(theme.colour("mut"))),
-            ("prefill", QBrush(theme.colour("mut"), Qt.BrushStyle.BDiagPattern)),
-            ("empty", QBrush(Qt.BrushStyle.NoBrush)),
-        ):
-            painter.setPen(QPen(theme.colour("band"), 1) if word == "empty" else Qt.PenStyle.NoPen)
-            painter.setBrush(brush)
+        for word, style in KEY:
+            painter.setPen(QPen(theme.colour("band"), 1) if style == Qt.BrushStyle.NoBrush else Qt.PenStyle.NoPen)
+            painter.setBrush(QBrush(theme.colour("mut"), style))
             painter.drawRoundedRect(QRectF(x + 0.5, base - 9.5, 11, 11), 2, 2)
             x = self._say(painter, x + 18, base, word, font(11), "soft") + 18
         used = sum(len(line.cells) for line in self._lines)
         slots = sum(line.tier.slots for line in self._lines)
         waiting = sum(line.queue or 0 for line in self._lines)
         cancelled = sum(line.cancelled for line in self._lines)
-        parts = [f"{used} of {slots} slots", f"{waiting} waiting"]
-        parts += [f"{self._numbers.count(cancelled)} cancelled"] if cancelled else []
+        parts = [tr("{used} of {slots} slots", used=used, slots=slots), tr("{n} waiting", n=waiting)]
+        parts += [tr("{n} cancelled", n=self._numbers.count(cancelled))] if cancelled else []
         self._say(painter, wide - PAD, base, ", ".join(parts), font(11, 600), "soft", -1)
 
     def _say(self, painter: QPainter, x: float, base: float, text: str, face: QFont, token: str, way: int = 1) -> float:

@@ -9,20 +9,32 @@ from PySide6.QtWidgets import QWidget
 from desk.panel.bars import badge_width, paint_badge
 from desk.panel.shown import Shown
 from desk.panel.theme import Theme, canvas, font, scaled
+from desk.panel.words import tr
 
 HEIGHT = 40
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = (
+    *(tr("Jan"), tr("Feb"), tr("Mar"), tr("Apr"), tr("May"), tr("Jun")),
+    *(tr("Jul"), tr("Aug"), tr("Sep"), tr("Oct"), tr("Nov"), tr("Dec")),
+)
+LIVE = tr("LIVE")
+_HEADS = {
+    "idle": tr("No run"),
+    "opening": tr("Opening"),
+    "paused": tr("Paused"),
+    "stopped": tr("Stopped"),
+}
+"""What stands first on the line; of a run that runs it is its scenario."""
 
 
 def badge_words(shown: Shown) -> str:
     """LIVE, or REPLAY and the date of the recording."""
     if shown.mode == "live":
-        return "LIVE"
-    return f"REPLAY {date_of(shown.wall)}".rstrip()
+        return LIVE
+    return tr("REPLAY {day}", day=date_of(shown.wall)).rstrip()
 
 
 def date_of(wall: float | None) -> str:
-    """The day of a Unix time, in UTC and in English whatever the reader's place: `23 Nov 2026`."""
+    """The day of a Unix time, in UTC whatever the reader's place: `23 Nov 2026`."""
     if wall is None:
         return ""
     when = datetime.fromtimestamp(wall, UTC)
@@ -37,7 +49,7 @@ class StatusLine(QWidget):
         self._theme = theme
         self._shown = Shown()
         self._frozen = False
-        self.setAccessibleName("Status")
+        self.setAccessibleName(tr("Status"))
         theme.changed.connect(self._measure)
         self._measure()
 
@@ -60,19 +72,13 @@ class StatusLine(QWidget):
 
     def _parts(self) -> list[tuple[str, str]]:
         shown = self._shown
-        head = {
-            "idle": "No run",
-            "opening": "Opening",
-            "running": shown.scenario_title,
-            "paused": "Paused",
-            "stopped": "Stopped",
-        }[shown.state]
-        parts = [(head, f"run {shown.run}" if shown.run else "")]
+        head = _HEADS.get(shown.state, shown.scenario_title)
+        parts = [(head, tr("run {name}", name=shown.run) if shown.run else "")]
         for word, rest in (
-            ("Model", shown.model),
-            ("Runs on", shown.provider),
-            ("Device", shown.device),
-            ("Power", shown.meter),
+            (tr("Model"), shown.model),
+            (tr("Runs on"), shown.provider),
+            (tr("Device"), shown.device),
+            (tr("Power"), shown.meter),
         ):
             if rest:
                 parts.append((word, rest))
@@ -85,7 +91,7 @@ class StatusLine(QWidget):
     def _paint(self, painter: QPainter, wide: float, middle: float) -> None:
         x = self._paint_badge(painter, 0.5, middle, badge_words(self._shown), filled=self._shown.mode == "live") + 16
         if self._frozen:
-            x = self._paint_badge(painter, x - 8, middle, "DISPLAY FROZEN  Space", filled=False) + 16
+            x = self._paint_badge(painter, x - 8, middle, tr("DISPLAY FROZEN  Space"), filled=False) + 16
         strong, plain = font(12, 600), font(12, 400)
         strong_wide, plain_wide = QFontMetricsF(strong), QFontMetricsF(plain)
         right = wide - self._paint_clock(painter, wide, middle) - 16

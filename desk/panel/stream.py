@@ -11,17 +11,18 @@ from desk.panel.icons import icon
 from desk.panel.numbers import Numbers
 from desk.panel.shown import Cell, Stream, TierLine
 from desk.panel.theme import Theme, canvas, scaled
+from desk.panel.words import tr
 
 READ_MS = 2500
 """So long an answer stays after its end, before the card goes on to the newest one of the same tier."""
 ENDS = {
-    "eos": "ended by itself",
-    "length": "ended at its limit",
-    "stop": "ended at a stop text",
-    "cancelled": "cancelled",
-    "error": "ended by an error",
+    "eos": tr("ended by itself"),
+    "length": tr("ended at its limit"),
+    "stop": tr("ended at a stop text"),
+    "cancelled": tr("cancelled"),
+    "error": tr("ended by an error"),
 }
-RECORDED = "A recording holds the text only of requests that were read while it was made."
+RECORDED = tr("A recording holds the text only of requests that were read while it was made.")
 
 
 class StreamCard(WordyCard):
@@ -48,16 +49,16 @@ class StreamCard(WordyCard):
         self.text.setFrameShape(QFrame.Shape.NoFrame)
         self.text.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.text.setTabChangesFocus(True)
-        self.text.setAccessibleName("Text of the request")
-        self.next = QPushButton("Next slot")
+        self.text.setAccessibleName(tr("Text of the request"))
+        self.next = QPushButton(tr("Next slot"))
         self.next.setProperty("slim", True)
-        self.next.setToolTip("Read the request in the next slot")
+        self.next.setToolTip(tr("Read the request in the next slot"))
         self.next.clicked.connect(self._go_on)
         self.close_button = QPushButton()
         self.close_button.setProperty("slim", True)
         self.close_button.setIcon(icon(theme, "x"))
-        self.close_button.setAccessibleName("Stop reading")
-        self.close_button.setToolTip("Stop reading  Esc")
+        self.close_button.setAccessibleName(tr("Stop reading"))
+        self.close_button.setToolTip(tr("Stop reading  Esc"))
         self.close_button.clicked.connect(self.closed)
         head = QHBoxLayout()
         head.setSpacing(8)
@@ -163,25 +164,26 @@ class StreamCard(WordyCard):
         told, numbers = self._told, self._numbers
         tier, request = (told.tier, told.request) if told else self._asked or ("", 0)
         self._swatch.show_tier(tier)
-        self._title.setText(tier or "No request")
-        self._request.setText(f"request {numbers.count(request)}" if tier else "")
-        kind = next((line.tier.mix for line in self._lines if line.tier.name == tier), "")
-        self._kind.show_word(f"{told.kind if told else kind} prompt", "outlined")
-        self._kind.setVisible(bool(told.kind if told else kind))
+        self._title.setText(tier or tr("No request"))
+        self._request.setText(tr("request {n}", n=numbers.count(request)) if tier else "")
+        kind = told.kind if told else next((line.tier.mix for line in self._lines if line.tier.name == tier), "")
+        self._kind.show_word(tr("{kind} prompt", kind=kind), "outlined")
+        self._kind.setVisible(bool(kind))
         self._figures.setText(self._sentence(told))
-        self.setAccessibleName(f"Text of {tier} request {request}" if tier else "Text of a request")
+        name = tr("Text of {tier} request {n}", tier=tier, n=request) if tier else tr("Text of a request")
+        self.setAccessibleName(name)
         self.setAccessibleDescription(self._figures.text())
         self._write(told.text if told else "")
 
     def _sentence(self, told: Stream | None) -> str:
         numbers = self._numbers
         if told is None:
-            return RECORDED if self._read_only else "Waiting for its first words."
+            return RECORDED if self._read_only else tr("Waiting for its first words.")
         parts = [f"TTFT {numbers.with_unit(told.ttft, 's')}", numbers.with_unit(told.rate, "tok/s")]
         if told.rate is None:
             parts.pop()
-        parts.append(f"{numbers.count(told.tokens)} of {numbers.count(told.limit)} tokens")
-        parts.append(ENDS.get(told.ended, "writing"))
+        parts.append(tr("{n} of {limit} tokens", n=numbers.count(told.tokens), limit=numbers.count(told.limit)))
+        parts.append(ENDS.get(told.ended, tr("writing")))
         return "   ".join(parts)
 
     def _write(self, text: str) -> None:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from desk.facts.palette import HIGH_CONTRAST, PALETTES, Palette, Scheme
 from desk.facts.places import shipped
 from desk.facts.trouble import Trouble
+from desk.panel.words import tr
 
 Choice = Literal["auto", "dark", "light"]
 
@@ -100,7 +101,8 @@ def prepare(app: QApplication) -> None:
     app.setStyle("Fusion")
     for file in sorted(shipped("assets", "fonts").glob("*.?tf")):
         if QFontDatabase.addApplicationFont(str(file)) < 0:
-            raise Trouble(f"The font {file.name} cannot be read.", "Install Token Desk again: a file of it is damaged.")
+            cause = tr("The font {name} cannot be read.", name=file.name)
+            raise Trouble(cause, tr("Install Token Desk again: a file of it is damaged."))
     app.setFont(font(13))
 
 

@@ -12,8 +12,10 @@ from desk.panel.bars import paint_swatch
 from desk.panel.cards import Card
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
+from desk.panel.shown import LANE_WORDS
 from desk.panel.theme import Theme, canvas, scaled, zoom
 from desk.panel.tiers.fields import BY_PATH, Field, as_sentence
+from desk.panel.words import tr
 
 FIELDS = tuple(
     BY_PATH[path]
@@ -46,10 +48,11 @@ class TierEdit(Card):
 
     def __init__(self, theme: Theme, numbers: Numbers, parent: QWidget | None = None) -> None:
         super().__init__(theme, parent)
-        self.setAccessibleName("Tier settings")
+        self.setAccessibleName(tr("Tier settings"))
         self._numbers = numbers
         self._units: dict[str, Label] = {}
         self._tier: Tier | None = None
+        self._state = ""
         self._ordered: dict[str, Any] = {}
         self._patience = 0
         self._inputs: dict[str, QLineEdit | QComboBox] = {}
@@ -59,13 +62,13 @@ class TierEdit(Card):
         self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._message = Label(theme)
         self._message.setWordWrap(True)
-        close = QPushButton("Close")
+        close = QPushButton(tr("Close"))
         close.setProperty("quiet", True)
-        close.setAccessibleName("Close the tier settings")
+        close.setAccessibleName(tr("Close the tier settings"))
         close.clicked.connect(self.closed)
-        more = QPushButton("All settings")
+        more = QPushButton(tr("All settings"))
         more.setProperty("quiet", True)
-        more.setAccessibleName("All settings of this tier, in the Tiers view")
+        more.setAccessibleName(tr("All settings of this tier, in the Tiers view"))
         more.clicked.connect(lambda _=False: self.more.emit(self.tier))
         self._head = head = QHBoxLayout()
         self._swatch_room = QSpacerItem(0, 0)
@@ -185,16 +188,17 @@ class TierEdit(Card):
             if self._patience < 0:
                 self._ordered.clear()
                 self._mirror(tier, state)
-                self._say("▲ The factory did not take this; it keeps what it has.", kind="refused")
+                self._say(tr("▲ The factory did not take this; it keeps what it has."), kind="refused")
                 return
         self._mirror(tier, state)
 
     def _mirror(self, tier: Tier, state: str) -> None:
         fresh = self._tier is None
-        self._tier = tier
+        self._tier, self._state = tier, state
         self._title.setText(tier.name)
         self.update()
-        self._hint.setText(state or ("follows the recording" if self._read_only else ""))
+        hint = LANE_WORDS.get(state, state)
+        self._hint.setText(hint or (tr("follows the recording") if self._read_only else ""))
         for field in FIELDS:
             self._name_unit(field)
             value = field.of(tier)
@@ -208,7 +212,7 @@ class TierEdit(Card):
                 self._write(field, value)
         if self._ordered:
             drains = any(field.drains for field in FIELDS if field.path in self._ordered)
-            self._say("Ordered; takes hold when the lane has drained." if drains else "Ordered.")
+            self._say(tr("Ordered; takes hold when the lane has drained.") if drains else tr("Ordered."))
         elif self._message.property("kind") == "ordered":
             self._say("")
 
@@ -243,13 +247,13 @@ class TierEdit(Card):
         self._ordered[field.path] = value
         self._patience = PATIENCE
         self.changed.emit(wanted)
-        self._mirror(self._tier, self._hint.text())
+        self._mirror(self._tier, self._state)
 
     def _refuse(self, field: Field, why: str) -> None:
         assert self._tier is not None
         _mark(self._inputs[field.path], "refused", True)
         kept = field.show(field.of(self._tier))
-        self._say(f"▲ {why} The factory keeps {kept}. Esc takes it back.", kind="refused")
+        self._say(tr("▲ {why} The factory keeps {kept}. Esc takes it back.", why=why, kept=kept), kind="refused")
 
     def _say(self, text: str, kind: str = "ordered") -> None:
         self._message.setText(text)

@@ -11,6 +11,7 @@ from desk.panel.icons import paint_icon
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import TierLine
 from desk.panel.theme import Theme, canvas, font, scaled, zoom
+from desk.panel.words import plural, tr
 
 HEAD = 64
 ROW = 40
@@ -51,7 +52,7 @@ class TierTable(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(self.sizeHint().height())
-        self.setAccessibleName("Tiers")
+        self.setAccessibleName(tr("Tiers"))
         theme.changed.connect(self._measure)
 
     def _measure(self) -> None:
@@ -86,7 +87,7 @@ class TierTable(QWidget):
 
     def _sentence(self, line: TierLine) -> str:
         numbers = self._numbers
-        state = "late" if line.misses else line.state or "in time"
+        state = tr("late") if line.misses else line.state_word or tr("in time")
         return (
             f"{line.tier.name}: {numbers.spoken(line.tokens_per_second, 'tok/s')}, "
             f"{numbers.spoken(line.speed, 'tok/s/user')}, {numbers.spoken(line.dollars_per_hour, '$/h')}, {state}."
@@ -114,18 +115,19 @@ class TierTable(QWidget):
         if row < 0:
             column = self._column_at(event.position().x()) or ""
             figure = FIGURES.get(column) or READINGS.get(column)
-            self.setToolTip(figure.definition if figure else "")
+            self.setToolTip(tr(figure.definition) if figure else "")
 
     def _about(self, row: int) -> str:
         """What a click does, and what the row has no column for."""
         line, numbers = self._lines[row], self._numbers
         name = line.tier.name
-        words = [f"Read what {name} writes  R" if self._over_eye else f"Edit {name}  Enter"]
-        words.append("Where its figures come from  I")
+        words = [tr("Read what {name} writes  R", name=name) if self._over_eye else tr("Edit {name}  Enter", name=name)]
+        words.append(tr("Where its figures come from  I"))
         if line.cancelled:
-            words.append(f"{numbers.count(line.cancelled)} cancelled")
+            words.append(tr("{n} cancelled", n=numbers.count(line.cancelled)))
         if line.lag >= WORTH_TELLING_S:
-            words.append(f"requests came up to {numbers.with_unit(line.lag, 's')} late from the users")
+            lag = numbers.with_unit(line.lag, "s")
+            words.append(tr("requests came up to {lag} late from the users", lag=lag))
         return "\n".join(words)
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -241,19 +243,19 @@ class _Page:
         )
 
     def head(self, note: str) -> None:
-        self._say(PAD, 26, "Tiers", font(14, 600), "text", left=True)
+        self._say(PAD, 26, tr("Tiers"), font(14, 600), "text", left=True)
         self._say(self._width - PAD, 26, note, font(11), "mut")
         face = font(11)
-        self._say(PAD, 52, "Tier", face, "mut", left=True)
+        self._say(PAD, 52, tr("Tier"), face, "mut", left=True)
         if self.timely:
-            self._say(self.bar[0], 52, "On time", face, "mut", left=True)
+            self._say(self.bar[0], 52, tr("On time"), face, "mut", left=True)
         if self.joule:
             self._say(self.joule, 52, "tok/J", face, "mut")
         for edge, word in (
             (self.rate, "tok/s"),
             (self.speed, "tok/s/user"),
-            (self.ttft, "TTFT p95, s"),
-            (self.queue, "Queue"),
+            (self.ttft, tr("TTFT p95, s")),
+            (self.queue, tr("Queue")),
             (self.money, self._numbers.unit("$/h")),
         ):
             self._say(edge, 52, word, face, "mut")
@@ -276,7 +278,7 @@ class _Page:
         if line.misses:
             paint_warning(painter, theme, QPointF(PAD + 84, top + 20))
         if line.state:
-            self._say(self.bar[0] - 4, base, line.state, font(11), "mut", left=True)
+            self._say(self.bar[0] - 4, base, line.state_word, font(11), "mut", left=True)
         elif self.timely:
             self._on_time(top, line.on_time, warn=line.misses and (line.on_time or 0.0) < ON_TIME)
         promise = line.tier.promise
@@ -298,10 +300,10 @@ class _Page:
     def foot(self, top: float, lines: tuple[TierLine, ...], users: int) -> None:
         numbers = self._numbers
         base = top + 25
-        self._say(PAD, base, "All", font(13, 600), "text", left=True)
+        self._say(PAD, base, tr("All"), font(13, 600), "text", left=True)
         rates = [line.tokens_per_second for line in lines if line.tokens_per_second is not None]
         self._say(self.rate, base, numbers.figure(sum(rates) if rates else None, "tok/s"), font(13, 600), "text")
-        said = f"{numbers.count(users)} user{'s' * (users != 1)}" if users else ""
+        said = plural("{n} user", "{n} users", users, n=numbers.count(users)) if users else ""
         self._say(self.speed, base, said, font(11), "mut")
         queues = [line.queue for line in lines if line.queue is not None]
         self._say(self.queue, base, numbers.count(sum(queues) if queues else None), font(13, 500), "text")

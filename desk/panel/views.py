@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QWidget
 from desk.panel.numbers import Numbers
 from desk.panel.shown import Shown
 from desk.panel.theme import Theme
+from desk.panel.words import tr
 
 if TYPE_CHECKING:  # numpy, the ledger and the plant come after the first paint
     from desk.facts.happened import AnyFact
@@ -42,12 +43,12 @@ class Entry:
 
 
 VIEWS: tuple[Entry, ...] = (
-    Entry("floor", "Floor", "activity", kiosk=True),
-    Entry("tiers", "Tiers", "layers", "desk.panel.tiers.view"),
-    Entry("models", "Models", "cpu", "desk.panel.models.view"),
-    Entry("runs", "Runs", "timer", "desk.panel.runs.view"),
-    Entry("frontier", "Frontier", "chart-scatter", "desk.panel.frontier.view", kiosk=True),
-    Entry("system", "System", "settings", "desk.panel.system.view"),
+    Entry("floor", tr("Floor"), "activity", kiosk=True),
+    Entry("tiers", tr("Tiers"), "layers", "desk.panel.tiers.view"),
+    Entry("models", tr("Models"), "cpu", "desk.panel.models.view"),
+    Entry("runs", tr("Runs"), "timer", "desk.panel.runs.view"),
+    Entry("frontier", tr("Frontier"), "chart-scatter", "desk.panel.frontier.view", kiosk=True),
+    Entry("system", tr("System"), "settings", "desk.panel.system.view"),
 )
 """The rail from top to bottom; the n-th opens with the key n. A view is listed when it works."""
 

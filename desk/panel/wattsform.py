@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLineEdit, QPushButton, QWidg
 from desk.panel.cards import paint_card
 from desk.panel.furniture import Label
 from desk.panel.theme import Theme, scaled
+from desk.panel.words import tr
 
 
 class WattsForm(QFrame):
@@ -19,19 +20,23 @@ class WattsForm(QFrame):
         self._theme = theme
         self._over = parent
         self._fields: list[QLineEdit] = []
-        self._message = Label(theme, "Read them from a wall meter.", 11, token="soft")
+        self._message = Label(theme, tr("Read them from a wall meter."), 11, token="soft")
         grid = QGridLayout(self)
         grid.setContentsMargins(16, 12, 16, 12)
         theme.changed.connect(self._measure)
-        for column, word in enumerate(("Idle, W", "Busy, W")):
+        fields = (
+            (tr("Idle, W"), tr("Idle watts of this machine")),
+            (tr("Busy, W"), tr("Busy watts of this machine")),
+        )
+        for column, (word, spoken) in enumerate(fields):
             field = QLineEdit()
             field.setValidator(QDoubleValidator(0.0, 100_000.0, 1))
-            field.setAccessibleName(f"{word.split(',')[0]} watts of this machine")
+            field.setAccessibleName(spoken)
             field.returnPressed.connect(self._declare)
             grid.addWidget(Label(theme, word, token="soft"), 0, column)
             grid.addWidget(field, 1, column)
             self._fields.append(field)
-        button = QPushButton("Use")
+        button = QPushButton(tr("Use"))
         button.clicked.connect(self._declare)
         grid.addWidget(button, 1, 2)
         grid.addWidget(self._message, 2, 0, 1, 3)
@@ -62,10 +67,10 @@ class WattsForm(QFrame):
         try:
             idle, busy = (float(field.text().replace(",", ".")) for field in self._fields)
         except ValueError:
-            self._message.setText("▲ Both are numbers of watts.")
+            self._message.setText(tr("▲ Both are numbers of watts."))
             return
         if not 0 <= idle <= busy or busy <= 0:
-            self._message.setText("▲ Busy cannot be below idle.")
+            self._message.setText(tr("▲ Busy cannot be below idle."))
             return
         self.declared.emit(idle, busy)
         self.hide()

@@ -9,9 +9,11 @@ from desk.panel.furniture import Label
 from desk.panel.icons import paint_icon
 from desk.panel.shown import Obstacle
 from desk.panel.theme import Theme, canvas, font, natural, scaled, zoom
+from desk.panel.words import tr
 
-START, START_ON_CPU = "Start", "Start on CPU"
-READY, NO_GPU = "This machine is ready. Start the factory.", "No GPU to run on. The processor makes tokens, too."
+START, START_ON_CPU = tr("Start"), tr("Start on CPU")
+READY = tr("This machine is ready. Start the factory.")
+NO_GPU = tr("No GPU to run on. The processor makes tokens, too.")
 
 
 class Skeleton(Card):
@@ -49,11 +51,11 @@ class Welcome(WordyCard):
             page.addWidget(widget)
         page.addSpacing(8)
         page.addWidget(self.button)
-        self.larger_button = QPushButton("A larger model…")
-        self.larger_button.setToolTip("See which models there are, and what fits; nothing is fetched by looking")
+        self.larger_button = QPushButton(tr("A larger model…"))
+        self.larger_button.setToolTip(tr("See which models there are, and what fits; nothing is fetched by looking"))
         self.larger_button.clicked.connect(self.larger)
-        self.watch_button = QPushButton("Watch a recorded factory")
-        self.watch_button.setToolTip("A real run that comes with the program, in a window of its own")
+        self.watch_button = QPushButton(tr("Watch a recorded factory"))
+        self.watch_button.setToolTip(tr("A real run that comes with the program, in a window of its own"))
         self.watch_button.clicked.connect(self.watch)
         others = QHBoxLayout()
         others.addWidget(self.larger_button)
@@ -73,8 +75,8 @@ class Welcome(WordyCard):
 
     def show_place(self, model: str, idles_at: str, obstacle: Obstacle | None = None) -> None:
         """What comes with the program, and what keeps a GPU from making the tokens, where there is such an obstacle."""
-        where = "" if obstacle else "Tokens are made by a model on this machine."
-        what = f"{model} comes with the program; nothing is fetched." if model else ""
+        where = "" if obstacle else tr("Tokens are made by a model on this machine.")
+        what = tr("{model} comes with the program; nothing is fetched.", model=model) if model else ""
         words = " ".join(part for part in (where, what, idles_at) if part)
         if (words, obstacle) == (self._place.text(), self._obstacle):
             return
@@ -91,13 +93,13 @@ class Welcome(WordyCard):
 class _StartButton(QAbstractButton):
     """The one bright thing on the first page: what it does, what comes of it, and its key."""
 
-    WORDS = "Five tiers, each with its own lane, price and promise. The first start builds the model, once."
+    WORDS = tr("Five tiers, each with its own lane, price and promise. The first start builds the model, once.")
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
         self._word = START
-        self.setAccessibleName("Start the factory")
+        self.setAccessibleName(tr("Start the factory"))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         theme.changed.connect(self._measure)
         self._measure()
@@ -105,7 +107,7 @@ class _StartButton(QAbstractButton):
     def say(self, word: str) -> None:
         """What stands on it."""
         self._word = word
-        self.setAccessibleName(f"{word}: start the factory")
+        self.setAccessibleName(tr("{word}: start the factory", word=word))
         self.update()
 
     def resizeEvent(self, _event: object) -> None:

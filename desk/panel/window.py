@@ -45,6 +45,7 @@ from desk.panel.shown import Mode, Notice, Shown
 from desk.panel.statusline import StatusLine
 from desk.panel.theme import GUTTER, MARGIN, Theme, scaled
 from desk.panel.views import VIEWS, Entry, View
+from desk.panel.words import tr
 
 if TYPE_CHECKING:
     from desk.panel.command import CommandPalette
@@ -314,7 +315,8 @@ class Window(QWidget):
 
     def ask_path(self, name: str) -> Path | None:
         """The user's choice of a file, `None` where there was none."""
-        chosen, _ = QFileDialog.getSaveFileName(self, "Picture of this view", str(Path.home() / name), "PNG (*.png)")
+        title, kind = tr("Picture of this view"), tr("PNG (*.png)")
+        chosen, _ = QFileDialog.getSaveFileName(self, title, str(Path.home() / name), kind)
         if not chosen:
             return None
         path = Path(chosen)
