@@ -12,6 +12,7 @@ from desk.panel.bars import paint_warning
 from desk.panel.cards import paint_card
 from desk.panel.furniture import Label
 from desk.panel.theme import Theme, canvas, scaled
+from desk.panel.words import tr
 
 GGUF_DEFAULT = "q8"
 
@@ -32,10 +33,10 @@ class Asking(QWidget):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.name = QLineEdit()
-        self.name.setAccessibleName("Name of the import")
+        self.name.setAccessibleName(tr("Name of the import"))
         self.name.returnPressed.connect(self._act)
         self.precision = QComboBox()
-        self.precision.setAccessibleName("Precision to build in")
+        self.precision.setAccessibleName(tr("Precision to build in"))
         self.precision.addItems(list(RUNS_ON))
         self.yes, self.no = QPushButton(), QPushButton()
         self.yes.clicked.connect(self._act)
@@ -74,12 +75,12 @@ class Asking(QWidget):
 
     def say(self, cause: str, remedy: str = "", *, warns: bool = True) -> None:
         """Tell what went wrong and what to do, or (`warns` false) what went well."""
-        self._show(cause, remedy, "", "Close", warns=warns)
+        self._show(cause, remedy, "", tr("Close"), warns=warns)
 
     def ask(self, question: str, consequence: str, yes: str, do: Callable[[], object]) -> None:
         """Do something only when it is said again; whoever presses Enter at once keeps what there is."""
         self._do = do
-        self._show(question, consequence, yes, "Keep", warns=True)
+        self._show(question, consequence, yes, tr("Keep"), warns=True)
         self.no.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def ask_import(self, path: Path, name: str, note: str, do: Callable[[str, str], object]) -> None:
@@ -88,7 +89,8 @@ class Asking(QWidget):
         self._do = lambda: do(self.name.text(), self.precision.currentText() if gguf else "")
         self.name.setText(name)
         self.precision.setCurrentText(GGUF_DEFAULT)
-        self._show(f"Import {path.name} as", note, "Import", "Cancel", warns=bool(note), named=True, gguf=gguf)
+        words = tr("Import {file} as", file=path.name)
+        self._show(words, note, tr("Import"), tr("Cancel"), warns=bool(note), named=True, gguf=gguf)
         self.name.setFocus(Qt.FocusReason.PopupFocusReason)
         self.name.selectAll()
 

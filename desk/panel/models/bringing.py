@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton
 from desk.facts.trouble import Trouble
 from desk.models.store import name_for
 from desk.panel.models.asking import Asking
+from desk.panel.words import plural, tr
 
-KINDS = "Models (*.gguf *.zip *.tar *.tar.gz *.tgz *.tar.xz *.tar.bz2)"
+KINDS = f"{tr('Models')} (*.gguf *.zip *.tar *.tar.gz *.tgz *.tar.xz *.tar.bz2)"
 
 Take = Callable[[Path, str, str], None]
 """Takes in what lies at a path, under a name and (for a GGUF file) in a precision; raises `Trouble` where it cannot."""
@@ -21,34 +22,34 @@ class Bringing(QPushButton):
     """The button for it. Nothing is looked at before a name was given, and nothing is fetched from an address."""
 
     def __init__(self, asking: Asking, take: Take) -> None:
-        super().__init__("Import")
+        super().__init__(tr("Import"))
         self._asking, self._take = asking, take
-        self.setAccessibleName("Import a model of your own")
-        self.setToolTip("A folder, an archive or a GGUF file; it can also be dropped here")
+        self.setAccessibleName(tr("Import a model of your own"))
+        self.setToolTip(tr("A folder, an archive or a GGUF file; it can also be dropped here"))
         menu = QMenu(self)
-        menu.addAction("A folder…", self.choose_folder)
-        menu.addAction("An archive or a GGUF file…", self.choose_file)
+        menu.addAction(tr("A folder…"), self.choose_folder)
+        menu.addAction(tr("An archive or a GGUF file…"), self.choose_file)
         self.setMenu(menu)
 
     def choose_folder(self) -> None:
         """Offer to import a folder of the user's choice."""
-        if chosen := QFileDialog.getExistingDirectory(self, "Import a model folder", str(Path.home())):
+        if chosen := QFileDialog.getExistingDirectory(self, tr("Import a model folder"), str(Path.home())):
             self.offer(Path(chosen))
 
     def choose_file(self) -> None:
         """Offer to import a file of the user's choice."""
-        chosen, _ = QFileDialog.getOpenFileName(self, "Import a model", str(Path.home()), KINDS)
+        chosen, _ = QFileDialog.getOpenFileName(self, tr("Import a model"), str(Path.home()), KINDS)
         if chosen:
             self.offer(Path(chosen))
 
     def drop(self, urls: list[QUrl]) -> None:
         """Offer to import what was dropped, where it is one thing of this computer."""
         if len(urls) != 1:
-            words = "Drop one model at a time: a folder, an archive or a GGUF file."
-            self._asking.say(f"{len(urls)} things were dropped at once.", words)
+            cause = plural("{n} thing was dropped at once.", "{n} things were dropped at once.", len(urls))
+            self._asking.say(cause, tr("Drop one model at a time: a folder, an archive or a GGUF file."))
         elif not urls[0].isLocalFile():
-            words = "Download it first, or drop a folder, an archive or a GGUF file of this computer."
-            self._asking.say("That is an address, and nothing is fetched from it.", words)
+            remedy = tr("Download it first, or drop a folder, an archive or a GGUF file of this computer.")
+            self._asking.say(tr("That is an address, and nothing is fetched from it."), remedy)
         else:
             self.offer(Path(urls[0].toLocalFile()))
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from desk.panel.models.rows import WORDS, Row, memory_words, parameters_words, state_words
+from desk.panel.models.rows import SOURCES, WORDS, Row, memory_words, parameters_words, state_words
 from desk.panel.numbers import DASH, Numbers
+from desk.panel.words import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,15 @@ def size_words(row: Row, numbers: Numbers) -> str:
 
 MODEL, PARAMETERS, CONTEXT, PRECISION, SIZE, MEMORY, LICENCE, SOURCE, STATE, DEEDS = range(10)
 COLUMNS = (
-    Column("Model", 182, lambda row, _: row.condition.title, once=True),
-    Column("Parameters", 92, lambda row, numbers: parameters_words(row.parameters, numbers), right=True, once=True),
-    Column("Context", 84, lambda row, numbers: numbers.count(row.context), right=True, once=True),
-    Column("Precision", 84, lambda row, _: row.condition.precision or DASH),
-    Column("Size", 84, size_words, right=True),
-    Column("Memory", 112, memory_words, right=True),
-    Column("Licence", 116, lambda row, _: row.condition.licence or DASH, once=True),
-    Column("Source", 84, lambda row, _: row.source, once=True),
-    Column("State", 168, state_words),
+    Column(tr("Model"), 182, lambda row, _: row.condition.title, once=True),
+    Column(tr("Parameters"), 92, lambda row, numbers: parameters_words(row.parameters, numbers), right=True, once=True),
+    Column(tr("Context"), 84, lambda row, numbers: numbers.count(row.context), right=True, once=True),
+    Column(tr("Precision"), 84, lambda row, _: row.condition.precision or DASH),
+    Column(tr("Size"), 84, size_words, right=True),
+    Column(tr("Memory"), 112, memory_words, right=True),
+    Column(tr("Licence"), 116, lambda row, _: row.condition.licence or DASH, once=True),
+    Column(tr("Source"), 84, lambda row, _: SOURCES[row.source], once=True),
+    Column(tr("State"), 168, state_words),
     Column("", 116, lambda row, _: ", ".join(WORDS[deed] for deed in row.deeds)),
 )
 SPARE = (SIZE, MEMORY, CONTEXT, LICENCE, PARAMETERS, SOURCE)

@@ -26,15 +26,17 @@ from desk.panel.models.rows import (
     WORDS,
     Deed,
     Row,
+    lane_words,
     memory_words,
-    parameters_words,
     progress_words,
     share_of,
+    sizes_words,
     state_words,
 )
 from desk.panel.models.told import File, Told, fit_words
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.theme import MARGIN, Theme, canvas, font, scaled
+from desk.panel.words import tr
 
 ACROSS = 3
 """Buttons side by side."""
@@ -78,8 +80,9 @@ class Detail(Card):
         about = (self._title, self._figures, self._state, self._cause, self._row)
         lane = (self._fit_head, self._range, self._fit, self._consequence)
         first = self._column(("", about), ("", lane))
-        sources = ("Where it comes from", (self._source, self._contacted))
-        second = self._column(("Quality", (self._quality,)), sources, ("Files", (self._list, self._note)))
+        sources = (tr("Where it comes from"), (self._source, self._contacted))
+        quality, files = (tr("Quality"), (self._quality,)), (tr("Files"), (self._list, self._note))
+        second = self._column(quality, sources, files)
         inside = QWidget()
         self._columns = QBoxLayout(QBoxLayout.Direction.TopToBottom, inside)
         self._columns.setContentsMargins(0, 0, 8, 0)
@@ -94,7 +97,7 @@ class Detail(Card):
         self._scroll.setStyleSheet("QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; }")
         # With the focus, arrows and page keys scroll it.
         self._scroll.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._scroll.setAccessibleName("About this model")
+        self._scroll.setAccessibleName(tr("About this model"))
         self._scroll.installEventFilter(self)
         self._scroll.setWidget(inside)
         whole = QVBoxLayout(self)
@@ -144,8 +147,7 @@ class Detail(Card):
         numbers, condition = self._numbers, row.condition
         self._title.setText(row.name)
         figures = (
-            f"{parameters_words(row.parameters, numbers)} parameters" if row.parameters else "",
-            f"context {numbers.count(row.context)} tokens" if row.context else "",
+            *sizes_words(row, numbers),
             numbers.bytes(condition.bytes) if condition.bytes else "",
             condition.licence,
         )
@@ -155,8 +157,10 @@ class Detail(Card):
         self._offer(() if fixed else row.deeds, row)
         self._show_fit(row, tier)
         _say(self._quality, told.quality or DASH)
-        revision = f", revision {told.revision[:12]}" if told.revision else ""
-        _say(self._source, f"{told.source}{revision}.")
+        source, revision = f"{told.source}.", told.revision[:12]
+        if revision:
+            source = tr("{source}, revision {revision}.", source=told.source, revision=revision)
+        _say(self._source, source)
         self._source.setToolTip(f"{told.revision}\n{told.place}".strip())
         _say(self._contacted, told.contacted)
         self._show_files(told.files)
@@ -165,8 +169,7 @@ class Detail(Card):
     def _show_fit(self, row: Row, tier: Tier | None) -> None:
         words, consequence = fit_words(row, tier)
         fit = row.condition.fit
-        lane = f" of {tier.name}, {tier.slots} × {self._numbers.count(tier.context)} tokens" if tier else ""
-        self._fit_head.setText(f"A lane{lane}")
+        self._fit_head.setText(tr("A lane of {lane}", lane=lane_words(tier, self._numbers)) if tier else tr("A lane"))
         self._fit_head.setWordWrap(True)
         self._range.setVisible(fit is not None)
         if fit is not None:
@@ -179,8 +182,8 @@ class Detail(Card):
         quiet, bad = self.theme.palette.mut, self.theme.palette.bad
         lines = []
         for file in files:
-            hashed = f"SHA-256 {file.sha256[:16]}…" if file.sha256 else "hash not known yet"
-            wrong = f' <span style="color:{bad}">■ other content</span>' if file.wrong else ""
+            hashed = f"SHA-256 {file.sha256[:16]}…" if file.sha256 else tr("hash not known yet")
+            wrong = f' <span style="color:{bad}">■ {tr("other content")}</span>' if file.wrong else ""
             size = self._numbers.bytes(file.bytes)
             lines.append(f'{escape(file.name)} &nbsp;{size}{wrong}<br><span style="color:{quiet}">{hashed}</span>')
         _say(self._list, "<br>".join(lines))
@@ -288,14 +291,14 @@ class _Range(QWidget):
 
     def show_fit(self, fit: Fit, words: str) -> None:
         self._fit, self._words = fit, words
-        self.setAccessibleName(f"Memory {words}, {self._free()}")
+        self.setAccessibleName(tr("Memory {range}, {free}", range=words, free=self._free()))
         self.update()
 
     def _free(self) -> str:
         assert self._fit is not None
         if self._fit.free is None:
-            return "free: not known"
-        return f"{self._numbers.fixed(self._fit.free / 2**30, 1)} GiB free"
+            return tr("free: not known")
+        return tr("{size} GiB free", size=self._numbers.fixed(self._fit.free / 2**30, 1))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         fit, theme = self._fit, self._theme

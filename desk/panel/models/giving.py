@@ -12,6 +12,7 @@ from desk.panel.models.lanes import Lanes
 from desk.panel.models.rows import Row, given_to, uses
 from desk.panel.models.told import fit_words
 from desk.panel.views import Desk
+from desk.panel.words import tr
 from desk.plant.plant import Plant
 
 
@@ -30,11 +31,14 @@ class Giving:
         menu, count = QMenu(parent), self._desk.numbers.count
         for name, tier in reversed(self._lanes.tiers.items()):
             changed = given_to(tier, row)
-            words = f"{name}, in place of {' '.join(filter(None, (tier.model, tier.precision)))}"
+            before = " ".join(filter(None, (tier.model, tier.precision)))
             if uses(tier, row):
-                words = f"{name} was refused it" if self._risk(name) else f"{name} uses it"
+                words = tr("{tier} was refused it", tier=name) if self._risk(name) else tr("{tier} uses it", tier=name)
             elif changed.context != tier.context:
-                words += f", at {count(changed.context)} tokens"
+                context = count(changed.context)
+                words = tr("{tier}, in place of {model}, at {context} tokens", tier=name, model=before, context=context)
+            else:
+                words = tr("{tier}, in place of {model}", tier=name, model=before)
             action = menu.addAction(words, partial(self._give, changed, row))
             action.setEnabled(not uses(tier, row) or bool(self._risk(name)))
         return menu
@@ -55,7 +59,9 @@ class Giving:
             self._asking.say(_refusal(changed, row), f"{short.words()} {short.override()}")
         else:
             words = f"{short.words()} {short.override()}"
-            self._asking.ask(_refusal(changed, row), words, "Load it anyway", partial(self._load, changed, row, short))
+            self._asking.ask(
+                _refusal(changed, row), words, tr("Load it anyway"), partial(self._load, changed, row, short)
+            )
 
     def _change(self, changed: Tier, row: Row) -> None:
         edits, plant = self._desk.edits, self._desk.source
@@ -63,10 +69,12 @@ class Giving:
         assert isinstance(plant, Plant)
         refused = changed == self._lanes.tiers.get(changed.name)  # no edit, but by now there is room for it
         self._desk.order(lambda: plant.change(changed) if refused else edits.change(changed))
-        when = "now: its lane drains, then loads it" if edits.running else "with the next run"
         _, consequence = fit_words(row, changed)
-        words = f"{changed.name} gets {row.name} {when}."
-        self._asking.say(words, consequence or "Ctrl+Z takes it back.", warns=bool(consequence))
+        if edits.running:
+            words = tr("{tier} gets {model} now: its lane drains, then loads it.", tier=changed.name, model=row.name)
+        else:
+            words = tr("{tier} gets {model} with the next run.", tier=changed.name, model=row.name)
+        self._asking.say(words, consequence or tr("Ctrl+Z takes it back."), warns=bool(consequence))
 
     def _load(self, changed: Tier, row: Row, fit: Fit) -> None:
         """Order the change, and that its lane be loaded over the plan."""
@@ -75,8 +83,9 @@ class Giving:
         assert isinstance(plant, Plant)
         self._desk.order(lambda: edits.change(changed))
         self._desk.order(lambda: plant.change(changed, overcommit=True))
-        self._asking.say(f"{changed.name} loads {row.name} although it does not fit.", fit.override())
+        words = tr("{tier} loads {model} although it does not fit.", tier=changed.name, model=row.name)
+        self._asking.say(words, fit.override())
 
 
 def _refusal(changed: Tier, row: Row) -> str:
-    return f"{row.name} does not fit as a lane of {changed.name}."
+    return tr("{model} does not fit as a lane of {tier}.", model=row.name, tier=changed.name)

@@ -5,8 +5,9 @@ from PySide6.QtWidgets import QComboBox
 from desk.facts.tiers import Tier
 from desk.models.condition import Room
 from desk.models.ram import free_memory
-from desk.panel.models.rows import room_for
+from desk.panel.models.rows import lane_words, room_for
 from desk.panel.views import Desk
+from desk.panel.words import tr
 from desk.plant.plant import Plant
 
 MOVED_BYTES = 64 << 20
@@ -20,8 +21,8 @@ class Lanes(QComboBox):
         super().__init__()
         self._desk = desk
         self._before: Room | None = None
-        self.setAccessibleName("The lane that memory is planned for")
-        self.setToolTip("Memory is planned for a lane of this tier, at its slots and context")
+        self.setAccessibleName(tr("The lane that memory is planned for"))
+        self.setToolTip(tr("Memory is planned for a lane of this tier, at its slots and context"))
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
 
     @property
@@ -37,10 +38,8 @@ class Lanes(QComboBox):
 
     def follow(self) -> None:
         """Offer the tiers as they are now."""
-        count = self._desk.numbers.count
-        offered = {
-            name: f"{name}, {tier.slots} × {count(tier.context)} tokens" for name, tier in reversed(self.tiers.items())
-        }
+        numbers = self._desk.numbers
+        offered = {name: lane_words(tier, numbers) for name, tier in reversed(self.tiers.items())}
         if {self.itemData(place): self.itemText(place) for place in range(self.count())} == offered:
             return
         before = self.currentData()

@@ -12,6 +12,7 @@ from desk.panel.models.columns import COLUMNS, DEEDS, MODEL, STATE
 from desk.panel.models.rows import AT_WORK, WORDS, Deed, Row, left_words, share_of, state_words
 from desk.panel.numbers import DASH
 from desk.panel.theme import MARGIN, Theme, font, scaled
+from desk.panel.words import tr
 
 if TYPE_CHECKING:
     from desk.panel.models.table import Index, Table
@@ -125,7 +126,7 @@ class Lines(QStyledItemDelegate):
             why = QFontMetrics(painter.font()).elidedText(condition.cause, Qt.TextElideMode.ElideRight, behind.width())
             painter.drawText(behind, left, why)
         if condition.left_s is not None:
-            rest = f"{left_words(condition.left_s)} left"
+            rest = tr("{time} left", time=left_words(condition.left_s))
             if metrics.horizontalAdvance(f"{told}   {rest}") <= words.width():
                 painter.setPen(theme.colour("mut"))
                 painter.drawText(words, Qt.AlignmentFlag.AlignRight | middle, rest)

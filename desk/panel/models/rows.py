@@ -9,41 +9,63 @@ import msgspec
 from desk.facts.tiers import Tier
 from desk.ledger.standing import Standing
 from desk.models.catalogue import Entry, catalogue
-from desk.models.condition import Action, Condition, Key, Room
+from desk.models.condition import Action, Condition, Key, Room, State
 from desk.models.store import variant_of
 from desk.panel.numbers import DASH, Numbers
+from desk.panel.words import tr
 
 Deed = Action | Literal["use"]
 """What a button of a line does: a job, or `use`, which gives the model to a tier."""
 
 WORDS: Mapping[Deed, str] = {
-    "use": "Use in tier…",
-    "get": "Get",
-    "resume": "Resume",
-    "pause": "Pause",
-    "cancel": "Cancel",
-    "discard": "Cancel",
-    "build": "Build",
-    "verify": "Verify",
-    "remove": "Remove",
-    "get again": "Get again",
-    "build again": "Build again",
+    "use": tr("Use in tier…"),
+    "get": tr("Get"),
+    "resume": tr("Resume"),
+    "pause": tr("Pause"),
+    "cancel": tr("Cancel"),
+    "discard": tr("Cancel"),
+    "build": tr("Build"),
+    "verify": tr("Verify"),
+    "remove": tr("Remove"),
+    "get again": tr("Get again"),
+    "build again": tr("Build again"),
 }
 
 Shelf = Literal["all", "here", "fits"]
-SHELVES: Mapping[Shelf, str] = {"all": "All models", "here": "On this computer", "fits": "Fits into memory"}
+SHELVES: Mapping[Shelf, str] = {
+    "all": tr("All models"),
+    "here": tr("On this computer"),
+    "fits": tr("Fits into memory"),
+}
+
+Source = Literal["hub", "built", "yours"]
+SOURCES: Mapping[Source, str] = {"hub": tr("hub"), "built": tr("built here"), "yours": tr("yours")}
+
+STATES: Mapping[State, str] = {
+    "available": tr("available"),
+    "building": tr("building"),
+    "importing": tr("importing"),
+    "downloading": tr("downloading"),
+    "paused": tr("paused"),
+    "verifying": tr("verifying"),
+    "ready": tr("ready"),
+    "hash mismatch": tr("hash mismatch"),
+    "incomplete": tr("incomplete"),
+    "does not fit": tr("does not fit"),
+    "unsupported": tr("unsupported"),
+}
 
 AT_WORK = ("building", "importing", "downloading", "verifying")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. `parameters` and `context` are `None` where nobody told; `source` is a word for where it comes from."""
+    """One line. `parameters` and `context` are `None` where nobody told; `source` is where it comes from."""
 
     condition: Condition
     parameters: int | None
     context: int | None
-    source: Literal["hub", "built here", "yours"]
+    source: Source
 
     @property
     def key(self) -> Key:
@@ -76,7 +98,7 @@ def row_of(condition: Condition) -> Row:
     if known is None:
         parameters, context = (manifest.parameters, manifest.context) if manifest else (None, None)
         return Row(condition, parameters, context, "yours")
-    return Row(condition, known.parameters, known.context, "hub" if known.repo else "built here")
+    return Row(condition, known.parameters, known.context, "hub" if known.repo else "built")
 
 
 def by_size(rows: Iterable[Row]) -> list[Row]:
@@ -100,8 +122,8 @@ def _stands(row: Row, shelf: Shelf) -> bool:
 
 def _found(row: Row) -> str:
     condition = row.condition
-    told = (condition.title, condition.model, condition.precision, condition.state, condition.licence, row.source)
-    return " ".join(told).lower()
+    named = condition.title, condition.model, condition.precision, condition.licence
+    return " ".join((*named, STATES[condition.state], SOURCES[row.source])).lower()
 
 
 # ---- in words
@@ -113,6 +135,22 @@ def parameters_words(count: int | None, numbers: Numbers) -> str:
         return DASH
     scale, unit = (1e9, "B") if count >= 1e9 else (1e6, "M")
     return f"{numbers.figure(count / scale)} {unit}"
+
+
+def sizes_words(row: Row, numbers: Numbers) -> list[str]:
+    """How many parameters it has and how long a context, as far as that is told."""
+    words = []
+    if row.parameters:
+        words.append(tr("{count} parameters", count=parameters_words(row.parameters, numbers)))
+    if row.context:
+        words.append(tr("context {count} tokens", count=numbers.count(row.context)))
+    return words
+
+
+def lane_words(tier: Tier, numbers: Numbers) -> str:
+    """The lane that a tier asks for: `Ultra, 1 × 2,048 tokens`."""
+    context = numbers.count(tier.context)
+    return tr("{tier}, {slots} × {context} tokens", tier=tier.name, slots=tier.slots, context=context)
 
 
 def memory_words(row: Row, numbers: Numbers) -> str:
@@ -127,9 +165,8 @@ def memory_words(row: Row, numbers: Numbers) -> str:
 def state_words(row: Row, numbers: Numbers) -> str:
     """The state, with how far it is where something is at work or was stopped."""
     condition = row.condition
-    words = condition.state
-    if words == "does not fit" and row.here:
-        words = "ready, does not fit"
+    unfit = condition.state == "does not fit" and row.here
+    words = tr("ready, does not fit") if unfit else STATES[condition.state]
     share = share_of(condition)
     return words if share is None else f"{words} {numbers.fixed(100 * share)} %"
 
@@ -146,12 +183,12 @@ def progress_words(condition: Condition, numbers: Numbers) -> str:
     if condition.done is None or condition.total is None:
         return ""
     if condition.state == "building":
-        return f"step {numbers.count(condition.done)} of {numbers.count(condition.total)}"
-    parts = [f"{numbers.bytes(condition.done)} of {numbers.bytes(condition.total)}"]
+        return tr("step {n} of {all}", n=numbers.count(condition.done), all=numbers.count(condition.total))
+    parts = [tr("{done} of {all}", done=numbers.bytes(condition.done), all=numbers.bytes(condition.total))]
     if condition.per_second:
         parts.append(f"{numbers.bytes(condition.per_second)}/s")
     if condition.left_s is not None:
-        parts.append(f"{left_words(condition.left_s)} left")
+        parts.append(tr("{time} left", time=left_words(condition.left_s)))
     return ", ".join(parts)
 
 

@@ -13,9 +13,10 @@ from desk.models.condition import Key
 from desk.panel.furniture import dress_list, lay_list
 from desk.panel.models.columns import ALL_DEEDS, COLUMNS, DEEDS, MODEL, SPARE, STATE, size_words
 from desk.panel.models.lines import PAD, Lines
-from desk.panel.models.rows import WORDS, Deed, Row, parameters_words, progress_words, state_words
+from desk.panel.models.rows import SOURCES, WORDS, Deed, Row, progress_words, sizes_words, state_words
 from desk.panel.numbers import Numbers
 from desk.panel.theme import MARGIN, Theme, scaled
+from desk.panel.words import tr
 
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
@@ -86,13 +87,12 @@ class Listing(QAbstractTableModel):
             row.name,
             state_words(row, numbers),
             progress_words(condition, numbers),
-            f"{parameters_words(row.parameters, numbers)} parameters" if row.parameters else "",
-            f"context {numbers.count(row.context)} tokens" if row.context else "",
+            *sizes_words(row, numbers),
             size_words(row, numbers) if condition.bytes and not condition.done else "",
             condition.licence,
-            row.source,
+            SOURCES[row.source],
             condition.cause.rstrip("."),
-            f"Enter: {WORDS[self.deeds(row)[0]]}" if self.deeds(row) else "",
+            tr("Enter: {deed}", deed=WORDS[self.deeds(row)[0]]) if self.deeds(row) else "",
         ]
         return ", ".join(filter(None, told))
 
@@ -115,7 +115,7 @@ class Table(QTableView):
         self._kept: Key | None = None
         self.setModel(self.listing)
         self.setItemDelegate(self.lines)
-        lay_list(self, "Models")
+        lay_list(self, tr("Models"))
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)

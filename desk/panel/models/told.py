@@ -10,13 +10,16 @@ from desk.models.fit import Fit
 from desk.models.partial import plan_in
 from desk.models.store import folder_of, imported_dir, mismatch, origin, part_of, stamps, variant_of
 from desk.panel.models.rows import WORDS, Row
+from desk.panel.words import tr
 
 QUALITY = {
-    "q8": "Weights in 8 bits.",
-    "q4": "Weights rounded to 4 bits by their publisher. What that costs in quality was not measured here.",
-    "q4f16": "Weights rounded to 4 bits by their publisher, computed with 16-bit floats. "
-    "What that costs in quality was not measured here.",
-    "fp16": "Weights in 16-bit floats, as published.",
+    "q8": tr("Weights in 8 bits."),
+    "q4": tr("Weights rounded to 4 bits by their publisher. What that costs in quality was not measured here."),
+    "q4f16": tr(
+        "Weights rounded to 4 bits by their publisher, computed with 16-bit floats. "
+        "What that costs in quality was not measured here."
+    ),
+    "fp16": tr("Weights in 16-bit floats, as published."),
 }
 """What a precision means where the catalogue has no sentence of its own."""
 
@@ -56,7 +59,7 @@ def told(row: Row) -> Told:
 def _quality(row: Row, known: Entry | None) -> str:
     if known is None:
         stored = row.condition.manifest.precision if row.condition.manifest else ""
-        return f"Stored as {stored}." if stored else ""
+        return tr("Stored as {precision}.", precision=stored) if stored else ""
     precision = row.condition.precision
     return variant_of(known, precision).note or QUALITY.get(precision, "")
 
@@ -66,35 +69,47 @@ def _source(row: Row, known: Entry | None) -> tuple[str, str]:
     model, precision = row.key
     if known is None:
         source = origin(imported_dir() / model)
-        brought = f"Imported from {source.imported}" if source and source.imported else "Being imported"
+        path = source.imported if source else ""
+        brought = tr("Imported from {path}", path=path) if path else tr("Being imported")
         return brought, row.condition.manifest.revision if row.condition.manifest else ""
     if known.repo:
         source, begun = origin(folder_of(model, precision)), plan_in(part_of(folder_of(model, precision)))
         return known.repo, source.revision if source else begun.revision if begun else known.revision
-    return f"Built from {known.distribution} {known.version}", known.sha256[:12]
+    built = tr("Built from {distribution} {version}", distribution=known.distribution, version=known.version)
+    return built, known.sha256[:12]
 
 
 def _contacted(row: Row, known: Entry | None) -> str:
     """Whom a click on Get will speak to, and who was spoken to before."""
     if known is None:
-        return "Nobody was contacted for it."
+        return tr("Nobody was contacted for it.")
     if not known.repo:
         try:
             known.source()
         except Trouble as trouble:
             return f"{trouble.cause} {trouble.remedy}"
-        return "Building contacts nobody: the weights are installed."
+        return tr("Building contacts nobody: the weights are installed.")
+    said = [_contact(row)]
     before = [contact.host for contact in contacts() if contact.why == f"fetching {known.name}"]
-    spoken = f" So far: {', '.join(before)}." if before else ""
+    if before:
+        said.append(tr("So far: {hosts}.", hosts=", ".join(before)))
+    return " ".join(said)
+
+
+def _contact(row: Row) -> str:
+    """Whom getting a model of the hub speaks to, or would."""
     if row.condition.state == "downloading":
-        return f"It comes from {hub_host()}, and the host that it names for large files.{spoken}"
+        return tr("It comes from {host}, and the host that it names for large files.", host=hub_host())
     fetching = next((deed for deed in row.deeds if deed in ("get", "resume", "get again")), None)
     if fetching is None:
-        return f"Using and verifying it contacts nobody.{spoken}"
+        return tr("Using and verifying it contacts nobody.")
     if offline():
-        return f"HF_HUB_OFFLINE is set: {WORDS[fetching]} is refused, and nobody is contacted.{spoken}"
-    sent = "the host that it names for large files"
-    return f"{WORDS[fetching]} contacts {hub_host()}, and {sent}; until then nobody is contacted.{spoken}"
+        return tr("HF_HUB_OFFLINE is set: {get} is refused, and nobody is contacted.", get=WORDS[fetching])
+    return tr(
+        "{get} contacts {host}, and the host that it names for large files; until then nobody is contacted.",
+        get=WORDS[fetching],
+        host=hub_host(),
+    )
 
 
 def _files(row: Row, known: Entry | None) -> tuple[tuple[File, ...], str]:
@@ -109,14 +124,14 @@ def _files(row: Row, known: Entry | None) -> tuple[tuple[File, ...], str]:
         return files, ""
     if plan := plan_in(part):
         files = tuple(File(each.place, each.bytes, each.sha256, each.place == bad) for each in plan.files)
-        return files, "As the hub has them at this revision."
+        return files, tr("As the hub has them at this revision.")
     if known is None:
-        return (), "Its files are looked at before anything is copied."
+        return (), tr("Its files are looked at before anything is copied.")
     if not known.repo:
-        return (File(known.file.rpartition("/")[2], known.bytes, known.sha256),), "The weights it is built from."
+        return (File(known.file.rpartition("/")[2], known.bytes, known.sha256),), tr("The weights it is built from.")
     variant = variant_of(known, precision)
     files = (File(variant.path, variant.bytes, variant.sha256.get(variant.path, "")),)
-    return files, "The hub names the other files and all hashes when it is fetched; each is checked."
+    return files, tr("The hub names the other files and all hashes when it is fetched; each is checked.")
 
 
 def fit_words(row: Row, tier: Tier | None) -> tuple[str, str]:
@@ -126,18 +141,23 @@ def fit_words(row: Row, tier: Tier | None) -> tuple[str, str]:
     fit, context = row.condition.fit, row.context
     words = fit.words() if fit is not None else _no_fit(row)
     if tier is not None and context is not None and tier.context > context:
-        words += f" It was made for at most {context:,} tokens, so {tier.name} gets that in place of {tier.context:,}."
+        words += " " + tr(
+            "It was made for at most {most:,} tokens, so {tier} gets that in place of {wanted:,}.",
+            most=context,
+            tier=tier.name,
+            wanted=tier.context,
+        )
     return words, _consequence(row, fit)
 
 
 def _no_fit(row: Row) -> str:
     match row.condition.state:
         case "available":
-            return "The catalogue does not know enough of it to say how it fits."
+            return tr("The catalogue does not know enough of it to say how it fits.")
         case "unsupported":
-            return "Nothing is planned for what cannot run here."
+            return tr("Nothing is planned for what cannot run here.")
         case _:
-            return "How it fits is worked out when it is here and whole."
+            return tr("How it fits is worked out when it is here and whole.")
 
 
 def _consequence(row: Row, fit: Fit | None) -> str:
@@ -145,9 +165,20 @@ def _consequence(row: Row, fit: Fit | None) -> str:
     unless it is told to."""
     if fit is None or not fit.override():
         return ""
-    first = "You can give it to a tier" if row.here else "You can get it"
-    then = "stands still, while the others go on" if fit.hopeless else "waits until you have it loaded anyway"
-    return (
-        f"{first} all the same: a lane of it is started only if {fit.high / 2**30:.2f} GiB are free at that moment. "
-        f"If not, its tier says what is missing and {then}. {fit.override()}"
-    )
+    high = fit.high / 2**30
+    if row.here:
+        first = tr(
+            "You can give it to a tier all the same: "
+            "a lane of it is started only if {size:.2f} GiB are free at that moment.",
+            size=high,
+        )
+    else:
+        first = tr(
+            "You can get it all the same: a lane of it is started only if {size:.2f} GiB are free at that moment.",
+            size=high,
+        )
+    if fit.hopeless:
+        then = tr("If not, its tier says what is missing and stands still, while the others go on.")
+    else:
+        then = tr("If not, its tier says what is missing and waits until you have it loaded anyway.")
+    return f"{first} {then} {fit.override()}"
