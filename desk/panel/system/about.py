@@ -29,6 +29,7 @@ from desk.panel.numbers import Numbers
 from desk.panel.system.checkup import machine_words
 from desk.panel.system.table import Scrolled, Table
 from desk.panel.theme import MARGIN, Theme, font, scaled
+from desk.panel.words import plural, tr
 
 LICENCE_NAMES = re.compile(r"(^|[-_/])(licen[cs]es?|copying|notice|ofl)\b", re.IGNORECASE)
 """How files that hold the terms of something are called."""
@@ -70,13 +71,13 @@ class Network(Page):
     """Every host that was ever spoke to, and whether anything listens now."""
 
     def __init__(self, theme: Theme, numbers: Numbers) -> None:
-        heads = ("Host", "Why, the last time", "Times", "First", "Last")
-        super().__init__(theme, numbers, "Nothing is contacted before you ask for it.", heads, 2)
+        heads = (tr("Host"), tr("Why, the last time"), tr("Times"), tr("First"), tr("Last"))
+        super().__init__(theme, numbers, tr("Nothing is contacted before you ask for it."), heads, 2)
 
     def refresh(self) -> None:
         """Read the list again, and look who listens."""
         met = contacts()
-        hosts = f"{len(met)} host{'s' * (len(met) != 1)} so far." if met else "No host was ever contacted."
+        hosts = plural("{n} host so far.", "{n} hosts so far.", len(met)) if met else tr("No host was ever contacted.")
         self.words.setText(f"{listening_words()} {hosts}")
         count = self.numbers.count
         self.table.show_rows(
@@ -93,10 +94,14 @@ def listening_words() -> str:
         for process in family:
             ports += [each.laddr.port for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN]
     except psutil.Error:
-        return "Whether anything listens could not be told."
+        return tr("Whether anything listens could not be told.")
     if ports:
-        return f"Something listens on port {', '.join(map(str, sorted(set(ports))))}."
-    return f"Nothing here listens: none of {len(family)} processes." if len(family) > 1 else "Nothing here listens."
+        return tr("Something listens on port {ports}.", ports=", ".join(map(str, sorted(set(ports)))))
+    if len(family) == 1:
+        return tr("Nothing here listens.")
+    return plural(
+        "Nothing here listens: none of {n} process.", "Nothing here listens: none of {n} processes.", len(family)
+    )
 
 
 def _moment(wall: float) -> str:
@@ -107,8 +112,9 @@ class Storage(Page):
     """What models and recordings take on the disk."""
 
     def __init__(self, theme: Theme, numbers: Numbers) -> None:
-        super().__init__(theme, numbers, "What is kept on this disk", ("What", "Where", "Size"), 2)
-        self.open = QPushButton("Open the folder")
+        heads = (tr("What"), tr("Where"), tr("Size"))
+        super().__init__(theme, numbers, tr("What is kept on this disk"), heads, 2)
+        self.open = QPushButton(tr("Open the folder"))
         self.open.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(places.data_dir()))))
         self.head.addWidget(self.open)
 
@@ -119,10 +125,16 @@ class Storage(Page):
         runs = [each for each in places.runs_dir().iterdir() if each.is_file()]
         recorded = sum(each.stat().st_size for each in runs)
         rows = [(name, f"models/{name}", numbers.bytes(size)) for name, _, size in models]
-        rows.append((f"{len(runs)} recording{'s' * (len(runs) != 1)}", "runs", numbers.bytes(recorded)))
+        rows.append((plural("{n} recording", "{n} recordings", len(runs)), "runs", numbers.bytes(recorded)))
         free = shutil.disk_usage(home).free
         whole = recorded + sum(size for *_, size in models)
-        self.words.setText(f"{numbers.bytes(whole)} in {home}, {numbers.bytes(free)} free beside it.")
+        words = tr(
+            "{size} in {folder}, {free} free beside it.",
+            size=numbers.bytes(whole),
+            folder=home,
+            free=numbers.bytes(free),
+        )
+        self.words.setText(words)
         self.table.show_rows(rows)
 
 
@@ -143,7 +155,10 @@ class Part:
     def text(self) -> str:
         """The terms, as they came with it."""
         found = [each.read_text(encoding="utf-8", errors="replace").strip() for each in self.texts if each.is_file()]
-        return "\n\n\n".join(found) or f"{self.name} comes without a text; its terms are called {self.licence}."
+        without = tr(
+            "{part} comes without a text; its terms are called {licence}.", part=self.name, licence=self.licence
+        )
+        return "\n\n\n".join(found) or without
 
 
 def parts() -> list[Part]:
@@ -152,10 +167,10 @@ def parts() -> list[Part]:
     for path in sorted(places.shipped("assets").glob("*/*")):
         if path.suffix == ".txt" and LICENCE_NAMES.search(path.stem):
             name = re.sub(LICENCE_NAMES, "", path.stem).strip("-_")
-            what = {"fonts": "font", "icons": "icons"}.get(path.parent.name, path.parent.name)
+            what = {"fonts": tr("font"), "icons": tr("icons")}.get(path.parent.name, path.parent.name)
             own.append(Part(f"{name.title() if name.isupper() else name}, {what}", "", _kind(path), (path,)))
     own += [
-        Part(path.stem, "", "text of the licence", (path,))
+        Part(path.stem, "", tr("text of the licence"), (path,))
         for path in sorted(places.shipped("assets", "licences").glob("*.txt"))
     ]
     return own + [_library(each) for each in sorted(libraries(), key=lambda each: each.name.lower())]
@@ -173,7 +188,7 @@ def _own_terms() -> Iterator[Path]:
 
 
 def _kind(path: Path) -> str:
-    return "OFL-1.1" if "OFL" in path.stem else "ISC" if "LUCIDE" in path.stem else "its own"
+    return "OFL-1.1" if "OFL" in path.stem else "ISC" if "LUCIDE" in path.stem else tr("its own")
 
 
 def libraries() -> list[metadata.Distribution]:
@@ -199,12 +214,12 @@ def libraries() -> list[metadata.Distribution]:
 def _library(known: metadata.Distribution) -> Part:
     about = known.metadata
     classified = [each.rpartition(" :: ")[2] for each in about.get_all("Classifier") or () if "License ::" in each]
-    licence = about["License-Expression"] or about["License"] or ", ".join(classified) or "not told"
+    licence = about["License-Expression"] or about["License"] or ", ".join(classified) or tr("not told")
     first = next(iter(licence.splitlines()), "").strip()
     texts = tuple(_terms(known))
     if not texts and "LGPL" in licence:  # Qt for Python leaves its texts to whoever ships it
         texts = tuple(places.shipped("assets", "licences", f"{name}.txt") for name in ("LGPL-3.0", "GPL-3.0"))
-    return Part(known.name, known.version, first if len(first) < 60 else "its own", texts)
+    return Part(known.name, known.version, first if len(first) < 60 else tr("its own"), texts)
 
 
 def _terms(known: metadata.Distribution) -> Iterator[Path]:
@@ -226,12 +241,12 @@ class About(QWidget):
         self._words = Label(theme, "", 12, token="mut")
         self._words.setWordWrap(True)
         self.list = QListWidget()
-        self.list.setAccessibleName("Parts of the program")
+        self.list.setAccessibleName(tr("Parts of the program"))
         self.list.currentRowChanged.connect(self._read)
         self._about = Label(theme, "", 13, 500)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
-        self.text.setAccessibleName("Terms")
+        self.text.setAccessibleName(tr("Terms"))
         right = QVBoxLayout()
         right.setSpacing(8)
         right.addWidget(self._about)

@@ -15,21 +15,27 @@ from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
 from desk.panel.system.table import Scrolled
 from desk.panel.theme import MARGIN, Theme, scaled
+from desk.panel.words import plural, tr
 from desk.plant.children import command, environment
 from desk.plant.machine import this_machine
 
-SIGNS = {"ok": ("✓ fine", "soft"), "warn": ("▲ warning", "warn"), "fail": ("■ failed", "bad")}
-SKIPPED = ("– skipped", "mut")
-WAITING = ("○ not yet", "mut")
-VERDICTS = {
-    "fine": "Fine: the factory runs here.",
-    "degraded": "The factory runs here, with what is marked.",
-    "unusable": "The factory does not run here: see what failed.",
+SIGNS = {
+    "ok": ("✓", tr("fine"), "soft"),
+    "warn": ("▲", tr("warning"), "warn"),
+    "fail": ("■", tr("failed"), "bad"),
 }
-BEFORE = "Can this machine be trusted with what it shows?"
-UNCHECKED = f"Not checked yet: {len(NAMES)} checks."
-INVITED = "The check-up takes half a minute and much of the machine, so a run that is on will feel it."
-LOST = "The check-up ended without a verdict."
+"""The sign, the word and the colour of how a check went."""
+SKIPPED = ("–", tr("skipped"), "mut")
+WAITING = ("○", tr("not yet"), "mut")
+VERDICTS = {
+    "fine": tr("Fine: the factory runs here."),
+    "degraded": tr("The factory runs here, with what is marked."),
+    "unusable": tr("The factory does not run here: see what failed."),
+}
+BEFORE = tr("Can this machine be trusted with what it shows?")
+UNCHECKED = plural("Not checked yet: {n} check.", "Not checked yet: {n} checks.", len(NAMES))
+INVITED = tr("The check-up takes half a minute and much of the machine, so a run that is on will feel it.")
+LOST = tr("The check-up ended without a verdict.")
 END_MS = 2000
 """How long a check-up that is called off may take to end its own children."""
 
@@ -80,7 +86,8 @@ class Examination(QObject):
 
     def _fail(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
-            self.ended.emit(f"{LOST} It could not be started: {self._process.errorString()}.")
+            cause = tr("It could not be started: {cause}.", cause=self._process.errorString())
+            self.ended.emit(f"{LOST} {cause}")
 
     def _end(self) -> None:
         self._hear()
@@ -92,8 +99,8 @@ def report(found: Diagnosis, numbers: Numbers) -> str:
     """The diagnosis as text for others. It names no user, no computer and no folder."""
     lines = [VERDICTS[found.verdict], *machine_words(numbers), ""]
     for check in found.checks:
-        sign, _ = SIGNS.get(check.status, SKIPPED)
-        lines.append(f"{sign:<10} {check.name}: {check.cause}".rstrip())
+        sign, word, _ = SIGNS.get(check.status, SKIPPED)
+        lines.append(f"{f'{sign} {word}':<10} {check.name}: {check.cause}".rstrip())
         if check.remedy:
             lines.append(f"{'':<10} → {check.remedy}")
     return "\n".join([*lines, ""])
@@ -102,11 +109,10 @@ def report(found: Diagnosis, numbers: Numbers) -> str:
 def machine_words(numbers: Numbers) -> tuple[str, str]:
     """What is checked, in two lines."""
     machine = this_machine()
-    memory = numbers.bytes(machine.memory_bytes)
-    return (
-        f"Token Desk {__version__} · Python {machine.python} · {machine.system}",
-        f"{machine.processor} · {machine.cores} core{'s' * (machine.cores != 1)} · {memory} of memory",
-    )
+    software = f"Token Desk {__version__}", f"Python {machine.python}", machine.system
+    cores = plural("{n} core", "{n} cores", machine.cores)
+    memory = tr("{size} of memory", size=numbers.bytes(machine.memory_bytes))
+    return " · ".join(software), " · ".join((machine.processor, cores, memory))
 
 
 def grouped(checks: Sequence[Check]) -> list[Check]:
@@ -116,7 +122,8 @@ def grouped(checks: Sequence[Check]) -> list[Check]:
         same = list(group)
         if shared and len(same) > 1:
             where = same[0].name.partition(":")[0]
-            listed.append(msgspec.structs.replace(same[0], name=f"{where}: {len(same)} checks"))
+            many = plural("{n} check", "{n} checks", len(same))
+            listed.append(msgspec.structs.replace(same[0], name=f"{where}: {many}"))
         else:
             listed += same
     return listed
@@ -137,16 +144,16 @@ class Checkup(QWidget):
         self._checks: list[Check] = []
         self._rows: list[Row] = []
         self.found: Diagnosis | None = None
-        area = Scrolled(theme, "Checks")
+        area = Scrolled(theme, tr("Checks"))
         self.verdict = Label(theme, BEFORE, 16, 600)
         self.verdict.setWordWrap(True)
         self.words = Label(theme, f"{UNCHECKED} {INVITED}", 12, token="mut")
         self.words.setWordWrap(True)
-        self.run = QPushButton("Check now")
+        self.run = QPushButton(tr("Check now"))
         self.run.setProperty("strong", True)
         self.run.clicked.connect(self._toggle)
-        self.copy = QPushButton("Copy report")
-        self.copy.setToolTip("As text; it names no user, no computer and no folder")
+        self.copy = QPushButton(tr("Copy report"))
+        self.copy.setToolTip(tr("As text; it names no user, no computer and no folder"))
         self.copy.setEnabled(False)
         self.copy.clicked.connect(self._copy)
         body = QWidget()
@@ -180,13 +187,13 @@ class Checkup(QWidget):
     def _toggle(self) -> None:
         if self._examination is not None:
             self.call_off()
-            self._say("The check-up was called off.", INVITED)
+            self._say(tr("The check-up was called off."), INVITED)
             return
         self._checks, self.found = [], None
         self._show()
         self.copy.setEnabled(False)
-        self.run.setText("Call off")
-        self._say("Looking at this machine …", f"0 of {len(NAMES)} checks")
+        self.run.setText(tr("Call off"))
+        self._say(tr("Looking at this machine …"), _so_far(0))
         self._examination = Examination(self._argv, self)
         self._examination.told.connect(self._hear)
         self._examination.ended.connect(self._end)
@@ -202,11 +209,11 @@ class Checkup(QWidget):
         if self._examination is not None:
             self._examination.deleteLater()
             self._examination = None
-        self.run.setText("Check again")
+        self.run.setText(tr("Check again"))
 
     def _hear(self, check: Check) -> None:
         self._checks.append(check)
-        self._say(self.verdict.text(), f"{len(self._checks)} of {len(NAMES)} checks")
+        self._say(self.verdict.text(), _so_far(len(self._checks)))
         self._show()
 
     def _end(self, found: Diagnosis | str) -> None:
@@ -245,6 +252,10 @@ class Checkup(QWidget):
                 self._list.insertWidget(place, row)
 
 
+def _so_far(done: int) -> str:
+    return plural("{done} of {n} check", "{done} of {n} checks", len(NAMES), done=done)
+
+
 class Row(QWidget):
     """One check: how it went, what it is, what was found, and what to do about it. One of which nothing was found yet
     says what it looks at."""
@@ -253,9 +264,9 @@ class Row(QWidget):
         super().__init__()
         self.check = check
         self._theme = theme
-        sign, token = SIGNS.get(check.status, SKIPPED if check.cause else WAITING)
+        sign, word, token = SIGNS.get(check.status, SKIPPED if check.cause else WAITING)
         cause = check.cause or SUBJECTS[check.id]
-        self._sign = Label(theme, sign, 12, 600 if check.status in ("warn", "fail") else 400, token)
+        self._sign = Label(theme, f"{sign} {word}", 12, 600 if check.status in ("warn", "fail") else 400, token)
         self._name = Label(theme, check.name, 13, 500)
         self._name.setWordWrap(True)
         words = QVBoxLayout()
@@ -274,7 +285,7 @@ class Row(QWidget):
             column.addStretch(1)
             row.addLayout(column)
         row.addLayout(words, 1)
-        self.setAccessibleName(f"{check.name}: {sign[2:]}. {cause} {check.remedy}".strip())
+        self.setAccessibleName(f"{check.name}: {word}. {cause} {check.remedy}".strip())
         theme.changed.connect(self._measure)
         self._measure()
 

@@ -24,6 +24,7 @@ from desk.panel.system.options import GROUPS, Option, bring_into_force, defaults
 from desk.panel.system.table import Scrolled
 from desk.panel.theme import MARGIN, Theme, scaled
 from desk.panel.views import Desk
+from desk.panel.words import tr
 from desk.plant.settings import Settings, load
 
 BESIDE = 900
@@ -40,19 +41,19 @@ class Form(QWidget):
         self._settings = Settings()
         self._past: list[tuple[str, Settings]] = []
         theme = desk.theme
-        area = Scrolled(theme, "Settings")
+        area = Scrolled(theme, tr("Settings"))
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search")
-        self.search.setAccessibleName("Search settings")
+        self.search.setPlaceholderText(tr("Search"))
+        self.search.setAccessibleName(tr("Search settings"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
-        self.undo = QPushButton("Undo")
+        self.undo = QPushButton(tr("Undo"))
         self.undo.clicked.connect(self._undo)
-        self.reset = QPushButton("Reset to defaults")
+        self.reset = QPushButton(tr("Reset to defaults"))
         self.reset.clicked.connect(self._reset)
         self.trouble = Label(theme, "", 13, 600)
         self.trouble.setWordWrap(True)
-        self.none = Label(theme, "No setting has these words.", 13, token="mut")
+        self.none = Label(theme, tr("No setting has these words."), 13, token="mut")
         self.groups = [Group(theme, title, options, self._take) for title, options in GROUPS]
         self.rows = {row.option.path: row for group in self.groups for row in group.rows}
         body = QWidget()
@@ -98,7 +99,8 @@ class Form(QWidget):
             row.show_settings(self._settings)
         self.reset.setEnabled(trouble is None and self._settings != defaults(self._settings))
         self.undo.setEnabled(trouble is None and bool(self._past))
-        words = f"Undo: {self._past[-1][0]}" if self._past else "Undo the last change of a setting"
+        last = self._past[-1][0] if self._past else ""
+        words = tr("Undo: {change}", change=last) if last else tr("Undo the last change of a setting")
         self.undo.setToolTip(words)
         self.undo.setAccessibleName(words)
 
@@ -109,7 +111,7 @@ class Form(QWidget):
         self._change(option.label, option.into(self._settings, value))
 
     def _reset(self) -> None:
-        self._change("the reset to defaults", defaults(self._settings))
+        self._change(tr("the reset to defaults"), defaults(self._settings))
 
     def _undo(self) -> None:
         if self._past:
@@ -292,7 +294,8 @@ class Row(QWidget):
             self._take(self.option, value)
         except ValueError as error:
             control.setModified(True)
-            self._refuse(f"▲ {self.option.label}: {error}. Esc takes it back.")
+            said = tr("{setting}: {error}. Esc takes it back.", setting=self.option.label, error=error)
+            self._refuse(f"▲ {said}")
             return
         self.show_settings(self._settings)
 

@@ -12,6 +12,7 @@ from desk.facts.trouble import Trouble
 from desk.panel.furniture import SMOOTHINGS_S, WINDOWS_MIN
 from desk.panel.views import Desk
 from desk.panel.window import Window
+from desk.panel.words import tr
 from desk.plant.plant import Plant
 from desk.plant.settings import Settings, changed, declared, keep
 
@@ -60,8 +61,9 @@ class Option:
             # Of a comma only this is known: in money and watts per hour nobody writes thousands.
             value: float = float(text.replace(",", ".")) * self.scale
         except (ValueError, Trouble) as error:
-            wanted = "two numbers of watts, idle and busy" if self.kind == "watts" else "a number"
-            raise ValueError(f"“{text}” is not {wanted}") from error
+            if self.kind == "watts":
+                raise ValueError(tr("“{text}” is not two numbers of watts, idle and busy", text=text)) from error
+            raise ValueError(tr("“{text}” is not a number", text=text)) from error
         return int(value) if value == int(value) else value
 
     def into(self, settings: Settings, value: Any) -> Settings:
@@ -71,7 +73,9 @@ class Option:
         except ValueError as error:
             # What is wrong is said in the units of the file.
             bounds = str(error).partition(", but ")[2]
-            raise ValueError(f"it {bounds}" if bounds and self.scale == 1.0 else "it is out of range") from error
+            if bounds and self.scale == 1.0:
+                raise ValueError(tr("it {must}", must=bounds)) from error
+            raise ValueError(tr("it is out of range")) from error
 
     def says(self, words: list[str]) -> bool:
         """Whether all words occur in what is said of it."""
@@ -90,9 +94,9 @@ def hours(text: str) -> tuple[float, ...]:
             start, price = part.replace(",", ".").split()
             begin, value = int(start), float(price)
         except ValueError as error:
-            raise ValueError(f"“{part}” is not an hour and a price, such as 6 0.38") from error
+            raise ValueError(tr("“{text}” is not an hour and a price, such as 6 0.38", text=part)) from error
         if not 0 <= begin < HOURS or (not day and begin) or (day and begin <= len(day) - 1):
-            raise ValueError("the hours must begin with 0 and rise to 23 at most")
+            raise ValueError(tr("the hours must begin with 0 and rise to 23 at most"))
         day += [day[-1]] * (begin - len(day)) if day else []
         day.append(value)
     return (*day, *[day[-1]] * (HOURS - len(day))) if day else ()
@@ -106,115 +110,132 @@ def hours_in_words(day: tuple[float, ...]) -> str:
 
 HOURS = 24
 
-_NEXT = "From the next run on."
-
 GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
     (
-        "Look",
+        tr("Look"),
         (
             Option(
                 "theme",
-                "Theme",
-                "Follow the desktop, or keep to one.",
+                tr("Theme"),
+                tr("Follow the desktop, or keep to one."),
                 "choice",
-                (("auto", "System"), ("dark", "Dark"), ("light", "Light")),
+                (("auto", tr("System")), ("dark", tr("Dark")), ("light", tr("Light"))),
             ),
             Option(
-                "high_contrast", "High contrast", "Stronger lines and words; the desktop may ask for it, too.", "switch"
+                "high_contrast",
+                tr("High contrast"),
+                tr("Stronger lines and words; the desktop may ask for it, too."),
+                "switch",
             ),
-            Option("text_size", "Text size", "90 to 200 %: everything grows with it.", unit="%"),
-            Option("reduced_motion", "Reduced motion", "What would slide stands.", "switch"),
+            Option("text_size", tr("Text size"), tr("90 to 200 %: everything grows with it."), unit="%"),
+            Option("reduced_motion", tr("Reduced motion"), tr("What would slide stands."), "switch"),
         ),
     ),
     (
-        "Charts and units",
+        tr("Charts and units"),
         (
             Option(
                 "window_s",
-                "Window of the charts",
-                "What a window begins with.",
+                tr("Window of the charts"),
+                tr("What a window begins with."),
                 "choice",
                 tuple((60.0 * minutes, f"{minutes} min") for minutes in WINDOWS_MIN),
             ),
             Option(
                 "smooth_s",
-                "Smoothing",
-                "Each point is a mean over so long, never over less than 2 s.",
+                tr("Smoothing"),
+                tr("Each point is a mean over so long, never over less than 2 s."),
                 "choice",
-                tuple((float(each), f"{each} s" if each else "off") for each in SMOOTHINGS_S),
+                tuple((float(each), f"{each} s" if each else tr("off")) for each in SMOOTHINGS_S),
             ),
             Option(
                 "fahrenheit",
-                "Temperature",
-                "Of devices. What alarms have said stays in °C.",
+                tr("Temperature"),
+                tr("Of devices. What alarms have said stays in °C."),
                 "choice",
                 ((False, "°C"), (True, "°F")),
             ),
             Option(
                 "binary_bytes",
-                "Sizes",
-                "1 GB is 1000 MB, 1 GiB is 1024 MiB.",
+                tr("Sizes"),
+                tr("1 GB is 1000 MB, 1 GiB is 1024 MiB."),
                 "choice",
-                ((False, "GB, by 1000"), (True, "GiB, by 1024")),
+                ((False, tr("GB, by 1000")), (True, tr("GiB, by 1024"))),
             ),
         ),
     ),
     (
-        "Energy and money",
+        tr("Energy and money"),
         (
             Option(
                 "tariff.currency",
-                "Currency",
-                "Names all prices and sums, those of this run too; converts nothing.",
+                tr("Currency"),
+                tr("Names all prices and sums, those of this run too; converts nothing."),
                 "choice",
                 tuple((code, code if sign(code) == code else f"{code}, {sign(code)}") for code in NAMED),
             ),
-            Option("tariff.dollars_per_kwh", "Price of energy", "One price at all hours.", unit="$/kWh"),
+            Option("tariff.dollars_per_kwh", tr("Price of energy"), tr("One price at all hours."), unit="$/kWh"),
             Option(
                 "tariff.dollars_per_kwh_by_hour",
-                "Price by the hour",
-                "In its place: hour and price from there on, such as 0 0.25; 6 0.38; 22 0.25. Local time.",
+                tr("Price by the hour"),
+                tr("In its place: hour and price from there on, such as 0 0.25; 6 0.38; 22 0.25. Local time."),
                 "hours",
                 unit="$/kWh",
-                blank="none",
+                blank=tr("none"),
             ),
-            Option("tariff.wall_factor", "Wall factor", "Power from the wall over what is measured."),
-            Option("tariff.pue", "PUE", "Power of the site over that of its machines; 1 for a machine in a room."),
+            Option("tariff.wall_factor", tr("Wall factor"), tr("Power from the wall over what is measured.")),
+            Option("tariff.pue", "PUE", tr("Power of the site over that of its machines; 1 for a machine in a room.")),
             Option(
-                "tariff.dollars_per_hour", "Hourly rate", "The machine all in, idle or busy.", unit="$/h", blank="none"
+                "tariff.dollars_per_hour",
+                tr("Hourly rate"),
+                tr("The machine all in, idle or busy."),
+                unit="$/h",
+                blank=tr("none"),
             ),
             Option(
                 "watts",
-                "Declared watts",
-                "Idle, busy: where nothing measures them. What is cleared holds until the next start.",
+                tr("Declared watts"),
+                tr("Idle, busy: where nothing measures them. What is cleared holds until the next start."),
                 "watts",
                 unit="W",
-                blank="none",
+                blank=tr("none"),
             ),
         ),
     ),
     (
-        "Runs",
+        tr("Runs"),
         (
             Option(
                 "provider",
-                "Where tokens are made",
-                f"The last two are strict. {_NEXT}",
+                tr("Where tokens are made"),
+                tr("The last two are strict. From the next run on."),
                 "choice",
-                (("auto", "GPU, else CPU"), ("cuda", "GPU only"), ("cpu", "CPU only")),
+                (("auto", tr("GPU, else CPU")), ("cuda", tr("GPU only")), ("cpu", tr("CPU only"))),
             ),
             Option(
                 "cuda_graphs",
-                "CUDA graphs",
-                f"Record decode steps and play them back; the check-up says whether that pays. {_NEXT}",
+                tr("CUDA graphs"),
+                tr(
+                    "Record decode steps and play them back; the check-up says whether that pays. From the next run on."
+                ),
                 "switch",
             ),
-            Option("warmup_s", "Warm-up", f"Seconds after the first token that do not count. {_NEXT}", unit="s"),
             Option(
-                "budget.joules", "Energy budget", "Stops a run that has used it.", unit="Wh", scale=3600, blank="none"
+                "warmup_s",
+                tr("Warm-up"),
+                tr("Seconds after the first token that do not count. From the next run on."),
+                unit="s",
             ),
-            Option("budget.dollars", "Cost budget", "Of energy; stops the run.", unit="$", blank="none"),
-            Option("budget.seconds", "Time budget", "Stops the run.", unit="min", scale=60, blank="none"),
+            Option(
+                "budget.joules",
+                tr("Energy budget"),
+                tr("Stops a run that has used it."),
+                unit="Wh",
+                scale=3600,
+                blank=tr("none"),
+            ),
+            Option("budget.dollars", tr("Cost budget"), tr("Of energy; stops the run."), unit="$", blank=tr("none")),
+            Option("budget.seconds", tr("Time budget"), tr("Stops the run."), unit="min", scale=60, blank=tr("none")),
         ),
     ),
 )

@@ -13,6 +13,16 @@ from desk.panel.system.checkup import Checkup
 from desk.panel.system.form import Form
 from desk.panel.theme import MARGIN, scaled
 from desk.panel.views import Desk, View
+from desk.panel.words import tr
+
+TITLES = {
+    "Check-up": tr("Check-up"),
+    "Settings": tr("Settings"),
+    "Network": tr("Network"),
+    "Storage": tr("Storage"),
+    "About": tr("About"),
+}
+"""What the door of each part says."""
 
 ROOMY = 760
 """From this width on, there is room for the title beside the words."""
@@ -37,7 +47,7 @@ class Page(View):
             "About": self.about,
         }
         self._stack = QStackedWidget()
-        self._title = Label(theme, "System", 16, 600)
+        self._title = Label(theme, tr("System"), 16, 600)
         self._group = QButtonGroup(self)
         self.doors: dict[str, QPushButton] = {}
         head = QHBoxLayout()
@@ -46,7 +56,7 @@ class Page(View):
         head.addSpacing(8)
         for name, part in self.parts.items():
             self._stack.addWidget(part)
-            door = QPushButton(name)
+            door = QPushButton(TITLES[name])
             door.setCheckable(True)
             door.setProperty("bare", True)
             door.clicked.connect(partial(self.turn_to, name))
