@@ -8,16 +8,19 @@ from desk.ledger.standing import Standing
 from desk.lineage import kind_of
 from desk.panel.machine import (
     HEADLINE_S,
+    OLD_S,
     Ages,
     main_device,
     meter_in_words,
     missing_devices,
     power_limit,
+    title_of,
     watts_cover,
     why_no_watts,
 )
 from desk.panel.numbers import Numbers
 from desk.panel.shown import Provenance, State, Value
+from desk.panel.words import tr
 
 SPARK_S, SPARK_POINTS = 300.0, 60
 JUDGED = ("on_time_share", "on_time_revenue_per_hour", "ttft_p50", "ttft_p95")
@@ -36,24 +39,23 @@ def headlines(
     on_time_money = board.value("on_time_revenue_per_hour", None, window_s)
     on_time = board.value("on_time_share", None, window_s)
     tariff = standing.tariff
-    price = f"{tariff.dollars_per_kwh:g} {numbers.unit('$/kWh')}" if tariff else "no price of energy"
+    price = f"{tariff.dollars_per_kwh:g} {numbers.unit('$/kWh')}" if tariff else tr("no price of energy")
     if tariff is not None and tariff.dollars_per_kwh_by_hour:
-        price = "prices by the hour"
+        price = tr("prices by the hour")
     hourly = board.value("energy_cost_per_hour", None, HEADLINE_S)
     covers = meter_in_words(standing)
     if standing.source == "declared":
-        covers = f"{kind_of(FIGURES['watts'], standing)} watts"
-    none_yet = _NO_RATE[state].partition(";")[0]
-    lacks = _lacks(standing, ages, none_yet if rate is None else "needs tokens and watts of one window")
+        covers = tr("assumed watts") if kind_of(FIGURES["watts"], standing) == "assumed" else tr("estimated watts")
+    lacks = _lacks(standing, ages, _NO_RATE[state] if rate is None else tr("needs tokens and watts of one window"))
     limit = power_limit(standing)
     return (
         Value(
             "tokens_per_second",
-            "Tokens out",
+            tr("Tokens out"),
             "tok/s",
             rate,
             _known("tokens_per_second", rate, standing),
-            "all tiers, 10 s" if rate is not None else none_yet,
+            tr("all tiers, 10 s") if rate is not None else _NO_RATE[state],
             _spark(board, "tokens_per_second"),
         ),
         Value(
@@ -65,54 +67,57 @@ def headlines(
             _power_note(standing, watts, ages),
             _spark(board, "watts"),
             limit,
-            "limit" if limit is not None else "",
+            tr("limit") if limit is not None else "",
         ),
         Value(
             "tokens_per_joule",
-            "Tokens per watt",
+            tr("Tokens per watt"),
             "tok/J",
             per_joule,
             _known("tokens_per_joule", per_joule, standing),
-            f"tokens ÷ joules, {covers}" if per_joule is not None else lacks,
+            tr("tokens ÷ joules, {source}", source=covers) if per_joule is not None else lacks,
             _spark(board, "tokens_per_joule"),
         ),
         Value(
             "energy_cost_per_mtok",
-            "Energy cost",
+            tr("Energy cost"),
             "$/Mtok",
             cost,
             _known("energy_cost_per_mtok", cost, standing),
-            f"{numbers.with_unit(hourly, '$/h')} at {price}" if cost is not None else lacks,
+            lacks if cost is None else tr("{cost} at {price}", cost=numbers.with_unit(hourly, "$/h"), price=price),
             _spark(board, "energy_cost_per_mtok"),
         ),
         Value(
             "revenue_per_hour",
-            "Implied revenue",
+            tr("Implied revenue"),
             "$/h",
             money,
             _known("revenue_per_hour", money, standing),
-            _revenue_note(money, on_time_money, numbers) if money is not None else _NO_RATE[state],
+            _revenue_note(money, on_time_money, numbers) if money is not None else _NO_REVENUE[state],
             _spark(board, "revenue_per_hour"),
         ),
         Value(
             "on_time_share",
-            "On-time tokens",
+            tr("On-time tokens"),
             "%",
             on_time,
             _known("on_time_share", on_time, standing),
-            "of finished requests that kept both promises" if on_time is not None else "no request has finished",
+            tr("of finished requests that kept both promises")
+            if on_time is not None
+            else tr("no request has finished"),
             _spark(board, "on_time_share"),
         ),
     )
 
 
 _NO_RATE = {
-    "idle": "no run yet; prices are set",
-    "opening": "no token yet",
-    "running": "no token in the last seconds",
-    "paused": "paused",
-    "stopped": "the run has ended",
+    "idle": tr("no run yet"),
+    "opening": tr("no token yet"),
+    "running": tr("no token in the last seconds"),
+    "paused": tr("paused"),
+    "stopped": tr("the run has ended"),
 }
+_NO_REVENUE = {**_NO_RATE, "idle": tr("no run yet; prices are set")}
 
 
 def _known(key: str, value: float | None, standing: Standing) -> Provenance:
@@ -122,15 +127,15 @@ def _known(key: str, value: float | None, standing: Standing) -> Provenance:
 def _lacks(standing: Standing, ages: Ages, otherwise: str) -> str:
     """Why there is no figure of energy and tokens: for want of watts, else what is said `otherwise`."""
     if standing.meter and standing.source == "none":
-        return "needs a source of watts"
+        return tr("needs a source of watts")
     return _missing(standing, ages) or otherwise
 
 
 def _power_title(standing: Standing) -> str:
     device = main_device(standing)
     if standing.source in ("none", "declared") or device is None:
-        return "Power"
-    return {"gpu": "Board power", "cpu": "CPU power"}.get(device.kind, "Machine power")
+        return tr("Power")
+    return {"gpu": tr("Board power"), "cpu": tr("CPU power")}.get(device.kind, tr("Machine power"))
 
 
 def _power_note(standing: Standing, watts: float | None, ages: Ages) -> str:
@@ -139,12 +144,14 @@ def _power_note(standing: Standing, watts: float | None, ages: Ages) -> str:
     if watts is None and (missing := _missing(standing, ages)):
         return missing
     words = watts_cover(standing, ages)
-    return words if standing.source == "declared" or words.endswith("old") else f"{words}, 10 s"
+    old = any(ages.get(device, 0.0) >= OLD_S for device in standing.counted)
+    return words if standing.source == "declared" or old else tr("{source}, 10 s", source=words)
 
 
 def _revenue_note(money: float, on_time: float | None, numbers: Numbers) -> str:
-    tail = "at list price; nothing sold"
-    return tail if on_time is None else f"{numbers.fixed(min(on_time, money), 2)} on time, {tail}"
+    if on_time is None:
+        return tr("at list price; nothing sold")
+    return tr("{revenue} on time, at list price; nothing sold", revenue=numbers.fixed(min(on_time, money), 2))
 
 
 def _spark(board: Board, figure: str) -> tuple[float | None, ...]:
@@ -157,4 +164,22 @@ def _spark(board: Board, figure: str) -> tuple[float | None, ...]:
 def _missing(standing: Standing, ages: Ages) -> str:
     """`GPU 0 is lost`, where a device whose energy counts gives none."""
     found = missing_devices(standing, ages)
-    return f"{found[0][0]} is {found[0][1].partition(':')[0]}" if found else ""
+    if not found:
+        return ""
+    device, state = found[0]
+    title = title_of(standing, device)
+    if state == "stale" and (age := ages.get(device.id)) is not None:
+        return tr("{device} is stale, {seconds:.0f} s old", device=title, seconds=age)
+    return _GIVES_NONE[state].format(device=title)
+
+
+_GIVES_NONE = {
+    "stale": tr("{device} is stale"),
+    "asleep": tr("{device} is asleep, and not asked, so that it can stay so"),
+    "not supported": tr("{device} is not supported"),
+    "no permission": tr("{device} may not be read by this user"),
+    "lost": tr("{device} is lost"),
+    "not answering": tr("{device} is not answering"),
+    "estimated": tr("{device} is estimated"),
+}
+"""By its state, what keeps a device from giving watts."""

@@ -129,14 +129,14 @@ def watts_cover(standing: Standing, ages: Ages) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def missing_devices(standing: Standing, ages: Ages) -> list[tuple[str, str]]:
-    """The counted devices that give no watts now, each with its state in words."""
+def missing_devices(standing: Standing, ages: Ages) -> list[tuple[Device, str]]:
+    """The counted devices that give no watts now, each with its state."""
     missing = []
     for device in standing.meter.devices if standing.meter else ():
         if device.id in standing.counted:
             state = state_of(standing, device, ages)
             if state and state != "gap":
-                missing.append((title_of(standing, device), in_words(state, ages.get(device.id))))
+                missing.append((device, state))
     return missing
 
 
