@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
+from desk.facts.frozen import Frozen
 from desk.facts.histogram import LAST_BUCKET
 
 Stamp = Annotated[float, Meta(ge=-1e10, le=1e10)]
@@ -23,7 +23,7 @@ def tag(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fact", tag=tag):
+class Fact(Frozen, frozen=True, kw_only=True, omit_defaults=True, tag_field="fact", tag=tag):
     """Something that happened at `t`."""
 
     t: Stamp

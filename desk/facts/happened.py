@@ -11,10 +11,11 @@ alarms (`desk.facts.alarmed`), of the meter (`desk.facts.metered`) and of a swee
 import time
 from typing import Literal
 
-import msgspec
+from msgspec import field
 
 from desk.facts.alarmed import AlarmCleared, AlarmRaised, AlarmShelved
 from desk.facts.fact import Bucket, Count, Fact, Span, Wall
+from desk.facts.frozen import Frozen
 from desk.facts.metered import Compared, FloorLearned, MeterOpened, Read, SoloLearned
 from desk.facts.numbers import Real, Whole
 from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointStarted, SweepStarted
@@ -36,7 +37,7 @@ def now() -> float:
 # ---- the run, recorded by the plant
 
 
-class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Machine(Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """The computer, without anything that names its owner."""
 
     system: str
@@ -266,7 +267,7 @@ class LaneFailed(Fact):
     risk: str = ""
 
 
-class Slot(msgspec.Struct, frozen=True, array_like=True):
+class Slot(Frozen, frozen=True, array_like=True):
     """One sequence in a lane: its prompt length, prompt tokens prefilled so far, tokens emitted so far."""
 
     request: Whole
@@ -275,7 +276,7 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
     emitted: Whole
 
 
-class LaneWork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LaneWork(Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """What one lane did in a span.
 
     `busy` seconds inside runs of the model, `prefill` prompt tokens processed (work, recomputation included),
@@ -292,7 +293,7 @@ class LaneWork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     steps: Whole = 0
     queue: Whole = 0
     slots: tuple[Slot, ...] = ()
-    gaps: dict[Bucket, Count] = {}
+    gaps: dict[Bucket, Count] = field(default_factory=dict)
     lag: Real = 0.0
 
 

@@ -2,23 +2,22 @@
 
 from typing import Literal
 
-import msgspec
-
 from desk.facts.fact import Fact
+from desk.facts.frozen import Frozen
 from desk.facts.numbers import Real, Whole
 
 Source = Literal["nvml-counter", "nvml-power", "amd", "rapl", "battery", "declared", "none"]
 Quality = Literal["measured", "estimated", "unavailable"]
 
 
-class Tried(msgspec.Struct, frozen=True, kw_only=True):
+class Tried(Frozen, frozen=True, kw_only=True):
     """A source of watts that was tried, and why it is not in use (empty where it is)."""
 
     source: Source
     cause: str = ""
 
 
-class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Device(Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """A metered device. `id` is stable within a run (`gpu0`, `cpu0`); `uuid` is the driver's own, for matching.
 
     `source` is where its joules come from, `None`: from the meter's own source.
@@ -49,7 +48,7 @@ class MeterOpened(Fact):
     on_bus: int | None = None
 
 
-class DeviceReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DeviceReading(Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """What one device answered since the last reading.
 
     `edges` are the moments at which its energy counter was seen to change: (seconds, joules since the meter opened),

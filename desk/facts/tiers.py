@@ -2,9 +2,8 @@
 
 from typing import Literal
 
-import msgspec
-
 from desk.facts.currency import USD
+from desk.facts.frozen import Frozen
 from desk.facts.numbers import Real, Whole
 
 TIER_NAMES = ("Free", "Medium", "High", "Premium", "Ultra")
@@ -13,7 +12,7 @@ TIER_NAMES = ("Free", "Medium", "High", "Premium", "Ultra")
 Provider = Literal["auto", "cuda", "cpu"]
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True):
+class Price(Frozen, frozen=True, kw_only=True):
     """List prices in dollars per million tokens, as hosted services quote them."""
 
     input: float = 0.0
@@ -21,14 +20,14 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     output: float = 0.0
 
 
-class Promise(msgspec.Struct, frozen=True, kw_only=True):
+class Promise(Frozen, frozen=True, kw_only=True):
     """What a request of the tier must meet to count as on time; `None` promises nothing."""
 
     ttft_s: float | None = None
     tokens_per_second_per_user: float | None = None
 
 
-class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+class Sampling(Frozen, frozen=True, kw_only=True):
     """How the next token is drawn, and the texts that end an answer (`stop`). A temperature of 0 is greedy."""
 
     temperature: float = 0.0
@@ -38,7 +37,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     stop: tuple[str, ...] = ()
 
 
-class Tier(msgspec.Struct, frozen=True, kw_only=True):
+class Tier(Frozen, frozen=True, kw_only=True):
     """One service tier and the lane behind it.
 
     `context` is in tokens (prompt and answer together), `slots` the sequences in the KV cache at once, `share` the
@@ -101,7 +100,7 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{field} of tier {self.name} is {value:g}, but must be above 0")
 
 
-class Tariff(msgspec.Struct, frozen=True, kw_only=True):
+class Tariff(Frozen, frozen=True, kw_only=True):
     """What a kilowatt-hour and an hour of the machine cost.
 
     `pue` is site power over IT power (1.0 for a machine in a room), `wall_factor` wall power over measured power
@@ -124,7 +123,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"dollars_per_kwh_by_hour has {len(self.dollars_per_kwh_by_hour)} prices, but needs 24")
 
 
-class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Budget(Frozen, frozen=True, kw_only=True, omit_defaults=True):
     """What a run may use before it is stopped: joules, dollars of energy, seconds; `None` sets no limit.
 
     Counted as the totals are: from the first token on, after the warm-up where there is one.

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
+from typing import Any, Self
 
 from desk.facts.metered import DeviceReading, Source
 
@@ -42,6 +43,11 @@ class Recent:
 
     def __len__(self) -> int:
         return len(self._samples)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copy = type(self)()
+        copy._samples, copy._sorted = self._samples.copy(), self._sorted.copy()
+        return copy
 
     def add(self, sample: float) -> None:
         if len(self._samples) == KEPT_SAMPLES:

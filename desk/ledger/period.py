@@ -1,8 +1,8 @@
 """What the ledger settles: a period of half a second, and the accounts of a whole run."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 from desk.facts.histogram import count_into, percentile
 from desk.facts.metered import DeviceReading, Quality, Source
@@ -82,6 +82,9 @@ class TierPeriod:
             count_into(self.gaps, period.gaps)
         if period.ttfts:
             count_into(self.ttfts, period.ttfts)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return replace(self, gaps=self.gaps.copy(), ttfts=self.ttfts.copy())  # numbers alone, and many
 
     def ttft(self, fraction: float) -> float | None:
         """The percentile of the time to first token, in seconds from submission."""

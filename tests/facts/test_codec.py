@@ -1,5 +1,6 @@
 """Facts and orders as lines: what goes in comes out, and nothing else gets through."""
 
+from copy import copy, deepcopy
 from typing import get_args
 
 import msgspec
@@ -81,6 +82,7 @@ def test_every_fact_comes_back_from_its_line(kind):
         assert line.count(b"\n") == 1
         assert line.endswith(b"\n")
         assert decode_fact(line) == fact
+        assert copy(fact) is deepcopy(fact) is fact
 
     check()
 

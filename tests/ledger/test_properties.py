@@ -1,5 +1,6 @@
 """What holds for any factory: nothing is lost, nothing counts twice, and bursts change nothing."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -145,6 +146,19 @@ def test_bursts_and_the_wire_change_nothing(factory, data):
     assert in_bursts == one_by_one
     assert replay.totals() == live.totals()
     assert replay.standing == live.standing
+
+
+@given(factories(), st.data())
+@settings(deadline=None)
+def test_a_copy_goes_its_own_way(factory, data):
+    """The same facts again from a moment before, as after a jump backward in a recording."""
+    place = data.draw(st.integers(0, len(factory.facts)))
+    ledger, _ = settled(factory.facts[:place])
+    early = deepcopy(ledger)
+    straight = [period for fact in factory.facts[place:] for period in ledger.post(fact)]
+    assert [period for fact in factory.facts[place:] for period in early.post(fact)] == straight
+    assert early.totals() == ledger.totals()
+    assert early.standing == ledger.standing
 
 
 @given(factories(source="none"), st.floats(0.0, 50.0), st.floats(50.0, 500.0))
