@@ -13,6 +13,7 @@ from desk.panel.numbers import Numbers
 from desk.panel.theme import MARGIN, Theme, scaled
 from desk.panel.tiers.edits import Edits
 from desk.panel.tiers.fields import Field, as_sentence
+from desk.panel.words import tr
 from desk.plant.presets import Preset
 
 WIDE = 352
@@ -32,10 +33,10 @@ class Changes(Card):
         super().__init__(theme)
         self._numbers = numbers
         self._shown: tuple[object, ...] = ()
-        self.setAccessibleName("Changes from the preset")
+        self.setAccessibleName(tr("Changes from the preset"))
         self._title = Label(theme, "", 14, 600)
         self._count = Label(theme, "", 11, token="mut")
-        self._all = QPushButton("Revert all")
+        self._all = QPushButton(tr("Revert all"))
         self._all.setProperty("quiet", True)
         self._all.clicked.connect(self.all_reverted)
         self._source = Label(theme, "", 11, token="mut")
@@ -71,8 +72,9 @@ class Changes(Card):
         if shown == self._shown:
             return
         self._shown = shown
-        self._title.setText("Changed")
-        self._count.setText("nothing yet" if not changes else f"{len(changes)} from {preset.title}" if preset else "")
+        self._title.setText(tr("Changed"))
+        told = tr("{n} from {preset}", n=len(changes), preset=preset.title) if preset else ""
+        self._count.setText(told if changes else tr("nothing yet"))
         self._all.setVisible(bool(changes) and not edits.read_only)
         self._source.setText("\n\n".join(_about(preset)))
         rows = QWidget()
@@ -94,9 +96,10 @@ class _Row(QWidget):
         super().__init__()
         tier, field, old, new = change
         self._theme, self._tier = theme, tier
-        self.back = QPushButton("Revert")
+        self.back = QPushButton(tr("Revert"))
         self.back.setProperty("quiet", True)
-        self.back.setAccessibleName(f"Revert {field.label} of {tier} to {field.show(old)}")
+        name = tr("Revert {setting} of {tier} to {value}", setting=field.label, tier=tier, value=field.show(old))
+        self.back.setAccessibleName(name)
         self.back.setVisible(not read_only)
         words = QVBoxLayout()
         words.setSpacing(0)
@@ -121,7 +124,7 @@ def _about(preset: Preset | None) -> list[str]:
     words = []
     if preset is not None:
         if preset.illustration:
-            words.append("● Illustration, second-hand: not this machine's prices.")
+            words.append(tr("● Illustration, second-hand: not this machine's prices."))
         source = preset.source.removeprefix("Illustration, second-hand: ")
         words += [as_sentence(text) for text in (preset.note, source) if text]
-    return [*words, "Every edit is a fact in the recording: a replay moves these cells, too."]
+    return [*words, tr("Every edit is a fact in the recording: a replay moves these cells, too.")]

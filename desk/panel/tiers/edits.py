@@ -14,6 +14,7 @@ from desk.models.catalogue import catalogue
 from desk.models.store import imported
 from desk.panel.tiers.fields import BY_PATH, Field, differences, with_values
 from desk.panel.tiers.history import History, Step, ordered, step
+from desk.panel.words import tr
 from desk.plant import presets
 from desk.plant.plant import Plant
 from desk.plant.presets import Preset
@@ -56,8 +57,8 @@ class Edits:
         """
         self.now, self.running = dict(tiers), running
         if self.origin is None and tiers:
-            note = "As the tiers were when the window opened."
-            custom = Preset(name="custom", title="Custom", note=note, tiers=tuple(tiers.values()))
+            note = tr("As the tiers were when the window opened.")
+            custom = Preset(name="custom", title=tr("Custom"), note=note, tiers=tuple(tiers.values()))
             self.origin = _shipped(preset or self._named) or custom
         left = {
             name: {path: value for path, value in self._ordered[name].items() if BY_PATH[path].of(tier) != value}
@@ -73,7 +74,8 @@ class Edits:
         name, values = next(iter(self._ordered.items()))
         self._ordered.clear()
         labels = ", ".join(BY_PATH[path].label.lower() for path in values)
-        return Trouble(f"{name} did not take {labels}.", "The factory keeps what it has.")
+        cause = tr("{tier} did not take {settings}.", tier=name, settings=labels)
+        return Trouble(cause, tr("The factory keeps what it has."))
 
     @property
     def wanted(self) -> dict[str, Tier]:
@@ -108,14 +110,15 @@ class Edits:
         """Order one value; raises `ValueError` in words for one that no lane can run."""
         wanted = self.wanted
         after = with_values(wanted[tier], {path: value})
-        self._do(step(f"{tier}: {BY_PATH[path].label.lower()}", wanted, wanted | {tier: after}))
+        title = f"{tier}: {BY_PATH[path].label.lower()}"
+        self._do(step(title, wanted, wanted | {tier: after}))
 
     def change(self, tier: Tier) -> None:
         """Order a tier as a whole: what differs in it from what is in force."""
         wanted = self.wanted
         values = {field.path: new for field, _, new in differences(self.now.get(tier.name, tier), tier)}
         after = with_values(wanted.get(tier.name, tier), values)
-        self._do(step(f"{tier.name}: settings", wanted, wanted | {tier.name: after}))
+        self._do(step(tr("{tier}: settings", tier=tier.name), wanted, wanted | {tier.name: after}))
 
     def change_together(self, words: str, tiers: Iterable[Tier]) -> None:
         """Order several tiers as wholes in one step, so that one undo reverts all of them."""
@@ -125,27 +128,28 @@ class Edits:
     def take(self, chosen: Preset) -> None:
         """Put the tiers of a preset in place; during a run it must have the same ones. Raises `Trouble`."""
         after = ordered(chosen.tiers)
-        self._do(step(f"preset {chosen.title}", self.wanted, after, (self.origin, chosen)))
+        self._do(step(tr("preset {title}", title=chosen.title), self.wanted, after, (self.origin, chosen)))
 
     def revert(self) -> None:
         """Go back to the preset in every value."""
         wanted = self.wanted
         theirs = {tier.name: tier for tier in self.origin.tiers if tier.name in wanted} if self.origin else {}
-        self._do(step("back to the preset", wanted, wanted | theirs))
+        self._do(step(tr("back to the preset"), wanted, wanted | theirs))
 
     def add(self, name: str, like: str) -> None:
         """Add a tier with the settings of another; raises `Trouble` during a run."""
         wanted = self.wanted
         given = [tier for tier in self.origin.tiers if tier.name == name] if self.origin else []
         made = given[0] if given else msgspec.structs.replace(wanted[like], name=name)
-        self._do(step(f"add {name}", wanted, ordered([*wanted.values(), made])))
+        self._do(step(tr("add {tier}", tier=name), wanted, ordered([*wanted.values(), made])))
 
     def remove(self, name: str) -> None:
         """Do without a tier; raises `Trouble` during a run, and for the last one."""
         wanted = self.wanted
         if len(wanted) < 2:
-            raise Trouble("A factory needs a tier.", "Add another one first.")
-        self._do(step(f"remove {name}", wanted, {other: tier for other, tier in wanted.items() if other != name}))
+            raise Trouble(tr("A factory needs a tier."), tr("Add another one first."))
+        left = {other: tier for other, tier in wanted.items() if other != name}
+        self._do(step(tr("remove {tier}", tier=name), wanted, left))
 
     def undo(self) -> None:
         """Revert the last step, in the running factory, too."""
@@ -177,7 +181,7 @@ class Edits:
         after = found.taken(wanted)
         if set(after) != set(wanted):
             if self.running:
-                raise Trouble("Tiers come and go between runs only.", "Stop the run first.")
+                raise Trouble(tr("Tiers come and go between runs only."), tr("Stop the run first."))
             self._plant.equip(after.values(), self._preset_after(found))
         else:
             if found.origins[1] is not None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from desk.facts.tiers import Tier
+from desk.panel.words import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ class Field:
                 int(text.replace(",", "").replace(" ", "")) if self.kind == "whole" else float(text.replace(",", "."))
             )
         except ValueError:
-            wanted = "a whole number" if self.kind == "whole" else "a number"
-            raise ValueError(f"{self.label}: “{text}” is not {wanted}") from None
+            whole, any_one = tr("{setting}: “{text}” is not a whole number"), tr("{setting}: “{text}” is not a number")
+            said = whole if self.kind == "whole" else any_one
+            raise ValueError(said.format(setting=self.label, text=text)) from None
 
     def write(self, value: Any) -> str:
         """The text that `read` takes for the value; empty for an absent one."""
@@ -71,41 +73,55 @@ class Field:
         return self.write(value) or self.blank
 
 
-LANE, LOAD, PROMISE, PRICE, SAMPLING = "Lane", "Load", "Promise", "List price", "Sampling"
+LANE, LOAD, PROMISE, PRICE, SAMPLING = tr("Lane"), tr("Load"), tr("Promise"), tr("List price"), tr("Sampling")
+NONE, TOKENS = tr("none"), tr("tokens")
 
 FIELDS = (
-    Field("model", "Model", "", "choice", drains=True, group=LANE),
-    Field("precision", "Precision", "", "choice", "automatic", drains=True, group=LANE),
-    Field("provider", "Runs on", "", "choice", drains=True, group=LANE),
-    Field("context", "Context", "tokens", "whole", drains=True, group=LANE, note="prompt and answer together"),
-    Field("slots", "Slots", "", "whole", drains=True, group=LANE, note="sequences in the KV cache at once"),
-    Field("share", "Share", "weight", group=LANE, note="of the device's time, relative to the other tiers"),
-    Field("users", "Users", "", "whole", group=LOAD, note="each asks again when it has its answer"),
-    Field("think_s", "Pause", "s", group=LOAD, note="between an answer and the user's next request"),
+    Field("model", tr("Model"), "", "choice", drains=True, group=LANE),
+    Field("precision", tr("Precision"), "", "choice", tr("automatic"), drains=True, group=LANE),
+    Field("provider", tr("Runs on"), "", "choice", drains=True, group=LANE),
+    Field("context", tr("Context"), TOKENS, "whole", drains=True, group=LANE, note=tr("prompt and answer together")),
+    Field("slots", tr("Slots"), "", "whole", drains=True, group=LANE, note=tr("sequences in the KV cache at once")),
+    Field("share", tr("Share"), tr("weight"), group=LANE, note=tr("of the device's time, relative to the other tiers")),
+    Field("users", tr("Users"), "", "whole", group=LOAD, note=tr("each asks again when it has its answer")),
+    Field("think_s", tr("Pause"), "s", group=LOAD, note=tr("between an answer and the user's next request")),
     Field(
         "arrivals_per_second",
-        "Arrivals",
+        tr("Arrivals"),
         "1/s",
-        blank="none",
+        blank=NONE,
         group=LOAD,
-        note="passers-by who come at this rate in place of users, answered or not",
+        note=tr("passers-by who come at this rate in place of users, answered or not"),
     ),
     Field(
-        "burstiness", "Burstiness", "", group=LOAD, note="shape of the gaps between arrivals; 1: Poisson, less: bursts"
+        "burstiness",
+        tr("Burstiness"),
+        "",
+        group=LOAD,
+        note=tr("shape of the gaps between arrivals; 1: Poisson, less: bursts"),
     ),
-    Field("mix", "Prompts", "", "choice", group=LOAD, note="the kind of texts that are asked"),
-    Field("lengths", "Lengths", "", "choice", "as the texts", group=LOAD, note="drawn from a published mix"),
-    Field("answer_tokens", "Longest answer", "tokens", "whole", group=LOAD),
-    Field("promise.tokens_per_second_per_user", "Speed ≥", "tok/s", blank="none", group=PROMISE),
-    Field("promise.ttft_s", "First token ≤", "s", blank="none", group=PROMISE),
-    Field("price.input", "Input price", "$/Mtok", group=PRICE),
-    Field("price.cached", "Cached input", "$/Mtok", group=PRICE),
-    Field("price.output", "Output price", "$/Mtok", group=PRICE),
-    Field("sampling.temperature", "Temperature", "", group=SAMPLING, note="0 takes the likeliest token"),
-    Field("sampling.top_k", "Top-k", "", "whole", group=SAMPLING, note="draws from the likeliest so many; 0: from all"),
-    Field("sampling.top_p", "Top-p", "", group=SAMPLING, note="draws from what makes up this probability"),
-    Field("sampling.repetition_penalty", "Repetition", "", group=SAMPLING, note="penalty; 1: none"),
-    Field("sampling.stop", "Stop texts", "", "texts", "none", group=SAMPLING, note="each ends an answer"),
+    Field("mix", tr("Prompts"), "", "choice", group=LOAD, note=tr("the kind of texts that are asked")),
+    Field(
+        "lengths", tr("Lengths"), "", "choice", tr("as the texts"), group=LOAD, note=tr("drawn from a published mix")
+    ),
+    Field("answer_tokens", tr("Longest answer"), TOKENS, "whole", group=LOAD),
+    Field("promise.tokens_per_second_per_user", tr("Speed ≥"), "tok/s", blank=NONE, group=PROMISE),
+    Field("promise.ttft_s", tr("First token ≤"), "s", blank=NONE, group=PROMISE),
+    Field("price.input", tr("Input price"), "$/Mtok", group=PRICE),
+    Field("price.cached", tr("Cached input"), "$/Mtok", group=PRICE),
+    Field("price.output", tr("Output price"), "$/Mtok", group=PRICE),
+    Field("sampling.temperature", tr("Temperature"), "", group=SAMPLING, note=tr("0 takes the likeliest token")),
+    Field(
+        "sampling.top_k",
+        tr("Top-k"),
+        "",
+        "whole",
+        group=SAMPLING,
+        note=tr("draws from the likeliest so many; 0: from all"),
+    ),
+    Field("sampling.top_p", tr("Top-p"), "", group=SAMPLING, note=tr("draws from what makes up this probability")),
+    Field("sampling.repetition_penalty", tr("Repetition"), "", group=SAMPLING, note=tr("penalty; 1: none")),
+    Field("sampling.stop", tr("Stop texts"), "", "texts", NONE, group=SAMPLING, note=tr("each ends an answer")),
 )
 """Every setting of a tier but its name, by groups."""
 
@@ -139,11 +155,11 @@ def as_sentence(text: str) -> str:
 def _texts(label: str, text: str) -> tuple[str, ...]:
     """Texts in quotes, as JSON writes them, or plain ones without a comma in them."""
     if not text.startswith('"'):
-        return tuple(part.strip() for part in text.split(",") if part.strip() and part.strip() != "none")
+        return tuple(part.strip() for part in text.split(",") if part.strip() and part.strip() != NONE)
     try:
         found = json.loads(f"[{text}]")
     except ValueError:
         found = None
     if not found or not all(isinstance(part, str) for part in found):
-        raise ValueError(f'{label}: write them like "###", "\\n\\n"')
+        raise ValueError(tr('{setting}: write them like "###", "\\n\\n"', setting=label))
     return tuple(found)

@@ -31,6 +31,7 @@ from desk.panel.tiers.cells import PAD, ROW, Cells, Index, text_of
 from desk.panel.tiers.edits import Edits
 from desk.panel.tiers.fields import FIELDS, Field, as_sentence
 from desk.panel.tiers.heads import FieldHead, TierHead
+from desk.panel.words import tr
 
 TALLEST_ROW, SENTENCE = 34, 26
 WIDEST = 220
@@ -105,11 +106,14 @@ class Settings(QAbstractTableModel):
         if edits.is_ordered(tier, field.path):
             held = field.show(field.of(edits.now[tier]))
             words.append(
-                f"Ordered; {held} is in force until {'the lane has drained' if field.drains else 'it is taken'}."
+                tr("Ordered; {value} is in force until the lane has drained.", value=held)
+                if field.drains
+                else tr("Ordered; {value} is in force until it is taken.", value=held)
             )
         before = edits.preset_value(tier, field.path)
         if before is not None and edits.origin is not None:
-            words.append(f"{edits.origin.title} has {field.show(before[0])}; Delete goes back to it.")
+            value = field.show(before[0])
+            words.append(tr("{preset} has {value}; Delete goes back to it.", preset=edits.origin.title, value=value))
         if field.note:
             words.append(as_sentence(field.note))
         return words
@@ -122,7 +126,8 @@ class Settings(QAbstractTableModel):
                 self._order(lambda: self.edits.set(tier, field.path, wanted))
         except ValueError as error:
             kept = field.show(field.of(self.edits.now[tier]))
-            words = f"{as_sentence(str(error))} The factory keeps {kept}."
+            why = as_sentence(str(error))
+            words = tr("▲ {why} The factory keeps {kept}. Esc takes it back.", why=why, kept=kept)
             self.refused.emit(index.row(), index.column(), words)
             return False
         self.refresh()
@@ -161,9 +166,9 @@ class Grid(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
         self.setTabKeyNavigation(False)
         self.setMouseTracking(True)
-        self.setAccessibleName("Settings of the tiers")
+        self.setAccessibleName(tr("Settings of the tiers"))
         self._sentence = QLabel(self.viewport())
-        self._sentence.setAccessibleName("What is wrong with the value")
+        self._sentence.setAccessibleName(tr("What is wrong with the value"))
         self._sentence.hide()
         self.settings.refused.connect(self._refuse)
         self.settings.modelReset.connect(self._settle)
@@ -228,7 +233,7 @@ class Grid(QTableView):
 
     def _refuse(self, row: int, column: int, words: str) -> None:
         self._refused = (row, column)
-        self._sentence.setText(f"▲ {words} Esc takes it back.")
+        self._sentence.setText(words)
         self._lay_out()
         self._sentence.show()
 

@@ -79,7 +79,7 @@ class TierHead(QHeaderView):
         if line is None:
             return "", "", False
         if line.state:
-            return line.state, "", False
+            return line.state_word, "", False
         if line.speed is None:
             return "", "", False
         worth = self._numbers.with_unit(line.dollars_per_hour, "$/h")

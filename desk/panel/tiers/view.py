@@ -15,6 +15,7 @@ from desk.panel.theme import GUTTER, MARGIN, scaled
 from desk.panel.tiers.changes import Changes
 from desk.panel.tiers.grid import Grid
 from desk.panel.views import Desk, View
+from desk.panel.words import plural, tr
 from desk.plant import presets
 from desk.plant.presets import Preset
 from desk.plant.settings import keep
@@ -35,18 +36,18 @@ class Page(View):
         self.changes = Changes(theme, desk.numbers)
         self._count = Label(theme, "", 12, token="mut")
         self.presets = QComboBox()
-        self.presets.setAccessibleName("Preset")
+        self.presets.setAccessibleName(tr("Preset"))
         self.presets.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._offered: list[Preset] = [presets.preset(name) for name in presets.names()]
         self.set_menu = QMenu(self)
         self.set_menu.aboutToShow.connect(self._fill_set)
-        self._set = QPushButton("Add, remove")
+        self._set = QPushButton(tr("Add, remove"))
         self._set.setMenu(self.set_menu)
-        self.undo = self._button("Undo", "Undo  Ctrl+Z", lambda: self._order(self.edits.undo))
-        self.redo = self._button("Redo", "Redo  Ctrl+Y", lambda: self._order(self.edits.redo))
-        self.open = self._button("Open…", "Tiers from a TOML file", self.open_file)
+        self.undo = self._button(tr("Undo"), tr("Undo  Ctrl+Z"), lambda: self._order(self.edits.undo))
+        self.redo = self._button(tr("Redo"), tr("Redo  Ctrl+Y"), lambda: self._order(self.edits.redo))
+        self.open = self._button(tr("Open…"), tr("Tiers from a TOML file"), self.open_file)
         self.save = self._button(
-            "Save as…", "A TOML file that can be edited, and run: desk run --preset FILE", self.save_file
+            tr("Save as…"), tr("A TOML file that can be edited, and run: desk run --preset FILE"), self.save_file
         )
         self._lowered = False
         self._arrange()
@@ -69,7 +70,7 @@ class Page(View):
 
     def _arrange(self) -> None:
         theme = self.desk.theme
-        card, column, head = headed_card(theme, "Tiers")
+        card, column, head = headed_card(theme, tr("Tiers"))
         head.addWidget(self.presets)
         head.addWidget(self._count)
         head.addStretch(1)
@@ -132,13 +133,13 @@ class Page(View):
         self.undo.setEnabled(bool(edits.history.done))
         self.redo.setEnabled(bool(edits.history.undone))
         self._set.setEnabled(not edits.running)
-        self._set.setToolTip("Tiers come and go between runs only: stop the run first." if edits.running else "")
+        self._set.setToolTip(tr("Tiers come and go between runs only: stop the run first.") if edits.running else "")
         changed = len(edits.changes())
-        words = [f"{changed} change{'s' * (changed != 1)}"] if changed else []
+        words = [plural("{n} change", "{n} changes", changed)] if changed else []
         if edits.read_only:
-            words.append("follows the recording")
+            words.append(tr("follows the recording"))
         if edits.origin is not None and edits.origin.illustration:
-            words.insert(0, "● second-hand")
+            words.insert(0, tr("● second-hand"))
         self._count.setText(", ".join(words))
         self._show_presets()
 
@@ -185,9 +186,11 @@ class Page(View):
         like = self.grid.settings.columns[max(index.column(), 0)] if edits.wanted else ""
         for name in TIER_NAMES:
             if name not in edits.wanted and like:
-                self.set_menu.addAction(f"Add {name}", lambda name=name: self._order(lambda: edits.add(name, like)))
+                words = tr("Add {tier}", tier=name)
+                self.set_menu.addAction(words, lambda name=name: self._order(lambda: edits.add(name, like)))
         for name in reversed(edits.wanted):
-            self.set_menu.addAction(f"Remove {name}", lambda name=name: self._order(lambda: edits.remove(name)))
+            words = tr("Remove {tier}", tier=name)
+            self.set_menu.addAction(words, lambda name=name: self._order(lambda: edits.remove(name)))
 
     # ---- files
 
@@ -215,12 +218,14 @@ class Page(View):
 
     def ask_open(self) -> Path | None:
         """The user's choice of a file, `None` where there was none."""
-        chosen, _ = QFileDialog.getOpenFileName(self, "Open tiers", str(Path.home()), "Tiers (*.toml)")
+        chosen, _ = QFileDialog.getOpenFileName(self, tr("Open tiers"), str(Path.home()), tr("Tiers (*.toml)"))
         return Path(chosen) if chosen else None
 
     def ask_save(self) -> Path | None:
         """The user's choice of a place, `None` where there was none."""
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save tiers", str(Path.home() / "tiers.toml"), "Tiers (*.toml)")
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, tr("Save tiers"), str(Path.home() / "tiers.toml"), tr("Tiers (*.toml)")
+        )
         if not chosen:
             return None
         path = Path(chosen)
