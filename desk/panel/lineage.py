@@ -13,6 +13,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desk.facts.figures import FIGURES, READINGS
+from desk.panel.bars import PROVENANCES
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
 from desk.panel.overlay import EDGE, Overlay
@@ -135,7 +136,7 @@ class LineageSheet(Overlay):
 
     def _title(self, record: Lineage) -> str:
         tier = f", {record.tier}" if record.tier else ""
-        return f"{tr(record.figure.title)}{tier}: {value_of(record, self._numbers)}, {record.kind}"
+        return f"{tr(record.figure.title)}{tier}: {value_of(record, self._numbers)}, {PROVENANCES[record.kind]}"
 
     def _write(self) -> None:
         record = self._record
@@ -154,7 +155,7 @@ class LineageSheet(Overlay):
         self.body.setText(
             f"<div style='font-size:{scaled(14)}px; font-weight:600'>{escape(tr(record.figure.title))}{tier}</div>"
             f"<div style='font-size:{scaled(26)}px; font-weight:600'>{escape(value_of(record, self._numbers))}"
-            f"<span style='{small}'>&nbsp;&nbsp;{record.kind}</span></div>"
+            f"<span style='{small}'>&nbsp;&nbsp;{PROVENANCES[record.kind]}</span></div>"
             f"<table style='font-size:{scaled(13)}px; margin-top:{scaled(8)}px' cellspacing='0'>{lines}</table>"
         )
         self.setAccessibleName(self._title(record))

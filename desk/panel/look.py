@@ -38,6 +38,7 @@ from desk.panel.shown import Cell, Job, Mode, Shown, Spent, State, Stream, TierL
 from desk.panel.statusline import badge_words
 from desk.panel.strips import Event, Reference, Setting
 from desk.panel.tiers.fields import FIELDS
+from desk.panel.words import tr
 from desk.plant import presets
 
 
@@ -114,7 +115,8 @@ _BUDGETS = {"joules": (1 / 3600, "Wh"), "dollars": (1.0, "$"), "seconds": (1 / 6
 def _spent(each: Spending, numbers: Numbers) -> Spent:
     scale, unit = _BUDGETS[each.kind]
     used = None if each.used is None else each.used * scale
-    return Spent(f"{numbers.figure(used)} of {numbers.figure(each.limit * scale)} {numbers.unit(unit)}", each.share)
+    whole = f"{numbers.figure(each.limit * scale)} {numbers.unit(unit)}"
+    return Spent(tr("{used} of {limit}", used=numbers.figure(used), limit=whole), each.share)
 
 
 def _clock(run: RunStarted | None, end: float, mode: Mode) -> str:
@@ -132,9 +134,9 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
     covers = watts_cover(standing, {}) if standing.source != "none" else ""
     levels = []
     if (limit := power_limit(standing)) is not None:
-        levels.append(Reference(limit, "limit", solid=True))
+        levels.append(Reference(limit, tr("limit"), solid=True))
     if standing.floor_watts is not None and standing.quality != "unavailable":
-        levels.append(Reference(standing.floor_watts, "idle base"))
+        levels.append(Reference(standing.floor_watts, tr("idle base")))
     wanting = _as_sentence(why_no_watts(standing))
     estimated = ("watts", "tokens_per_joule") if shown.dashed else ()
     return Setting(
@@ -146,10 +148,10 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
             Event(event.at, _plain(event.text, standing), late=event.kind == "alarm") for event in books.board.events
         ),
         notes={
-            "tokens_per_second": "stacked, {smooth}",
+            "tokens_per_second": tr("stacked, {smooth}"),
             "watts": f"{covers}, {{smooth}}" if covers else "{smooth}",
             "tokens_per_joule": f"{{smooth}}; {_as_clause(books.doubt) or _whose_joules(books)}",
-            "revenue_per_hour": "stacked, at list price, {smooth}",
+            "revenue_per_hour": tr("stacked, at list price, {smooth}"),
         },
         reasons={"watts": wanting, "tokens_per_joule": wanting} if wanting else {},
         references={"watts": tuple(levels)},
@@ -163,17 +165,20 @@ def setting_of(books: Books, shown: Shown, window_s: float, smooth_s: float) -> 
 def _whose_joules(books: Books) -> str:
     """What the curves of tokens per watt divide by, and how far those of the tiers had not to be divided themselves."""
     share = books.ledger.totals().exclusive_share if books.ledger.standing.counted else None
-    alone = "" if share is None else f", {100 * share:.0f} % measured with one tier alone"
-    return f"bold: the whole; tiers: their own joules{alone}"
+    if share is None:
+        return tr("bold: the whole; tiers: their own joules")
+    return tr(
+        "bold: the whole; tiers: their own joules, {share} % measured with one tier alone", share=f"{100 * share:.0f}"
+    )
 
 
 _ENDS = {
-    "stopped": "Run stopped",
-    "emergency": "Emergency stop",
-    "duration": "Run complete",
-    "budget": "Budget reached",
-    "given up": "Run given up",
-    "closed": "Run closed",
+    "stopped": tr("Run stopped"),
+    "emergency": tr("Emergency stop"),
+    "duration": tr("Run complete"),
+    "budget": tr("Budget reached"),
+    "given up": tr("Run given up"),
+    "closed": tr("Run closed"),
 }
 
 
@@ -183,7 +188,7 @@ def _plain(text: str, standing: Standing) -> str:
     if stopped and text == f"Run ended: {stopped.reason}":
         return _ENDS[stopped.reason]
     if run and text == f"Run started ({run.preset})":
-        return "Run started"
+        return tr("Run started")
     for setting in FIELDS:
         text = text.replace(f" {setting.path} ", f" {setting.label.lower()} ")
     return text
@@ -274,7 +279,7 @@ def _job(standing: Standing, mode: Mode) -> Job | None:
         for job in standing.jobs.values():
             if isinstance(job, Progressed):
                 done = job.done / job.total if job.total else None
-                return Job(f"{_DOING[job.job]} {job.model}: {job.stage}", done)
+                return Job(_DOING[job.job].format(model=job.model, stage=job.stage), done)
     if not standing.running:
         return None
     if standing.calibrating is not None:
@@ -283,20 +288,20 @@ def _job(standing: Standing, mode: Mode) -> Job | None:
     loading = [name for name, lane in lanes.items() if lane.state == "loading"]
     ready = sum(lane.state in ("ready", "draining", "failed") for lane in lanes.values())
     if loading:
-        return Job(f"Loading {', '.join(loading)}", ready / len(lanes))
+        return Job(tr("Loading {tiers}", tiers=", ".join(loading)), ready / len(lanes))
     draining = [name for name, lane in lanes.items() if lane.state == "draining"]
     if draining:
-        return Job(f"Draining {', '.join(draining)}")
-    return Job("Starting the engine") if not ready else None
+        return Job(tr("Draining {tiers}", tiers=", ".join(draining)))
+    return Job(tr("Starting the engine")) if not ready else None
 
 
 def _calibration(alone: str, tiers: list[str]) -> Job:
     """Which tier works alone, and who comes next: nobody first, then the tiers in their order."""
     stages = ["", *tiers]
     at = stages.index(alone) if alone in stages else 0
-    what = f"{alone} alone" if alone else "all at rest"
-    follows = stages[at + 1] if at + 1 < len(stages) else "all together"
-    return Job(f"Calibrating: {what}, then {follows}", at / len(stages))
+    what = tr("{tier} alone", tier=alone) if alone else tr("all at rest")
+    follows = stages[at + 1] if at + 1 < len(stages) else tr("all together")
+    return Job(tr("Calibrating: {this}, then {next}", this=what, next=follows), at / len(stages))
 
 
 def _calibration_s(books: Books, state: State, ages: Ages) -> float | None:
@@ -318,4 +323,9 @@ def _calibration_s(books: Books, state: State, ages: Ages) -> float | None:
     return Calibrate().seconds * (1 + len(standing.tiers))
 
 
-_DOING = {"build": "Building", "fetch": "Fetching", "verify": "Verifying", "import": "Importing"}
+_DOING = {
+    "build": tr("Building {model}: {stage}"),
+    "fetch": tr("Fetching {model}: {stage}"),
+    "verify": tr("Verifying {model}: {stage}"),
+    "import": tr("Importing {model}: {stage}"),
+}

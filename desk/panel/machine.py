@@ -11,6 +11,7 @@ from desk.ledger.period import Totals
 from desk.ledger.standing import Standing
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.shown import Machine, Peer, Pointer
+from desk.panel.words import plural, tr
 
 HEADLINE_S = 10.0
 """Headline figures and rates are means over so many seconds."""
@@ -27,26 +28,37 @@ Ages = Mapping[str, float]
 
 SOURCES = INSTRUMENTS
 
-_STATES = {
-    "asleep": "asleep, and not asked, so that it can stay so",
-    "not supported": "not supported: it gives no power readings",
-    "no permission": "no permission: this user may not read it",
-    "lost": "lost: the driver does not find it, and is asked again",
-    "not answering": "not answering: the driver is silent",
-    "gap": "gap: some time passed unseen",
-    "estimated": "estimated",
+_BRIEFLY = {
+    "stale": tr("stale"),
+    "asleep": tr("asleep"),
+    "not supported": tr("not supported"),
+    "no permission": tr("no permission"),
+    "lost": tr("lost"),
+    "not answering": tr("not answering"),
+    "gap": tr("gap"),
+    "estimated": tr("estimated"),
 }
+_STATES = {
+    **_BRIEFLY,
+    "asleep": tr("asleep, and not asked, so that it can stay so"),
+    "not supported": tr("not supported: it gives no power readings"),
+    "no permission": tr("no permission: this user may not read it"),
+    "lost": tr("lost: the driver does not find it, and is asked again"),
+    "not answering": tr("not answering: the driver is silent"),
+    "gap": tr("gap: some time passed unseen"),
+}
+_TROUBLED = ("lost", "stale", "not answering")
 
 LIMITERS = {
-    "power limit": "at the power limit",
-    "board limit": "at the board's limit",
-    "voltage limit": "at the voltage limit",
-    "too hot": "clocks cut by heat",
-    "too hot (hardware)": "clocks cut by heat, in hardware",
-    "power brake": "clocks cut by the power brake",
-    "slowed by hardware": "clocks cut by the hardware",
-    "display clocks": "held by the display's clocks",
-    "idle": "none, idle",
+    "power limit": tr("at the power limit"),
+    "board limit": tr("at the board's limit"),
+    "voltage limit": tr("at the voltage limit"),
+    "too hot": tr("clocks cut by heat"),
+    "too hot (hardware)": tr("clocks cut by heat, in hardware"),
+    "power brake": tr("clocks cut by the power brake"),
+    "slowed by hardware": tr("clocks cut by the hardware"),
+    "display clocks": tr("held by the display's clocks"),
+    "idle": tr("none, idle"),
 }
 """What the meter calls the reasons for lower clocks, in words that stand alone."""
 
@@ -55,7 +67,7 @@ def model_in_words(standing: Standing) -> str:
     opened = [lane.opened for lane in standing.lanes.values() if lane.opened]
     names = {f"{bare(lane.model)} {lane.precision}".strip() for lane in opened}
     names = names or {bare(tier.model) for tier in standing.tiers.values()}
-    return names.pop() if len(names) == 1 else f"{len(names)} models" if names else ""
+    return names.pop() if len(names) == 1 else plural("{n} model", "{n} models", len(names)) if names else ""
 
 
 def provider_in_words(standing: Standing) -> str:
@@ -75,7 +87,9 @@ def device_in_words(standing: Standing, numbers: Numbers) -> str:
     name = engine.device if engine else device.name if device else ""
     if device and device.kind == "gpu" and not (engine and engine.provider == "cpu"):
         return f"{name} {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else name
-    return f"{name}, {engine.threads} threads" if engine and engine.threads else name
+    if not engine or not engine.threads:
+        return name
+    return plural("{name}, {n} thread", "{name}, {n} threads", engine.threads, name=name)
 
 
 def main_device(standing: Standing) -> Device | None:
@@ -101,21 +115,23 @@ def why_no_watts(standing: Standing) -> str:
         return ""
     meter, child = standing.meter, standing.children.get("meter")
     if child and child.state == "given up":
-        return "the meter was given up"
+        return tr("the meter was given up")
     if meter is None:
-        return "the meter is opening"
+        return tr("the meter is opening")
     if meter.source != "none":
-        gpu = meter.source in ("nvml-counter", "nvml-power", "amd")
-        return f"only the {'GPU' if gpu else 'CPU'} is metered, not the {'CPU' if gpu else 'GPU'}"
-    return "this machine measures no watts"
+        if meter.source in ("nvml-counter", "nvml-power", "amd"):
+            return tr("only the GPU is metered, not the CPU")
+        return tr("only the CPU is metered, not the GPU")
+    return tr("this machine measures no watts")
 
 
 def meter_in_words(standing: Standing) -> str:
     """Where the watts come from."""
     if standing.source == "declared" and standing.declared:
         watts = standing.declared
-        word = "assumed" if watts.assumed else "declared"
-        return f"{word} {watts.idle:g} W idle, {watts.busy:g} W busy"
+        if watts.assumed:
+            return tr("assumed {idle:g} W idle, {busy:g} W busy", idle=watts.idle, busy=watts.busy)
+        return tr("declared {idle:g} W idle, {busy:g} W busy", idle=watts.idle, busy=watts.busy)
     return "" if standing.meter is None else SOURCES.get(standing.source, standing.source)
 
 
@@ -123,9 +139,10 @@ def watts_cover(standing: Standing, ages: Ages) -> str:
     """What the watts are of, where they come from, and how old they are where that is worth a word."""
     if standing.source in ("none", "declared") or standing.meter is None:
         return meter_in_words(standing)
-    several = f"{len(standing.counted)} devices" if len(standing.counted) > 1 else ""
+    count = len(standing.counted)
+    several = plural("{n} device", "{n} devices", count) if count > 1 else ""
     old = max((ages.get(name, 0.0) for name in standing.counted), default=0.0)
-    parts = (several, standing.meter.scope, meter_in_words(standing), f"{old:.0f} s old" if old >= OLD_S else "")
+    parts = (several, standing.meter.scope, meter_in_words(standing), _age(old) if old >= OLD_S else "")
     return ", ".join(part for part in parts if part)
 
 
@@ -164,13 +181,13 @@ def state_of(standing: Standing, device: Device, ages: Ages) -> str:
 
 def in_words(state: str, age: float | None) -> str:
     """A state as the card says it, with its age where the reading has one: `stale, 3 s old`."""
-    if state == "stale":
-        return f"stale, {age:.0f} s old" if age is not None else "stale"
+    if state == "stale" and age is not None:
+        return tr("stale, {seconds:.0f} s old", seconds=age)
     return _STATES.get(state, state)
 
 
 def _limiter(told: str) -> str:
-    return ", ".join(LIMITERS.get(word, word) for word in told.split(", ")) if told else "none"
+    return ", ".join(LIMITERS.get(word, word) for word in told.split(", ")) if told else tr("none")
 
 
 # ---- the device card
@@ -181,7 +198,7 @@ def machine(standing: Standing, board: Board, totals: Totals, ages: Ages, number
 
     `doubt` is what stands against the joules of the tiers.
     """
-    doubts = (("In doubt", doubt),) if doubt else ()
+    doubts = ((tr("In doubt"), doubt),) if doubt else ()
     device = main_device(standing)
     meter = standing.meter
     tried = tuple(one for one in meter.tried if one.cause) if meter and not standing.counted else ()
@@ -225,20 +242,21 @@ def _energy_words(
     words = []
     age = ages.get(device.id)
     if device.id in standing.counted and age is not None:
-        words.append(("Watts", f"{watts_cover(standing, {})}, {_age(age)}"))
+        words.append((tr("Watts"), f"{watts_cover(standing, {})}, {_age(age)}"))
     elif device.kind == "gpu" and standing.engine and standing.engine.provider == "cpu":
-        words.append(("Watts", "not counted: this GPU makes no tokens"))
+        words.append((tr("Watts"), tr("not counted: this GPU makes no tokens")))
     if device.kind == "gpu":
-        words.append(("Limiter", _limiter(reading.limiter)))
+        words.append((tr("Limiter"), _limiter(reading.limiter)))
         if reading.memory_foreign is not None:
-            foreign = numbers.bytes(reading.memory_foreign) if reading.memory_foreign else "none"
-            words.append(("Other processes", foreign))
+            foreign = numbers.bytes(reading.memory_foreign) if reading.memory_foreign else tr("none")
+            words.append((tr("Other processes"), foreign))
     if totals.joules and totals.standby_joules is not None:
         share = numbers.fixed(100 * totals.standby_joules / totals.joules)
         spent, all_of_it = (numbers.figure(j / 3600, "Wh") for j in (totals.standby_joules, totals.joules))
-        words.append(("Idle tax", f"{share} %   {spent} of {all_of_it} Wh made no token"))
+        told = tr("{share} %   {spent} of {whole} Wh made no token", share=share, spent=spent, whole=all_of_it)
+        words.append((tr("Idle tax"), told))
     elif standing.floor_watts is not None:
-        words.append(("Idle", idles_at(standing, numbers)))
+        words.append((tr("Idle"), idles_at(standing, numbers)))
     return words
 
 
@@ -247,17 +265,22 @@ def idles_at(standing: Standing, numbers: Numbers) -> str:
     device = main_device(standing)
     if standing.floor_watts is None or device is None or not standing.counted:
         return ""
-    what = {"gpu": "GPU", "cpu": "processor"}.get(device.kind, "machine")
-    what = f"{len(standing.counted)} {what}s idle" if len(standing.counted) > 1 else f"{what} idles"
-    return f"Your {what} at {numbers.with_unit(standing.floor_watts, 'W')}."
+    count, watts = len(standing.counted), numbers.with_unit(standing.floor_watts, "W")
+    if device.kind == "gpu":
+        return plural("Your GPU idles at {watts}.", "Your {n} GPUs idle at {watts}.", count, watts=watts)
+    if device.kind == "cpu":
+        return plural("Your processor idles at {watts}.", "Your {n} processors idle at {watts}.", count, watts=watts)
+    return plural("Your machine idles at {watts}.", "Your {n} machines idle at {watts}.", count, watts=watts)
 
 
 def _age(seconds: float) -> str:
-    return f"{seconds:.0f} s old" if seconds >= OLD_S else "fresh"
+    return tr("{seconds:.0f} s old", seconds=seconds) if seconds >= OLD_S else tr("fresh")
 
 
 def _peer(standing: Standing, device: Device, ages: Ages, numbers: Numbers) -> Peer:
     state = state_of(standing, device, ages)
+    if state == "gap":
+        state = ""  # it has passed, and readings go on
     reading = standing.readings.get(device.id) or DeviceReading(device=device.id)
     words = []
     if reading.watts is not None:
@@ -265,8 +288,8 @@ def _peer(standing: Standing, device: Device, ages: Ages, numbers: Numbers) -> P
     if reading.celsius is not None:
         words.append(numbers.with_unit(reading.celsius, "°C"))
     if reading.memory_used is not None:
-        total = f" of {numbers.bytes(device.memory_bytes)}" if device.memory_bytes else ""
-        words.append(f"{numbers.bytes(reading.memory_used)}{total}")
+        used, whole = numbers.bytes(reading.memory_used), numbers.bytes(device.memory_bytes)
+        words.append(tr("{used} of {total}", used=used, total=whole) if device.memory_bytes else used)
     if reading.utilization is not None:
         words.append(f"{numbers.fixed(100 * reading.utilization)} %")
     source = f", {SOURCES.get(device.source, device.source)}" if device.source else ""
@@ -274,35 +297,39 @@ def _peer(standing: Standing, device: Device, ages: Ages, numbers: Numbers) -> P
         title_of(standing, device),
         f"{device.name}{source}",
         "   ".join(words),
-        in_words(state, ages.get(device.id)) if state and state != "gap" else "",
+        in_words(state, ages.get(device.id)) if state else "",
         device.id in standing.counted,
+        _BRIEFLY.get(state, state) or next(iter(words), ""),
+        state in _TROUBLED,
     )
 
 
 def _why_here(standing: Standing) -> list[tuple[str, str]]:
     """Why the engine runs where it does, where that was not asked for."""
     cause = standing.engine.cause if standing.engine else ""
-    return [("Runs on", cause)] if cause else []
+    return [(tr("Runs on"), cause)] if cause else []
 
 
 def _bare_machine(standing: Standing, board: Board, numbers: Numbers, tried: tuple[Tried, ...]) -> Machine:
     """A machine whose meter knows no device: what the engine says of itself, on the machine that the run names."""
     computer = standing.run.machine if standing.run else None
-    words = [("Processor", f"{computer.processor}, {computer.cores} cores")] if computer else []
+    words, pointers = [], []
+    if computer:
+        cores = plural("{name}, {n} core", "{name}, {n} cores", computer.cores, name=computer.processor)
+        words.append((tr("Processor"), cores))
     words += _why_here(standing)
-    pointers = []
     busy = board.value("busy_share", None, HEADLINE_S)
     if busy is not None:
-        pointers.append(_pointer("Busy", numbers.fixed(100 * busy), "% stepping", busy, 1.0, None, (0.6, 1.0)))
+        pointers.append(_pointer(tr("Busy"), numbers.fixed(100 * busy), tr("% stepping"), busy, 1.0, None, (0.6, 1.0)))
     lanes = [lane.opened for lane in standing.lanes.values() if lane.opened and lane.state in ("ready", "draining")]
     if lanes and computer:
         # Lanes of one model share its weights.
         weights = {(lane.model, lane.precision): lane.weights_bytes for lane in lanes}
         held = sum(weights.values()) + sum(lane.kv_bytes for lane in lanes)
         total = computer.memory_bytes
-        note = f"of {numbers.bytes(total)}, ours"
-        pointers.append(_pointer("Memory", numbers.giga(held), note, held, total, total))
-    return Machine("This machine", tuple(pointers), tuple(words), tried)
+        note = tr("of {total}, ours", total=numbers.bytes(total))
+        pointers.append(_pointer(tr("Memory"), numbers.giga(held), note, held, total, total))
+    return Machine(tr("This machine"), tuple(pointers), tuple(words), tried)
 
 
 def _pointers(device: Device, reading: DeviceReading, numbers: Numbers) -> tuple[Pointer, ...]:
@@ -312,34 +339,36 @@ def _pointers(device: Device, reading: DeviceReading, numbers: Numbers) -> tuple
     limit = reading.power_limit or device.power_limit
     if gpu or reading.watts is not None or limit is not None:
         scale = (limit or 1.15 * (reading.watts or 1.0)) * 1.15
-        note = f"of {numbers.figure(limit, 'W')} W limit" if limit else "W"
-        pointers.append(_pointer("Power", numbers.figure(reading.watts, "W"), note, reading.watts, scale, limit))
+        note = tr("of {limit} W limit", limit=numbers.figure(limit, "W")) if limit else "W"
+        pointers.append(_pointer(tr("Power"), numbers.figure(reading.watts, "W"), note, reading.watts, scale, limit))
     if gpu or reading.celsius is not None:
         slow = device.slowdown_celsius
-        note = f"{numbers.degree}, slows at {numbers.celsius(slow)}" if slow else numbers.degree
+        note = numbers.degree
+        if slow:
+            note = tr("{degree}, slows at {slow}", degree=note, slow=numbers.celsius(slow))
         text = numbers.celsius(reading.celsius)
-        pointers.append(_pointer("Temp", text, note, reading.celsius, (slow or 90.0) * 1.18, slow, (0.25, 0.7)))
+        pointers.append(_pointer(tr("Temp"), text, note, reading.celsius, (slow or 90.0) * 1.18, slow, (0.25, 0.7)))
     if gpu or reading.memory_used is not None:
         pointers.append(_memory(device, reading, numbers))
     if gpu or reading.utilization is not None:
         text = numbers.fixed(None if reading.utilization is None else 100 * reading.utilization)
-        note = "%, ours alone" if gpu and reading.memory_foreign == 0 else "%"
-        pointers.append(_pointer("Busy", text, note, reading.utilization, 1.0, None, (0.6, 1.0)))
+        note = tr("%, ours alone") if gpu and reading.memory_foreign == 0 else "%"
+        pointers.append(_pointer(tr("Busy"), text, note, reading.utilization, 1.0, None, (0.6, 1.0)))
     if gpu or reading.clock_hz is not None:
-        top = reading.clock_max_hz
-        note = f"of {numbers.fixed(top / 1e6)} MHz" if top else "MHz"
-        text = numbers.fixed(None if reading.clock_hz is None else reading.clock_hz / 1e6)
-        pointers.append(_pointer("Clock", text, note, reading.clock_hz, (top or reading.clock_hz or 1.0) * 1.05, top))
+        clock, top = reading.clock_hz, reading.clock_max_hz
+        note = tr("of {top} MHz", top=numbers.fixed(top / 1e6)) if top else "MHz"
+        text = numbers.fixed(None if clock is None else clock / 1e6)
+        pointers.append(_pointer(tr("Clock"), text, note, clock, (top or clock or 1.0) * 1.05, top))
     return tuple(pointers)
 
 
 def _memory(device: Device, reading: DeviceReading, numbers: Numbers) -> Pointer:
     used, total, foreign = reading.memory_used, device.memory_bytes, reading.memory_foreign
     text = numbers.giga(used)
-    note = f"of {numbers.bytes(total)}" if total else numbers.giga_unit
+    note = tr("of {total}", total=numbers.bytes(total)) if total else numbers.giga_unit
     full = total or used or 1.0
     return replace(
-        _pointer("Memory", text, note, used, full, total), foreign=None if foreign is None else foreign / full
+        _pointer(tr("Memory"), text, note, used, full, total), foreign=None if foreign is None else foreign / full
     )
 
 

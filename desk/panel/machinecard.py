@@ -9,19 +9,20 @@ from desk.panel.cards import WordyCard, paint_focus
 from desk.panel.furniture import Label
 from desk.panel.shown import Machine, Peer
 from desk.panel.theme import Theme, canvas, font, scaled
+from desk.panel.words import tr
 
 SOURCES = {
-    "nvml-counter": "NVIDIA energy counter",
-    "nvml-power": "NVIDIA power",
+    "nvml-counter": tr("NVIDIA energy counter"),
+    "nvml-power": tr("NVIDIA power"),
     "amd": "AMD",
-    "rapl": "CPU RAPL counter",
-    "battery": "Battery",
-    "declared": "Declared watts",
-    "none": "None",
+    "rapl": tr("CPU RAPL counter"),
+    "battery": tr("Battery"),
+    "declared": tr("Declared watts"),
+    "none": tr("None"),
 }
 """The sources of watts in words."""
 
-LEGEND = "shaded = normal range, line = limit"
+LEGEND = tr("shaded = normal range, line = limit")
 SHORT = 22
 """Words up to this length stand two to a row."""
 WIDE_ROWS = 3
@@ -46,7 +47,7 @@ class MachineCard(WordyCard):
         self._pointers: list[PointerBar] = []
         self._title = Label(theme, "", 14, 600)
         self._name = Label(theme, "", 11, token="mut")
-        self._used = Badge(theme, "in use", "outlined")
+        self._used = Badge(theme, tr("in use"), "outlined")
         self._used.hide()
         self._note = Label(theme, LEGEND, 11, token="mut")
         self._note.hide()
@@ -54,10 +55,10 @@ class MachineCard(WordyCard):
         self._bars.setSpacing(0)
         self._words = QGridLayout()
         self._peers = _Peers(theme)
-        self.slots_button = QPushButton("Slots")
+        self.slots_button = QPushButton(tr("Slots"))
         self.slots_button.setProperty("quiet", True)
-        self.slots_button.setAccessibleName("Show the slot floor here")
-        self.slots_button.setToolTip("Show the slot floor here")
+        self.slots_button.setAccessibleName(tr("Show the slot floor here"))
+        self.slots_button.setToolTip(tr("Show the slot floor here"))
         self.slots_button.clicked.connect(self.slots_wanted)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -136,21 +137,21 @@ class MachineCard(WordyCard):
         if shape != self._shape:
             self._shape = shape
             self._fit_legend()
-            self.setToolTip("Everything about this device" if machine.pointers else "")
+            self.setToolTip(tr("Everything about this device") if machine.pointers else "")
             self.updateGeometry()
 
     def _show_words(self, machine: Machine) -> None:
         _clear(self._words)
         row = 0
         if machine.state:
-            self._add(row, 0, "State", machine.state, token="text", wide=True)
+            self._add(row, 0, tr("State"), machine.state, token="text", wide=True)
             row += 1
         for pairs in _rows(machine.words):
             for place, pair in enumerate(pairs):
                 self._add(row, 2 * place, *pair, wide=len(pairs) == 1)
             row += 1
-        if machine.tried and not any(head == "Watts" for head, _ in machine.words):
-            self._words.addWidget(Label(self.theme, "No source of watts here", 12, 600), row, 0, 1, 4)
+        if machine.tried and not any(head == tr("Watts") for head, _ in machine.words):
+            self._words.addWidget(Label(self.theme, tr("No source of watts here"), 12, 600), row, 0, 1, 4)
             row += 1
         for tried in machine.tried:
             self._add(row, 0, SOURCES.get(tried.source, tried.source), tried.cause, wide=True)
@@ -205,19 +206,16 @@ class _Peers(QWidget):
     def _paint_peer(self, painter: QPainter, box: QRectF, peer: Peer) -> None:
         theme, base = self._theme, box.top() + 14
         x = self._say(painter, box.left(), base, peer.title, font(12, 600), "text") + 8
-        troubled = peer.state.startswith(("lost", "stale", "not answering"))
-        said = peer.state or peer.readings
-        if self._columns > 1:
-            said = said.partition(":")[0].partition("   ")[0]
+        said = peer.brief if self._columns > 1 else peer.state or peer.readings
         face = font(12, 500)
         wide = QFontMetricsF(face).horizontalAdvance(said)
-        self._say(painter, box.right() - wide, base, said, face, "text" if troubled else "soft")
+        self._say(painter, box.right() - wide, base, said, face, "text" if peer.troubled else "soft")
         end = box.right() - wide - 10
-        if troubled:
+        if peer.troubled:
             paint_warning(painter, theme, QPointF(end - 2, base - 4))
             end -= 16
         if peer.used:
-            x = self._say(painter, x, base, "in use", font(11, 600), "soft") + 8
+            x = self._say(painter, x, base, tr("in use"), font(11, 600), "soft") + 8
         if self._columns == 1:
             self._say(painter, x, base, peer.name, font(11), "mut", end - x)
 
@@ -244,13 +242,15 @@ def _rows(words: tuple[tuple[str, str], ...]) -> list[list[tuple[str, str]]]:
 
 
 def _line(peer: Peer) -> str:
-    said = peer.state or peer.readings or "no readings"
-    return f"{peer.title} {peer.name}{', in use' if peer.used else ''}: {said}"
+    said = peer.state or peer.readings or tr("no readings")
+    if peer.used:
+        return tr("{device} {name}, in use: {said}", device=peer.title, name=peer.name, said=said)
+    return f"{peer.title} {peer.name}: {said}"
 
 
 def _sentence(machine: Machine) -> str:
     """The card in words, for a screen reader."""
-    parts = ["in use"] if machine.used else []
+    parts = [tr("in use")] if machine.used else []
     parts += [machine.state] if machine.state else []
     parts += [f"{pointer.label} {pointer.value} {pointer.note}".strip() for pointer in machine.pointers]
     parts += [f"{head}: {rest}" for head, rest in machine.words]

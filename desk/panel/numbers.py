@@ -6,6 +6,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QLocale
 
 from desk.facts import currency as money
+from desk.panel.words import tr
 
 DASH = "–"
 MINUS = "−"
@@ -13,28 +14,28 @@ ENGLISH = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
 """The locale of pictures and tests, so that they are the same everywhere."""
 
 SPOKEN = {
-    "tok/s": "tokens per second",
-    "tok/s/user": "tokens per second per user",
-    "tok/J": "tokens per joule",
-    "W": "watts",
-    "Wh": "watt hours",
-    "J": "joules",
-    "$/h": "dollars per hour",
-    "$/Mtok": "dollars per million tokens",
-    "$/kWh": "dollars per kilowatt hour",
-    "$": "dollars",
-    "%": "percent",
-    "°C": "degrees Celsius",
-    "°F": "degrees Fahrenheit",
-    "s": "seconds",
-    "tok": "tokens",
+    "tok/s": tr("tokens per second"),
+    "tok/s/user": tr("tokens per second per user"),
+    "tok/J": tr("tokens per joule"),
+    "W": tr("watts"),
+    "Wh": tr("watt hours"),
+    "J": tr("joules"),
+    "$/h": tr("{money} per hour"),
+    "$/Mtok": tr("{money} per million tokens"),
+    "$/kWh": tr("{money} per kilowatt hour"),
+    "$": "{money}",
+    "%": tr("percent"),
+    "°C": tr("degrees Celsius"),
+    "°F": tr("degrees Fahrenheit"),
+    "s": tr("seconds"),
+    "tok": tr("tokens"),
 }
+"""Units in words; `money` is the name of the currency."""
 
 
 def spoken(unit: str, currency: str = money.USD) -> str:
     """A unit in words, for a screen reader; one of money in those of the currency."""
-    said = SPOKEN.get(unit, unit)
-    return said.replace("dollars", money.words(currency)) if "$" in unit else said
+    return SPOKEN[unit].format(money=money.words(currency)) if unit in SPOKEN else unit
 
 
 DECIMAL = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
@@ -127,7 +128,7 @@ class Numbers:
     def spoken(self, value: float | None, unit: str) -> str:
         """`312 watts`, or `unavailable`."""
         text = self.figure(value, unit)
-        return "unavailable" if text == DASH else f"{text} {spoken(unit, self.currency)}".strip()
+        return tr("unavailable") if text == DASH else f"{text} {spoken(unit, self.currency)}".strip()
 
     def count(self, value: int | None) -> str:
         return self.fixed(value)
@@ -160,7 +161,7 @@ class Numbers:
         """A moment before now, `seconds` being 0 or negative: `now`, `−40 s`, `−1 min 23 s`, `−5 min`."""
         past = round(-seconds)
         if past <= 0:
-            return "now"
+            return tr("now")
         minutes, rest = divmod(past, 60)
         parts = [f"{minutes} min"] if minutes else []
         if rest:

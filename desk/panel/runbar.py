@@ -13,14 +13,33 @@ from desk.panel.icons import icon
 from desk.panel.limits import BudgetBar, Limits, LimitsForm, LoadKnob
 from desk.panel.numbers import Numbers
 from desk.panel.player import Player, Told
-from desk.panel.shown import Job, Shown
+from desk.panel.shown import Job, Shown, State
 from desk.panel.theme import Theme, canvas, font, scaled
+from desk.panel.words import tr
 
 HEIGHT = 48
 SPACING = 16
 LEAST_PROGRESS = 160
 NARROW = 1100
 """Below this width the bar does without the words that its boxes explain."""
+BUTTON, BESIDE = 112, 36
+"""How wide the two buttons are, and what they need beside picture and word where that is a long one."""
+STOP, SCENARIO = tr("STOP"), tr("Scenario")
+STARTS, PAUSES, RESUMES, HOLDS, PLAYS = DEEDS = (
+    (tr("Start"), "play", tr("Start the factory")),
+    (tr("Pause"), "pause", tr("Pause the factory")),
+    (tr("Resume"), "play", tr("Resume the factory")),
+    (tr("Hold"), "pause", tr("Hold the replay")),
+    (tr("Play"), "play", tr("Play the recording")),
+)
+"""What the first button does: its word, its picture, and the same as a sentence."""
+DONE_IN: dict[State, tuple[str, str, str]] = {
+    "idle": STARTS,
+    "stopped": STARTS,
+    "opening": PAUSES,
+    "running": PAUSES,
+    "paused": RESUMES,
+}
 
 
 class Choice(Protocol):
@@ -54,11 +73,11 @@ class RunBar(QWidget):
         self._playing = False
         self.go = QPushButton()
         self.go.clicked.connect(self._go)
-        self.halt = QPushButton(" STOP")
+        self.halt = QPushButton(f" {STOP}")
         self.halt.setProperty("strong", True)
         self.halt.setIcon(icon(theme, "square", "text"))
-        self.halt.setAccessibleName("Stop the run")
-        self.halt.setToolTip("Stop the run  Ctrl+Enter\nCut every request at once  Ctrl+.")
+        self.halt.setAccessibleName(tr("Stop the run"))
+        self.halt.setToolTip(tr("Stop the run  Ctrl+Enter\nCut every request at once  Ctrl+."))
         self.halt.clicked.connect(self.stop)
         self._narrow = False
         self._form: LimitsForm | None = None
@@ -68,18 +87,24 @@ class RunBar(QWidget):
         self.knob = LoadKnob(theme, self._numbers, self._live)
         self.knob.ordered.connect(self.load)
         self._budget = BudgetBar(theme)
-        self._warming = Label(theme, "● warm-up", 12, token="soft")
-        self._warming.setToolTip("What happens now is not counted in the totals of the run")
-        self._ask_limits = QPushButton("Limits…")
+        self._warming = Label(theme, tr("● warm-up"), 12, token="soft")
+        self._warming.setToolTip(tr("What happens now is not counted in the totals of the run"))
+        self._ask_limits = QPushButton(tr("Limits…"))
         self._ask_limits.setProperty("quiet", True)
-        self._ask_limits.setToolTip("Energy, money and time that stop the run; warm-up; seed")
+        self._ask_limits.setToolTip(tr("Energy, money and time that stop the run; warm-up; seed"))
         self._ask_limits.clicked.connect(self.ask_limits)
         self._scenario_of = Label(theme, size=13)
         self._scenario_of.setTextFormat(Qt.TextFormat.RichText)
         self._progress = _Progress(theme, LEAST_PROGRESS if self._live else 0)
         self.calibration = QPushButton()
         self.calibration.setProperty("quiet", True)
-        self.calibration.setAccessibleName("Calibrate")
+        self.calibration.setAccessibleName(tr("Calibrate"))
+        self.calibration.setToolTip(
+            tr(
+                "Each tier works alone for a moment, and the meter learns what it draws.\n"
+                "Without it, tiers that work together share their joules by time."
+            )
+        )
         self.calibration.clicked.connect(self.calibrate)
         self._wanted: set[QWidget] = {self.knob, *([self._ask_limits] if self._live else ())}
         """What there is to show beside the two buttons and the progress, where there is room for it."""
@@ -110,21 +135,23 @@ class RunBar(QWidget):
         self.setFixedHeight(scaled(HEIGHT))
         if (row := self.layout()) is not None:
             row.setContentsMargins(0, scaled(8), 0, scaled(8))
-        for button, mark in ((self.go, 14), (self.halt, 12)):
-            button.setFixedWidth(scaled(112))
+        advance = QFontMetricsF(font(13, 700)).horizontalAdvance
+        for button, mark, words in ((self.go, 14, [word for word, *_ in DEEDS]), (self.halt, 12, [STOP])):
+            longest = max(advance(f" {word}") for word in words)
+            button.setFixedWidth(max(scaled(BUTTON), round(longest) + scaled(mark + BESIDE)))
             button.setIconSize(QSize(scaled(mark), scaled(mark)))
 
     def _add_scenarios(self, row: QHBoxLayout) -> None:
         self.scenarios = QComboBox()
         self.scenarios.setProperty("quiet", True)
-        self.scenarios.setAccessibleName("Scenario of the next run")
+        self.scenarios.setAccessibleName(tr("Scenario of the next run"))
         self.scenarios.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.scenarios.activated.connect(lambda index: self.scenario.emit(self.scenarios.itemData(index)))
         self._scenario = QWidget()
         pair = QHBoxLayout(self._scenario)
         pair.setContentsMargins(0, 0, 0, 0)
         pair.setSpacing(8)
-        self._scenario_head = Label(self._theme, "Scenario", 13, token="mut")
+        self._scenario_head = Label(self._theme, SCENARIO, 13, token="mut")
         pair.addWidget(self._scenario_head)
         pair.addWidget(self.scenarios)
         row.addWidget(self._scenario)
@@ -199,19 +226,17 @@ class RunBar(QWidget):
         if not free:
             self.scenarios.setCurrentIndex(self.scenarios.findData(shown.scenario))
         note = self.scenarios.currentData(Qt.ItemDataRole.ToolTipRole) or ""
-        self.scenarios.setToolTip(note if free else f"{note}\nA run keeps its scenario; stop it to choose another.")
+        kept = tr("A run keeps its scenario; stop it to choose another.")
+        self.scenarios.setToolTip(note if free else f"{note}\n{kept}")
 
     def _offer_calibration(self, shown: Shown) -> None:
         seconds = shown.calibration_s
         self._want(self.calibration, seconds is not None)
         if seconds is None:
             return
-        what = "Calibrate" if shown.state == "running" else "Start with calibration"
-        self.calibration.setText(f"{what}, {seconds:.0f} s")
-        self.calibration.setToolTip(
-            "Each tier works alone for a moment, and the meter learns what it draws.\n"
-            "Without it, tiers that work together share their joules by time."
-        )
+        now = tr("Calibrate, {seconds:.0f} s", seconds=seconds)
+        first = tr("Start with calibration, {seconds:.0f} s", seconds=seconds)
+        self.calibration.setText(now if shown.state == "running" else first)
 
     def show_player(self, told: Told) -> None:
         """Follow the replay."""
@@ -222,23 +247,17 @@ class RunBar(QWidget):
     def _dress(self) -> None:
         state = self._shown.state
         if self._live:
-            word, picture, name = {
-                "idle": ("Start", "play", "Start the factory"),
-                "stopped": ("Start", "play", "Start the factory"),
-                "opening": ("Pause", "pause", "Pause the factory"),
-                "running": ("Pause", "pause", "Pause the factory"),
-                "paused": ("Resume", "play", "Resume the factory"),
-            }[state]
+            deed = DONE_IN[state]
             self.go.setEnabled(state != "opening")
             self.halt.setEnabled(state in ("opening", "running", "paused"))
         else:
-            word, picture = ("Hold", "pause") if self._playing else ("Play", "play")
-            name = "Hold the replay" if self._playing else "Play the recording"
+            deed = HOLDS if self._playing else PLAYS
             self.halt.setEnabled(False)
+        word, picture, name = deed
         if self.go.text() != f" {word}":
             self.go.setText(f" {word}")
             self.go.setAccessibleName(name)
-            self.go.setToolTip(f"{name}  Ctrl+Enter" if word in ("Start", "Play", "Hold") else name)
+            self.go.setToolTip(f"{name}  Ctrl+Enter" if deed in (STARTS, PLAYS, HOLDS) else name)
             self.go.setIcon(icon(self._theme, picture, "text"))
         words = "" if self._live and self.scenarios.count() else self._words()
         self._scenario_of.setText(words)
@@ -248,7 +267,7 @@ class RunBar(QWidget):
     def _words(self) -> str:
         mut, text = self._theme.palette.mut, self._theme.palette.text
         title = self._shown.scenario_title
-        return f'<span style="color:{mut}">Scenario</span>&nbsp; <span style="color:{text}">{title}</span>'
+        return f'<span style="color:{mut}">{SCENARIO}</span>&nbsp; <span style="color:{text}">{title}</span>'
 
     def ask_limits(self) -> None:
         """Open the form for the limits of a run."""
@@ -290,7 +309,7 @@ class _Progress(QWidget):
         super().__init__()
         self._theme, self._least = theme, least
         self._job: Job | None = None
-        self.setAccessibleName("Progress")
+        self.setAccessibleName(tr("Progress"))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(scaled(self._least) if self._job else 0, 0)

@@ -158,7 +158,8 @@ class Pointer:
 class Peer:
     """Another device of the machine, in one line: its readings, or its `state` where there is nothing to read.
 
-    `used` marks one whose energy counts.
+    `used` marks one whose energy counts, and `troubled` one that should answer and does not; `brief` is the state, or
+    the first reading, for half a line.
     """
 
     title: str
@@ -166,6 +167,8 @@ class Peer:
     readings: str = ""
     state: str = ""
     used: bool = False
+    brief: str = ""
+    troubled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
