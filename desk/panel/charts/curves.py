@@ -9,6 +9,7 @@ import numpy as np
 from desk.board import SHORTEST_S
 from desk.panel.charts.lines import Array
 from desk.panel.charts.setting import Board, Setting, Stretch, StripSpec, Trace
+from desk.panel.words import tr
 
 EDGE_S = 1e-6
 
@@ -85,7 +86,7 @@ class Curves:
         seen = (self.x >= -self.stretch.span - EDGE_S) & (self.x <= EDGE_S)
         columns = [(whole if trace.bold else trace.label, trace.unit, values[seen]) for trace, values, _, _ in self]
         if self.spec.stacked and columns:
-            columns.append(("Total", self.spec.unit, _stacked([values for _, _, values in columns])[-1]))
+            columns.append((tr("Total"), self.spec.unit, _stacked([values for _, _, values in columns])[-1]))
         return Rows(self.x[seen] + self.stretch.end, tuple(columns))
 
 

@@ -10,14 +10,14 @@ from desk.panel.charts.setting import StripSpec
 from desk.panel.numbers import DASH
 from desk.panel.theme import MARGIN, Theme, font, natural
 
-MEAN = "mean"
-"""The word by which a note tells its smoothing, which is named as long as there is room for anything."""
+SMOOTH = "{smooth}"
+"""Where a note tells its smoothing, which is named as long as there is room for anything."""
 _BASE = 24
 _BUTTON = 28
 
 
 class Heading:
-    """Paints the heading of one strip; `mode`, `unit` and `note` are its changing words.
+    """Paints the heading of one strip; `mode`, `unit`, `small_print` and the `mean` in it are its changing words.
 
     `room` is where the whole strip is, `right` the right edge of its plot, both in pixels of the chart.
     """
@@ -27,7 +27,12 @@ class Heading:
         self.room = QRectF(0, 0, 1, 1)
         self.right = 1.0
         self.unit = spec.unit
-        self.mode = self.note = ""
+        self.mode = self.small_print = self.mean = ""
+
+    @property
+    def note(self) -> str:
+        """The whole small print."""
+        return self.small_print.replace(SMOOTH, self.mean)
 
     @property
     def words(self) -> tuple[str, str, str]:
@@ -43,20 +48,19 @@ class Heading:
 
     def paint_ground(self, painter: QPainter) -> None:
         """Title, unit and note, which seldom change."""
-        theme, spec = self._theme, self._spec
-        base = QPointF(self.room.left() + MARGIN, self.room.top() + _BASE)
-        limit = self.right - self._mode_width() - _BUTTON - 8
+        left, limit = self.room.left() + MARGIN, self.right - self._mode_width() - _BUTTON - 8
+        title = QFontMetricsF(font(13, 600)).elidedText(self._spec.title, Qt.TextElideMode.ElideRight, limit - left)
         for text, face, token in (
-            (spec.title, font(13, 600), "text"),
+            (title, font(13, 600), "text"),
             (self.unit, font(12), "mut"),
-            (self.note, font(11), "mut"),
+            (self.small_print, font(11), "mut"),
         ):
             wide = QFontMetricsF(face).horizontalAdvance
-            fitting = shortened(text, limit - base.x(), wide)
+            fitting = shortened(text, self.mean, limit - left, wide)
             painter.setFont(face)
-            painter.setPen(theme.colour(token))
-            painter.drawText(base, fitting)
-            base.setX(base.x() + wide(fitting) + 8)
+            painter.setPen(self._theme.colour(token))
+            painter.drawText(QPointF(left, self.room.top() + _BASE), fitting)
+            left += wide(fitting) + 8
 
     def paint(self, painter: QPainter, *, button: bool, pressed: bool, word: str, total: str) -> None:
         """The mode, the `button` while it is offered, and at the right a `total` with its `word`; empty for none."""
@@ -91,10 +95,10 @@ class Heading:
         return QFontMetricsF(font(11, 600)).horizontalAdvance(self.mode)
 
 
-def shortened(note: str, room: float, wide: Callable[[str], float]) -> str:
-    """As many clauses of a note as there is room for; what a point is the mean of goes last. None is cut short."""
+def shortened(note: str, mean: str, room: float, wide: Callable[[str], float]) -> str:
+    """As many clauses of a note as there is room for; the `mean` that a point is goes last. None is cut short."""
     clauses = re.split(r"(?<=[,;]) ", note)
-    while clauses and wide(" ".join(clauses).rstrip(",;")) > room:
-        others = [clause for clause in clauses if MEAN not in clause]
+    while wide(said := " ".join(clauses).rstrip(",;").replace(SMOOTH, mean)) > room and clauses:
+        others = [clause for clause in clauses if SMOOTH not in clause]
         clauses.remove((others or clauses)[-1])
-    return " ".join(clauses).rstrip(",;")
+    return said

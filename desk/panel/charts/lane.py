@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPen
-from PySide6.QtWidgets import QGraphicsObject, QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from desk.panel.bars import paint_warning
 from desk.panel.charts.hairlines import paint_hairlines
@@ -13,6 +14,7 @@ from desk.panel.charts.setting import Event, Setting, Stretch
 from desk.panel.charts.strip import LEFT, RIGHT
 from desk.panel.numbers import Numbers
 from desk.panel.theme import MARGIN, Theme, font
+from desk.panel.words import tr
 
 HEIGHT = 56
 WORDS = 34
@@ -23,7 +25,7 @@ NOTE_LENGTH = 80
 _STEPS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800)
 
 
-class Lane(QGraphicsObject):
+class Lane(pg.GraphicsObject):
     """Paints events where they have room, all of them as hairlines, and those under the cursor in full.
 
     The axis counts back from now; of a stretch that is held in the past it tells the run's own time, and stands still.
@@ -79,7 +81,7 @@ class Lane(QGraphicsObject):
         theme, plot = self._theme, self.plot
         painter.setFont(font(11))
         painter.setPen(theme.colour("mut"))
-        painter.drawText(QPointF(self._rect.left() + MARGIN, self._rect.top() + 20), "Events")
+        painter.drawText(QPointF(self._rect.left() + MARGIN, self._rect.top() + 20), tr("Events"))
         metrics = QFontMetricsF(painter.font())
         for x, text in self._ticks(metrics.horizontalAdvance):
             painter.fillRect(QRectF(x, self._rect.top() + 33, 1, 5), theme.colour("mut"))
@@ -198,7 +200,7 @@ class Lane(QGraphicsObject):
         painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         painter.setPen(theme.colour("text"))
         painter.setFont(font(12, 600))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "Back to now")
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, tr("Back to now"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
@@ -214,8 +216,8 @@ class NoteLine(QLineEdit):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setMaxLength(NOTE_LENGTH)
-        self.setPlaceholderText("A note on this moment, then Enter")
-        self.setAccessibleName("Note on this moment")
+        self.setPlaceholderText(tr("A note on this moment, then Enter"))
+        self.setAccessibleName(tr("Note on this moment"))
         self.returnPressed.connect(self._give)
         self.hide()
 

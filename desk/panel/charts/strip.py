@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
-from PySide6.QtWidgets import QGraphicsObject
 
 from desk.panel.charts.curves import Curves, Rows, take
 from desk.panel.charts.hairlines import paint_hairlines
-from desk.panel.charts.heading import MEAN, Heading
+from desk.panel.charts.heading import Heading
 from desk.panel.charts.labels import Label, Labels
 from desk.panel.charts.lines import Array, areas, dashed, polylines, stroke
 from desk.panel.charts.scale import Scale
@@ -17,20 +17,22 @@ from desk.panel.charts.setting import Board, Reference, Setting, Stretch, StripS
 from desk.panel.charts.specs import NOW
 from desk.panel.numbers import DASH, MINUS, Numbers
 from desk.panel.theme import MARGIN, Theme, font
+from desk.panel.words import tr
 
 LEFT = 56
 RIGHT = 136
 HEAD = 34
 FOOT = 10
-THEN = "then"
+THEN = tr("then")
 """What the whole is called where another moment than now is looked at."""
 _TICK_ROOM = 40
 _TICK_TOP = 7
 """A tick nearer than this to the top of the plot would touch the heading, and is left out."""
 _MOST_DECIMALS = 3
+_TOTAL, _SHOWN, _NOTHING = tr("total"), tr("shown"), tr("nothing in this window yet")
 
 
-class Strip(QGraphicsObject):
+class Strip(pg.GraphicsObject):
     """Paints one strip in pixels of the chart. `refresh` takes new data, `paint` draws what was taken.
 
     The ground that seldom changes (heading, grid, ticks) is painted by `paint_ground` into the chart's background.
@@ -98,24 +100,24 @@ class Strip(QGraphicsObject):
         points = max(2, int(self.plot.width()))
         self._curves = take(self.spec, board, setting, stretch, traces, self.hidden, points)
         self._decimals = self._shared_decimals()
-        self._heading.mode, self._heading.note = setting.mode, self._small_print()
+        self._heading.mode, self._heading.mean = setting.mode, self._mean()
+        self._heading.small_print = setting.notes.get(self.spec.figure, self.spec.note)
         self._heading.unit = self._numbers.unit(self.spec.unit)
         peak = max([self._curves.peak, *(line.value for line in self._references())])
         changed = self._scale.fit(peak, stretch.end)
         self.update()
         return changed or words != self._heading.words
 
-    def _small_print(self) -> str:
-        """The note of the heading. A point of a long stretch is a mean over more than was chosen, and it says so."""
+    def _mean(self) -> str:
+        """What every point is. One of a long stretch is a mean over more than was chosen, and it says so."""
         mean = self._curves.mean_s
         said = self._numbers.fixed(mean, 0 if abs(mean - round(mean)) < 0.05 else 1)
-        note = self._setting.notes.get(self.spec.figure, self.spec.note)
-        return note.replace("{smooth}", f"{said} s {MEAN}")
+        return tr("{seconds} s mean", seconds=said)
 
     def sentence(self) -> str:
         """The strip in words: `Power: now 312 watts; busy 97.0 percent; between 240 and 330 watts in 5 min`."""
         numbers, unit, curves = self._numbers, self.spec.unit, self._curves
-        whole = "shown" if curves.hidden else "total"
+        whole = _SHOWN if curves.hidden else _TOTAL
         parts = [f"{whole} {numbers.spoken(curves.total, unit)}"] if self.spec.stacked else []
         parts += [
             f"{self._named(trace)} {numbers.spoken(now, trace.unit)}"
@@ -125,7 +127,8 @@ class Strip(QGraphicsObject):
         main = curves.main
         if main is not None and np.isfinite(main).any():
             low, high = numbers.figure(float(np.nanmin(main)), unit), numbers.spoken(float(np.nanmax(main)), unit)
-            parts.append(f"between {low} and {high} in {numbers.ago(-curves.stretch.span).removeprefix(MINUS)}")
+            span = numbers.ago(-curves.stretch.span).removeprefix(MINUS)
+            parts.append(tr("between {low} and {high} in {span}", low=low, high=high, span=span))
         return f"{self.spec.title}: {'; '.join(parts)}"
 
     def rows(self) -> Rows:
@@ -264,7 +267,7 @@ class Strip(QGraphicsObject):
 
     def _paint_reason(self, painter: QPainter) -> None:
         """Why the strip has nothing to show of its own figure."""
-        reason = self._setting.reasons.get(self.spec.figure, "nothing in this window yet")
+        reason = self._setting.reasons.get(self.spec.figure, _NOTHING)
         how = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
         painter.setFont(font(11))
         box = painter.boundingRect(self.plot.adjusted(24, 0, -24, 0), how, reason)
@@ -281,7 +284,7 @@ class Strip(QGraphicsObject):
             painter,
             button=self.hovered or self.tabled,
             pressed=self.tabled,
-            word="shown" if self._curves.hidden else "total",
+            word=_SHOWN if self._curves.hidden else _TOTAL,
             total=self._said(total, self.spec.unit) if self.spec.stacked else "",
         )
 

@@ -9,6 +9,7 @@ from desk.panel.charts.curves import Rows
 from desk.panel.furniture import dress_figures, lay_figures
 from desk.panel.numbers import Numbers, spoken
 from desk.panel.theme import Theme
+from desk.panel.words import tr
 
 ROW_HEIGHT = 22
 _Index = QModelIndex | QPersistentModelIndex
@@ -71,7 +72,7 @@ class _Model(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _RIGHT
-        name, unit = ("Time", "") if section == 0 else self.rows.columns[section - 1][:2]
+        name, unit = (tr("Time"), "") if section == 0 else self.rows.columns[section - 1][:2]
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{name}, {spoken(unit, self._numbers.currency)}" if unit else name
         if role != Qt.ItemDataRole.DisplayRole:
@@ -90,7 +91,7 @@ class StripTable(QTableView):
         self._theme, self._numbers = theme, numbers
         self._model = _Model(numbers)
         self.setModel(self._model)
-        lay_figures(self, f"{title}, as a table")
+        lay_figures(self, tr("{chart}, as a table", chart=title))
         theme.changed.connect(self._dress)
         self._dress()
 
@@ -102,7 +103,7 @@ class StripTable(QTableView):
     def text(self) -> str:
         """The selected rows, or all, as tab-separated lines under their names: seconds, and a point for decimals."""
         chosen = sorted({index.row() for index in self.selectionModel().selectedRows()})
-        head = ["seconds", *(f"{name} [{self._numbers.unit(unit)}]" for name, unit, _ in self._model.rows.columns)]
+        head = [tr("seconds"), *(f"{name} [{self._numbers.unit(unit)}]" for name, unit, _ in self._model.rows.columns)]
         lines = ["\t".join(head)]
         for row in chosen or range(self._model.rowCount()):
             lines.append("\t".join(self._model.plain(row, column) for column in range(self._model.columnCount())))
