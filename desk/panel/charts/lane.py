@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPen
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QGraphicsObject, QLineEdit, QWidget
 
 from desk.panel.bars import paint_warning
 from desk.panel.charts.hairlines import paint_hairlines
@@ -25,7 +24,7 @@ NOTE_LENGTH = 80
 _STEPS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800)
 
 
-class Lane(pg.GraphicsObject):
+class Lane(QGraphicsObject):
     """Paints events where they have room, all of them as hairlines, and those under the cursor in full.
 
     The axis counts back from now; of a stretch that is held in the past it tells the run's own time, and stands still.
