@@ -21,6 +21,7 @@ from desk.panel.numbers import Numbers
 from desk.panel.placing import keep_on_screen, place_of, stand
 from desk.panel.theme import Theme, prepare
 from desk.panel.window import Window
+from desk.panel.words import tr
 from desk.plant.settings import Settings, keep, load
 
 LATE = "desk.panel.heartbeat"
@@ -60,7 +61,9 @@ def open_window(replay: Path | None = None, *, demo: bool = False) -> int:
 def _recording(path: Path) -> Path:
     """The whole path of a recording: who is asked to open it may stand in another folder."""
     if not path.is_file():
-        raise Trouble(f"There is no recording {path}.", "Name a file that ends in .jsonl or .jsonl.gz.")
+        raise Trouble(
+            tr("There is no recording {path}.", path=path), tr("Name a file that ends in .jsonl or .jsonl.gz.")
+        )
     return path.resolve()
 
 
@@ -189,15 +192,15 @@ def tell(error: Exception) -> None:
         return
     dialog = QMessageBox()
     Theme().dress(dialog)
-    dialog.setWindowTitle("Token Desk does not open")
+    dialog.setWindowTitle(tr("Token Desk does not open"))
     dialog.setWindowIcon(application_icon())
     dialog.setIcon(QMessageBox.Icon.Critical)
     if isinstance(error, Trouble):
         dialog.setText(error.cause)
         dialog.setInformativeText(error.remedy)
     else:
-        dialog.setText("Token Desk does not open: a part of it is broken.")
-        dialog.setInformativeText("Install it again; if that does not help, report the details.")
+        dialog.setText(tr("Token Desk does not open: a part of it is broken."))
+        dialog.setInformativeText(tr("Install it again; if that does not help, report the details."))
         dialog.setDetailedText("".join(traceback.format_exception(error)))
     dialog.exec()
 
