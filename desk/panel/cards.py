@@ -59,15 +59,37 @@ def _unmagnified(painter: QPainter, rect: QRectF) -> tuple[QRectF, float]:
 
 
 class Card(QWidget):
-    """A rounded panel to lay things on."""
+    """A rounded panel to lay things on. One that stands for more `invites`: a click, or Enter, emits `opened`."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    opened = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None, *, invites: bool = False) -> None:
         super().__init__(parent)
         self.theme = theme
+        self._invites = invites
+        if invites:
+            self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            self.setCursor(Qt.CursorShape.PointingHandCursor)
         theme.changed.connect(self.update)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        inside = self.rect().contains(event.position().toPoint())
+        if self._invites and inside and event.button() == Qt.MouseButton.LeftButton:
+            self.opened.emit()
+        else:
+            super().mouseReleaseEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers()
+        if self._invites and enter:
+            self.opened.emit()
+        else:
+            super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         paint_card(QPainter(self), self.theme, QRectF(self.rect()))
+        if self._invites and self.hasFocus():
+            paint_focus(QPainter(self), self.theme, QRectF(self.rect()))
 
 
 class WordyCard(Card):
@@ -101,16 +123,15 @@ class WordyCard(Card):
 
 
 class ValueCard(Card):
-    """Shows one `Value`. `asked` is emitted on a click or Enter, for the lineage; `offered` with the text of an offer.
+    """Shows one `Value`. `opened` asks for its lineage; `offered` is emitted with the text of an offer.
 
     A missing value is a dash with its reason; offers are buttons that stand beside it, in place of the sparkline.
     """
 
-    asked = Signal(str)
     offered = Signal(str)
 
     def __init__(self, theme: Theme, numbers: Numbers, parent: QWidget | None = None) -> None:
-        super().__init__(theme, parent)
+        super().__init__(theme, parent, invites=True)
         self._numbers = numbers
         self._value = Value(key="", title="", unit="")
         self._alarm = False
@@ -122,7 +143,6 @@ class ValueCard(Card):
         self._stack.setSpacing(2)
         self._offers.hide()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         theme.changed.connect(self._measure)
         self._measure()
 
@@ -190,16 +210,6 @@ class ValueCard(Card):
 
     def resizeEvent(self, event: object) -> None:
         self._place_offers()
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.asked.emit(self._value.key)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.asked.emit(self._value.key)
-        else:
-            super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with canvas(self, self._magnified) as (painter, size):

@@ -1,11 +1,11 @@
 """The device card: the device behind the factory on its scales, its state in words, and the other devices beside it."""
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desk.panel.bars import Badge, PointerBar, paint_rule, paint_warning
-from desk.panel.cards import WordyCard, paint_focus
+from desk.panel.cards import WordyCard
 from desk.panel.furniture import Label
 from desk.panel.shown import Machine, Peer
 from desk.panel.theme import Theme, canvas, font, scaled
@@ -33,14 +33,13 @@ PEER = 20
 class MachineCard(WordyCard):
     """The device behind the factory: its readings on their scales, or why there are none.
 
-    `opened` asks for all there is to know about it (a click, or Enter), `slots_wanted` for the slot floor in its place.
+    `opened` asks for all there is to know about it, `slots_wanted` for the slot floor in its place.
     """
 
-    opened = Signal()
     slots_wanted = Signal()
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__(theme)
+        super().__init__(theme, invites=True)
         self._machine = Machine()
         self._shape: tuple[object, ...] = ()
         """What the height and the head of the card depend on."""
@@ -60,8 +59,6 @@ class MachineCard(WordyCard):
         self.slots_button.setAccessibleName(tr("Show the slot floor here"))
         self.slots_button.setToolTip(tr("Show the slot floor here"))
         self.slots_button.clicked.connect(self.slots_wanted)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._head = head = QHBoxLayout()
         head.setSpacing(10)
         head.addWidget(self._title)
@@ -98,21 +95,6 @@ class MachineCard(WordyCard):
         told = sum(part.sizeHint().width() + self._head.spacing() for part in others if not part.isHidden())
         room = self.width() - 2 * scaled(16) - told
         self._note.setVisible(has_scales and self._note.sizeHint().width() + self._head.spacing() <= room)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.opened.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
-            self.opened.emit()
-        else:
-            super().keyPressEvent(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        if self.hasFocus():
-            paint_focus(QPainter(self), self.theme, QRectF(self.rect()))
 
     def show_machine(self, machine: Machine) -> None:
         if machine == self._machine:

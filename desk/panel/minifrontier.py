@@ -6,7 +6,7 @@ from itertools import chain
 from math import floor, log10
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy
 
 from desk.facts.trouble import Trouble
@@ -38,14 +38,13 @@ LEGEND = (("live", "lane now"), ("edge", "measured, on the edge"), ("beaten", "b
 class MiniFrontier(Card):
     """Shows the newest sweep of this machine that has a model of the tiers; `measured` tells whether there is one.
 
-    `turned` is emitted when that changes, `opened` by a click or Enter: all else is in the Frontier view.
+    `turned` is emitted when that changes, `opened` asks for the Frontier view, where all else is.
     """
 
     turned = Signal()
-    opened = Signal()
 
     def __init__(self, theme: Theme, numbers: Numbers) -> None:
-        super().__init__(theme)
+        super().__init__(theme, invites=True)
         self._numbers = numbers
         self._store = Runs()
         self._worker = Worker(self)
@@ -53,8 +52,6 @@ class MiniFrontier(Card):
         self._found: Found | None = None
         self._still = self._scene = _EMPTY
         self._x = self._y = LogAxis.over(())
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Frontier")
         self.setToolTip("The whole frontier  5")
@@ -122,18 +119,6 @@ class MiniFrontier(Card):
         self._y = LogAxis.over([*heights, *_outside(heights, [place.y for place in made.live])], 1.4)
         self.setAccessibleDescription(made.sentence(self._numbers))
         self.update()
-
-    # ---- hands
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.opened.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
-            self.opened.emit()
-        else:
-            super().keyPressEvent(event)
 
     # ---- painting
 

@@ -176,7 +176,7 @@ class Window(QWidget):
         """Who knows the lineage of figures; until then none can be asked for."""
         self._ask = ask
         for card in self.floor.cards:
-            card.asked.connect(lambda key: self.lineage.show_figure(key))
+            card.opened.connect(lambda card=card: self.lineage.show_figure(card.value.key))
 
     @property
     def explains(self) -> bool:

@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QPushButton
 
 from desk.facts.palette import DARK
 from desk.panel.bars import Badge, PointerBar, Toggle, paint_fill, paint_provenance, paint_swatch, paint_warning
-from desk.panel.cards import ValueCard
+from desk.panel.cards import Card, ValueCard
 from desk.panel.icons import application_icon, icon
+from desk.panel.machinecard import MachineCard
 from desk.panel.numbers import Numbers
 from desk.panel.shown import EMPTY, Pointer, Provenance, Value
 from desk.panel.theme import Theme, prepare
@@ -89,13 +90,19 @@ def test_offers_are_buttons_and_go_away(card, qtbot):
     assert card.findChildren(QPushButton) == []
 
 
-def test_a_card_is_asked_by_mouse_and_by_key(card, qtbot):
-    card.show_value(watts())
-    with qtbot.waitSignal(card.asked) as told:
-        qtbot.mouseClick(card, Qt.MouseButton.LeftButton)
-    assert told.args == ["watts"]
-    with qtbot.waitSignal(card.asked):
-        qtbot.keyClick(card, Qt.Key.Key_Return)
+@pytest.mark.parametrize("kind", [lambda theme: Card(theme), MachineCard, lambda theme: ValueCard(theme, Numbers())])
+def test_a_card_that_invites_opens_by_a_click_and_by_enter_alone(theme, qtbot, kind):
+    card = kind(theme)
+    qtbot.addWidget(card)
+    opened = []
+    card.opened.connect(lambda: opened.append(card))
+    qtbot.mouseClick(card, Qt.MouseButton.RightButton)
+    qtbot.keyClick(card, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(card, Qt.Key.Key_A)
+    assert not opened
+    qtbot.mouseClick(card, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(card, Qt.Key.Key_Return)
+    assert opened == ([card, card] if type(card) is not Card else []), "a plain card is for laying things on"
 
 
 def test_an_alarm_colours_the_value_and_nothing_else_does(card):
