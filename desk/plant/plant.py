@@ -24,7 +24,6 @@ from desk.facts.happened import (
     ChildStale,
     Finished,
     FirstToken,
-    JobEnded,
     LoadChanged,
     Noted,
     RunStarted,
@@ -43,12 +42,13 @@ from desk.facts.swept import PointMeasured, PointMeasuring, PointMissed, PointSt
 from desk.facts.tiers import Budget, Provider, Tariff, Tier
 from desk.facts.trouble import Trouble
 from desk.plant import children, presets
+from desk.plant.builds import Builds
 from desk.plant.loads import Loads
 from desk.plant.machine import this_machine
 from desk.plant.needs import needs
 from desk.plant.pen import Pen
 from desk.plant.settings import Settings
-from desk.plant.supervision import ENGINE, METER, REMEDIES, WORKER, Limits, Supervisor
+from desk.plant.supervision import ENGINE, METER, WORKER, Limits, Supervisor
 
 Reason = Literal["stopped", "emergency", "duration", "budget", "given up", "closed"]
 
@@ -106,9 +106,6 @@ class Plant:
 
         self._running = False
         self._reason: Reason | None = None
-        self._built: set[tuple[str, ...]] = set()
-        self._building: tuple[str, ...] = ()
-        self._job_ended = False
         self._preparing = False
         self._started = 0.0
         self._requests = 0
@@ -125,6 +122,7 @@ class Plant:
         self._meter = Supervisor("meter", limits["meter"], self._inbox, self._pen.write)
         self._worker = Supervisor("worker", limits["worker"], self._inbox, self._pen.write, self._worker_settled)
         self._all = (self._engine, self._meter, self._worker)
+        self._builds = Builds(self._worker, argv)
 
     @classmethod
     def of(cls, settings: Settings, **others: Any) -> Self:
@@ -303,7 +301,7 @@ class Plant:
                 self._pen.write(Troubled(t=now(), where=supervisor.role, cause=trouble.cause))
             return
         supervisor.hear(fact, now())
-        self._job_ended = self._job_ended or isinstance(fact, JobEnded)
+        self._builds.hear(fact)
         if supervisor is self._engine:
             self._requests = max(self._requests, _highest_request(fact))
         self._pen.write(fact, line)
@@ -329,7 +327,8 @@ class Plant:
     def _start(self) -> None:
         if self._running or self._closing:
             return
-        self._running, self._preparing, self._reason, self._built = True, True, None, set()
+        self._running, self._preparing, self._reason = True, True, None
+        self._builds.forget()
         self._requests = 0
         self._started = now()
         started = RunStarted(
@@ -356,32 +355,20 @@ class Plant:
         """Build the models that are missing, one after the other, then start the engine."""
         self._preparing = False
         wanted = needs(self._pen.tiers.values(), self.provider, self._pen.meter)
-        missing = [need for need in wanted if not need.ready]
-        unbuilt = [need.build for need in missing if need.build not in self._built]
-        if unbuilt:
-            self._building, self._job_ended = unbuilt[0], False
-            self._built.add(self._building)
-            self._worker.start(lambda: self._argv("worker", "build", *self._building), now())
-        elif len(missing) < len(wanted):
+        if self._builds.begin(wanted):
+            return
+        if any(need.ready for need in wanted):
             self._engine.start(lambda: self._argv("engine"), now())
         else:
             self._finish("given up")
 
     def _worker_settled(self) -> None:
-        if not self._job_ended:
-            self._pen.write(self._unfinished())
+        if untold := self._builds.untold(cancelled=self._reason is not None):
+            self._pen.write(untold)
         if self._reason is not None:
             self._finish(self._reason)
         else:
             self._prepare()
-
-    def _unfinished(self) -> JobEnded:
-        """How a build ended of which the worker said nothing: with the run, or with the worker."""
-        model, precision = (*self._building, "")[:2]
-        cause, remedy = self._worker.cause or f"The worker ended without finishing {model}.", REMEDIES["worker"]
-        if self._reason is not None:
-            cause, remedy = "Cancelled.", ""
-        return JobEnded(t=now(), job="build", model=model, precision=precision, cause=cause, remedy=remedy)
 
     def _engine_settled(self) -> None:
         self._finish(self._reason or "given up")

@@ -85,6 +85,7 @@ def test_an_emergency_stop_keeps_the_data(watched):
     told.until_kind(Worked)
     told.plant.halt()
     assert told.until_kind(RunStopped).reason == "emergency"
+    told.plant.close()  # by then it is put away, and has its last name
     assert told.plant.recording.is_file()
     assert totals(told.facts).tokens_out > 0
 
