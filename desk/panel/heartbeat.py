@@ -77,6 +77,13 @@ REPLAY_S = 0.006
 the window answers. It takes so many ..."""
 REPLAYED_AT_ONCE = 32
 """... between two looks at the clock."""
+FAR_S = 0.3
+"""A jump that is on its way for longer, across hours, is waited for and not scrubbed. The charts and numbers that grow
+tell how far it is, and the window answers a little later: ..."""
+FAR_SLICE_S = 0.04
+"""... its slices are so long, ..."""
+FAR_LOOK_S = 0.25
+"""... and what it has come to is shown so often."""
 
 
 class Heartbeat(QObject):
@@ -99,6 +106,8 @@ class Heartbeat(QObject):
         self._eager_until = 0.0
         self._looked = 0.0
         """When a tick last showed something."""
+        self._behind: float | None = None
+        """Since when a jump has been on its way."""
         self.recovery: Recovery | None = None
         """Closes what a crash has left, where this is the factory's own window."""
         self._connect()
@@ -109,7 +118,7 @@ class Heartbeat(QObject):
             self.listeners.append(self.upward.see)
             self.charts.noted.connect(self.upward.note)
         else:
-            self.upward = Playback(window, source, self.charts, self.books.board.kept_s, self._wake)
+            self.upward = Playback(window, source, self.charts, self.books.board.kept_s, self._hurry)
         desk = Desk(window, self.books, source, self.order, self.edits, self.listeners)
         window.open_views_with(lambda entry: opened(entry, desk))
         self._timer = QTimer(self)
@@ -138,10 +147,12 @@ class Heartbeat(QObject):
         seen = self.window.isVisible() and not self.window.isMinimized()
         still = self._still and not behind
         interval = HIDDEN_MS if not seen else RESTING_MS if still else self._interval
-        at_once = 0 if behind and seen else interval
+        at_once = 0 if behind else interval
         if at_once != self._timer.interval():
             self._timer.setInterval(at_once)
         moment = perf_counter()
+        if behind and self._far(moment):
+            interval = round(FAR_LOOK_S * 1000)
         if not seen or self.window.frozen or (behind and moment - self._looked < interval / 1000):
             return
         self._looked = moment
@@ -213,7 +224,8 @@ class Heartbeat(QObject):
 
     def _take_in_replay(self, replay: Replay) -> bool:
         """Decode and fold in turns, and leave marks from which a jump need not begin at the beginning."""
-        until, since = perf_counter() + REPLAY_S, self._since_numbers
+        moment, since = perf_counter(), self._since_numbers
+        until = moment + (FAR_SLICE_S if self._far(moment) else REPLAY_S)
         while perf_counter() < until:
             if (mark := replay.restored()) is not None:
                 self.books.back_to(mark)
@@ -222,13 +234,19 @@ class Heartbeat(QObject):
                 replay.keep(self.books.mark())
             fresh = replay.drain(REPLAYED_AT_ONCE)
             if not fresh:
+                self._behind = None
                 return False
             self._wake()
             self._notice(fresh)
             for fact in fresh:
                 self.books.post(fact)
         self._since_numbers = since  # what turned on the way is no answer to an order
+        self._behind = moment if self._behind is None else self._behind
         return True
+
+    def _far(self, moment: float) -> bool:
+        """Whether a jump is on its way for so long that it crosses hours."""
+        return self._behind is not None and moment - self._behind > FAR_S
 
     def _notice(self, fresh: list[AnyFact]) -> None:
         """See what facts change about how they are shown."""
@@ -321,6 +339,11 @@ class Heartbeat(QObject):
     def _look_again(self) -> None:
         self._wake()
         self.refresh()
+
+    def _hurry(self) -> None:
+        """A jump is asked for: look for its end at once, in short slices at first, as more of them may follow."""
+        self._behind = None
+        self._wake()
 
     def _wake(self) -> None:
         """Beat at the full rate for a moment."""

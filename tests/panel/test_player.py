@@ -83,13 +83,22 @@ def test_a_jump_goes_on_in_slices_at_once_and_is_looked_at_now_and_then(playing,
     heartbeat._timer.stop()
     clock = itertools.count(step=2)
     monkeypatch.setattr(beating, "perf_counter", lambda: 1e6 + next(clock) / 1000)
-    window.runbar.player.seek.emit(replay.duration)
-    looks, slices = heartbeat.beats, 0
-    while True:
-        heartbeat.beat()
-        slices += 1
-        if heartbeat._timer.interval():
-            break
+
+    def jump(seconds):
+        """How many slices it took, and how often something was shown on the way."""
+        window.runbar.player.seek.emit(seconds)
+        looks, slices = heartbeat.beats, 0
+        while True:
+            heartbeat.beat()
+            slices += 1
+            if heartbeat._timer.interval():
+                return slices, heartbeat.beats - looks
+
+    slices, looks = jump(replay.duration)
     assert heartbeat.books.board.end == pytest.approx(replay.duration, abs=0.5)
     assert slices >= 4
-    assert heartbeat.beats - looks <= slices / 2
+    assert looks <= slices / 2
+    # One that is on its way for long goes on in longer slices.
+    jump(0.0)
+    monkeypatch.setattr(beating, "FAR_S", 0.0)
+    assert jump(replay.duration)[0] < slices
