@@ -13,14 +13,33 @@ from PySide6.QtWidgets import (
 )
 
 from desk.facts import currency
+from desk.panel.bars import PROVENANCES
 from desk.panel.furniture import Label
 from desk.panel.numbers import DASH, Numbers
+from desk.panel.runs.rows import marks_of
 from desk.panel.theme import Theme, font, scaled
-from desk.runs.search import badges, started_words
+from desk.panel.words import tr
+from desk.runs.search import started_words
 from desk.runs.store import Run
 from desk.runs.summary import Summary
 
 WIDTH = 292
+SUMS = TOKENS_OUT, ENERGY, REVENUE, ON_TIME, COST = (
+    tr("Tokens out"),
+    tr("Energy"),
+    tr("Implied revenue"),
+    tr("of it on time"),
+    tr("Energy cost"),
+)
+ENDS = {
+    "stopped": tr("ended: stopped"),
+    "emergency": tr("ended: emergency"),
+    "duration": tr("ended: duration"),
+    "budget": tr("ended: budget"),
+    "given up": tr("ended: given up"),
+    "closed": tr("ended: closed"),
+}
+"""How a run ended, by the reason that was recorded."""
 
 
 class About(QScrollArea):
@@ -42,8 +61,8 @@ class About(QScrollArea):
         for label in (self._title, self._when, self._marks, self._made):
             label.setWordWrap(True)
         self.tags = QLineEdit()
-        self.tags.setAccessibleName("Tags of the run, with commas between them")
-        self.tags.setPlaceholderText("Tags, with commas between them")
+        self.tags.setAccessibleName(tr("Tags of the run, with commas between them"))
+        self.tags.setPlaceholderText(tr("Tags, with commas between them"))
         self.note = _NoteField()
         inner = QWidget()
         inner.setObjectName("about")
@@ -58,7 +77,7 @@ class About(QScrollArea):
         self._sums.setHorizontalSpacing(8)
         self._sums.setVerticalSpacing(1)
         self._values: dict[str, Label] = {}
-        for place, head in enumerate(("Tokens out", "Energy", "Implied revenue", "of it on time", "Energy cost")):
+        for place, head in enumerate(SUMS):
             self._values[head] = Label(theme, "", 13, 600)
             self._values[head].setAlignment(Qt.AlignmentFlag.AlignRight)
             self._sums.addWidget(Label(theme, head, 12, token="soft"), place, 0)
@@ -88,8 +107,9 @@ class About(QScrollArea):
         numbers, summary = self._numbers, run.summary
         other, self._name = run.name != self._name, run.name
         self._title.setText(run.title)
-        self._marks.setText("".join(f"● {badge}   " for badge in badges(run)).strip() or "")
-        self._marks.setVisible(bool(badges(run)))
+        marks = marks_of(run)
+        self._marks.setText("   ".join(f"● {mark}" for mark in marks))
+        self._marks.setVisible(bool(marks))
         self._when.setText(_when(run, numbers))
         sums = _sums(summary, numbers) if summary else {}
         for head, label in self._values.items():
@@ -109,8 +129,8 @@ class _NoteField(QPlainTextEdit):
     def __init__(self) -> None:
         super().__init__()
         self.setTabChangesFocus(True)
-        self.setPlaceholderText("A note about this run")
-        self.setAccessibleName("Note about the run")
+        self.setPlaceholderText(tr("A note about this run"))
+        self.setAccessibleName(tr("Note about the run"))
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
@@ -121,10 +141,12 @@ def _when(run: Run, numbers: Numbers) -> str:
     """`2026-11-23 14:03, 00:12:10 of it 00:11:42 counted. Stopped by hand.`"""
     summary = run.summary
     if summary is None:
-        return run.trouble or ("It is being recorded." if run.state == "running" else "It is being summed up.")
-    counted = "" if summary.measured_s is None else f", {numbers.clock(summary.measured_s)} counted"
-    ended = f"ended: {summary.ended}" if summary.ended else "its end is missing"
-    return f"{started_words(run)}, {numbers.clock(summary.seconds)} long{counted}; {ended}"
+        return run.trouble or (tr("It is being recorded.") if run.state == "running" else tr("It is being summed up."))
+    parts = [started_words(run), tr("{length} long", length=numbers.clock(summary.seconds))]
+    if summary.measured_s is not None:
+        parts.append(tr("{length} counted", length=numbers.clock(summary.measured_s)))
+    ended = ENDS[summary.ended] if summary.ended else tr("its end is missing")
+    return f"{', '.join(parts)}; {ended}"
 
 
 def _sums(summary: Summary, numbers: Numbers) -> dict[str, str]:
@@ -135,11 +157,11 @@ def _sums(summary: Summary, numbers: Numbers) -> dict[str, str]:
 
     hours = None if summary.joules is None else summary.joules / 3600
     return {
-        "Tokens out": numbers.count(summary.tokens_out),
-        "Energy": numbers.with_unit(hours, "Wh"),
-        "Implied revenue": money(summary.revenue_usd),
-        "of it on time": money(summary.on_time_revenue_usd),
-        "Energy cost": money(summary.energy_cost_usd),
+        TOKENS_OUT: numbers.count(summary.tokens_out),
+        ENERGY: numbers.with_unit(hours, "Wh"),
+        REVENUE: money(summary.revenue_usd),
+        ON_TIME: money(summary.on_time_revenue_usd),
+        COST: money(summary.energy_cost_usd),
     }
 
 
@@ -149,11 +171,19 @@ def _made(run: Run, numbers: Numbers) -> str:
     if (summary := run.summary) is not None:
         lines = (
             (summary.device or summary.processor, summary.provider),
-            (summary.runtime, f"driver {summary.driver}" if summary.driver else ""),
+            (summary.runtime, tr("driver {version}", version=summary.driver) if summary.driver else ""),
             (*summary.models,),
-            (f"scenario {summary.scenario}", f"seed {summary.seed}", summary.preset),
-            (f"watts: {summary.quality}" + (f" by {summary.source}" if summary.source != "none" else ""),),
+            (tr("scenario {name}", name=summary.scenario), tr("seed {n}", n=summary.seed), summary.preset),
+            (_watts(summary),),
             (f"Token Desk {summary.desk}",),
         )
         parts = [", ".join(filter(None, line)) for line in lines]
     return "\n".join(filter(None, [*parts, f"{run.path.name}, {numbers.bytes(run.bytes)}"]))
+
+
+def _watts(summary: Summary) -> str:
+    """How good its watts are, and who told them."""
+    quality = PROVENANCES[summary.quality]
+    if summary.source == "none":
+        return tr("watts: {quality}", quality=quality)
+    return tr("watts: {quality} by {source}", quality=quality, source=summary.source)

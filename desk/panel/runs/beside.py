@@ -12,11 +12,26 @@ from desk.panel.runs.course import Course, Line
 from desk.panel.runs.detail import NAMES, FigureBox
 from desk.panel.runs.story import Compared, Story
 from desk.panel.theme import MARGIN, Theme, scaled
+from desk.panel.words import tr
 from desk.runs.comparison import Comparison, Difference, compare
 from desk.runs.store import Run
 from desk.runs.summary import Figure
 
 WIDE = 520
+CLAIMS = {
+    "faster": tr("✓ {run} is faster than {first}: the spreads of both leave no doubt."),
+    "slower": tr("✓ {run} is slower than {first}: the spreads of both leave no doubt."),
+    "draws more": tr("✓ {run} draws more than {first}: the spreads of both leave no doubt."),
+    "draws less": tr("✓ {run} draws less than {first}: the spreads of both leave no doubt."),
+    "more efficient": tr("✓ {run} is more efficient than {first}: the spreads of both leave no doubt."),
+    "less efficient": tr("✓ {run} is less efficient than {first}: the spreads of both leave no doubt."),
+}
+NO_CLAIMS = {
+    "tokens_per_second": tr("● Neither {run} nor {first} may be called faster. {why}"),
+    "watts": tr("● Neither {run} nor {first} may be called thriftier. {why}"),
+    "tokens_per_joule": tr("● Neither {run} nor {first} may be called more efficient. {why}"),
+}
+"""What is said where nothing may be, by figure."""
 
 
 class Beside(QWidget):
@@ -69,7 +84,7 @@ class Beside(QWidget):
             return
         name, unit = self.figures.figure
         lines = [Line(run.title, *self._stories[run.name].courses[name]) for run in self._runs if self._has(run)]
-        waiting = "" if len(lines) == len(self._runs) else "Reading the recordings …"
+        waiting = "" if len(lines) == len(self._runs) else tr("Reading the recordings …")
         self.course.show_lines(NAMES[name], unit, [] if waiting else lines, waiting=waiting)
         self._found = compare([run.summary for run in self._runs if run.summary is not None])
         self._table.setWidget(self._lines(self._found, name, unit))
@@ -97,7 +112,7 @@ class Beside(QWidget):
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(1, 1)
-        for place, head in enumerate(("", "Run", unit, "9 of 10 windows", "Difference", "between")):
+        for place, head in enumerate(("", tr("Run"), unit, tr("9 of 10 windows"), tr("Difference"), tr("between"))):
             side = Qt.AlignmentFlag.AlignLeft if place < 2 else Qt.AlignmentFlag.AlignRight
             grid.addWidget(Label(theme, head, 11, token="mut"), 0, place, side)
         differences = [each for each in comparison.differences if each.figure == name]
@@ -106,7 +121,7 @@ class Beside(QWidget):
         for place, (run, (figure, difference)) in enumerate(zip(self._runs, figures, strict=True)):
             words = [numbers.figure(figure.value), range_words(figure.low, figure.high, numbers)]
             if difference is None:
-                words += ["first", ""]
+                words += [tr("first"), ""]
             else:
                 words += [signed(difference.ratio, numbers), _between(difference, numbers)]
             grid.addWidget(_Mark(self.course, place, theme), place + 1, 0)
@@ -164,10 +179,8 @@ class _Mark(QWidget):
 def claim_words(run: str, first: str, difference: Difference) -> str:
     """What may be said of a run beside the first one, or why nothing may."""
     if difference.claim:
-        verb = "" if difference.claim.startswith("draws") else "is "
-        return f"✓ {run} {verb}{difference.claim} than {first}: the spreads of both leave no doubt."
-    word = {"tokens_per_second": "faster", "watts": "thriftier"}.get(difference.figure, "more efficient")
-    return f"● Neither {run} nor {first} may be called {word}. {' '.join(difference.doubts)}"
+        return CLAIMS[difference.claim].format(run=run, first=first)
+    return NO_CLAIMS[difference.figure].format(run=run, first=first, why=" ".join(difference.doubts))
 
 
 def signed(ratio: float | None, numbers: Numbers) -> str:

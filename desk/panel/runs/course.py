@@ -16,13 +16,23 @@ from desk.panel.charts.scale import Scale, nice_step, spread
 from desk.panel.numbers import Numbers
 from desk.panel.runs.story import thinned
 from desk.panel.theme import Theme, canvas, font, scaled, zoom
-from desk.runs.summary import Phase
+from desk.panel.words import tr
+from desk.runs.summary import Phase, Stage
 
 LEFT, RIGHT, TOP, BOTTOM = 48, 112, 18, 24
 STAGES = 18
 """The height of the band that names the phases of a single run."""
 
 _STEPS_S = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
+
+STAGE_WORDS: dict[Stage, str] = {
+    "loading": tr("loading"),
+    "warm-up": tr("warm-up"),
+    "running": tr("running"),
+    "paused": tr("paused"),
+    "calibrating": tr("calibrating"),
+    "not recorded": tr("not recorded"),
+}
 
 TRACES = ("text", "Medium", "High", "Premium")
 """The first run is drawn in the colour of text, the others in colours of the ramp; each has its number beside it."""
@@ -78,7 +88,7 @@ class Course(QWidget):
         self._scale.forget()
         self._scale.fit(peak, 0.0)
         self._reading = None
-        self.setAccessibleName(f"{title} over time")
+        self.setAccessibleName(tr("{figure} over time", figure=title))
         self.setAccessibleDescription(waiting or self._sentence(None))
         self.update()
 
@@ -92,7 +102,7 @@ class Course(QWidget):
         return [_at(line, moment) for line in self._lines]
 
     def _sentence(self, moment: float | None) -> str:
-        when = "at its end" if moment is None else f"at {self._numbers.clock(moment)}"
+        when = tr("at its end") if moment is None else tr("at {moment}", moment=self._numbers.clock(moment))
         told = zip(self._lines, self.values(moment), strict=True)
         return ". ".join(f"{line.name} {when}: {self._numbers.spoken(value, self._unit)}" for line, value in told)
 
@@ -163,7 +173,7 @@ class Course(QWidget):
         theme, numbers = self._theme, self._numbers
         painter.setFont(font(11))
         painter.setPen(theme.colour("mut"))
-        painter.drawText(QPointF(plot.left(), 11), "recorded")  # the window around it may be live
+        painter.drawText(QPointF(plot.left(), 11), tr("recorded"))  # the window around it may be live
         write = numbers.ticks(self._scale.step)
         for tick in self._scale.ticks():
             y = round(plot.bottom() - plot.height() * tick / self._scale.top)
@@ -198,8 +208,9 @@ class Course(QWidget):
                 painter.fillRect(QRectF(left, plot.top(), max(1.0, right - left), plot.height()), theme.colour("track"))
             painter.setFont(font(10))
             painter.setPen(theme.colour("text"))
-            if QFontMetricsF(painter.font()).horizontalAdvance(phase.stage) + 6 < band.width():
-                painter.drawText(band, Qt.AlignmentFlag.AlignCenter, phase.stage)
+            word = STAGE_WORDS[phase.stage]
+            if QFontMetricsF(painter.font()).horizontalAdvance(word) + 6 < band.width():
+                painter.drawText(band, Qt.AlignmentFlag.AlignCenter, word)
         for moment in self._events:
             painter.fillRect(QRectF(round(self._x(moment, plot)), plot.top(), 1, plot.height()), theme.colour("band"))
 

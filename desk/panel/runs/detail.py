@@ -25,9 +25,10 @@ from desk.facts import currency
 from desk.facts.tiers import TIER_NAMES
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.runs.about import About
-from desk.panel.runs.course import Course, Line
+from desk.panel.runs.course import STAGE_WORDS, Course, Line
 from desk.panel.runs.story import Story
 from desk.panel.theme import MARGIN, Theme, scaled
+from desk.panel.words import tr
 from desk.runs.comparison import FIGURES
 from desk.runs.store import Run
 from desk.runs.summary import Summary, TierLine
@@ -37,17 +38,17 @@ _Part = TypeVar("_Part", QTableWidget, QListWidget)
 BESIDE = 1080
 """From this width on, tiers and events stand beside the course."""
 
-NAMES = {"tokens_per_second": "Tokens out", "watts": "Power", "tokens_per_joule": "Tokens per watt"}
+NAMES = {"tokens_per_second": tr("Tokens out"), "watts": tr("Power"), "tokens_per_joule": tr("Tokens per watt")}
 
 TIER_COLUMNS: tuple[tuple[str, Callable[[TierLine, Numbers], str]], ...] = (
-    ("Tier", lambda tier, _: tier.name),
-    ("Tokens", lambda tier, numbers: numbers.count(tier.tokens_out)),
+    (tr("Tier"), lambda tier, _: tier.name),
+    (tr("Tokens"), lambda tier, numbers: numbers.count(tier.tokens_out)),
     ("tok/s", lambda tier, numbers: numbers.figure(tier.tokens_per_second)),
-    ("TTFT p95", lambda tier, numbers: numbers.figure(tier.ttft_p95_s)),
+    (tr("TTFT p95"), lambda tier, numbers: numbers.figure(tier.ttft_p95_s)),
     ("tok/s/user", lambda tier, numbers: numbers.figure(1 / tier.itl_p50_s if tier.itl_p50_s else None)),
     ("tok/J", lambda tier, numbers: numbers.figure(tier.tokens_per_joule)),
-    ("Implied $", lambda tier, numbers: numbers.fixed(tier.revenue_usd, 4 if tier.revenue_usd < 1 else 2)),
-    ("On time", lambda tier, numbers: percent(tier.on_time_share, numbers)),
+    (tr("Implied $"), lambda tier, numbers: numbers.fixed(tier.revenue_usd, 4 if tier.revenue_usd < 1 else 2)),
+    (tr("On time"), lambda tier, numbers: percent(tier.on_time_share, numbers)),
 )
 """The table of tiers: its heads, money as `$` whatever its currency, and what a tier has in each column."""
 
@@ -62,7 +63,7 @@ class FigureBox(QComboBox):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("quiet", True)
-        self.setAccessibleName("Figure that is drawn over time")
+        self.setAccessibleName(tr("Figure that is drawn over time"))
         for name, unit, *_ in FIGURES:
             self.addItem(f"{NAMES[name]}, {unit}", (name, unit))
 
@@ -89,8 +90,8 @@ class Detail(QWidget):
         self._about = About(theme, numbers)
         self._about.tags.editingFinished.connect(self._tag)
         self._about.note.left.connect(self._note)
-        self._tiers = _plain(QTableWidget(0, len(TIER_COLUMNS)), "Tiers of the run")
-        self._events = _plain(QListWidget(), "What happened in the run")
+        self._tiers = _plain(QTableWidget(0, len(TIER_COLUMNS)), tr("Tiers of the run"))
+        self._events = _plain(QListWidget(), tr("What happened in the run"))
         self._pages = QStackedWidget()
         for page in (self._tiers, self._events):
             self._pages.addWidget(page)
@@ -99,7 +100,7 @@ class Detail(QWidget):
         heads.setSpacing(4)
         heads.addWidget(self.figures)
         heads.addStretch(1)
-        for place, word in enumerate(("Course", "Tiers", "Events")):
+        for place, word in enumerate((tr("Course"), tr("Tiers"), tr("Events"))):
             button = QPushButton(word)
             button.setProperty("quiet", True)
             button.setCheckable(True)
@@ -187,8 +188,11 @@ class Detail(QWidget):
         name, unit = self.figures.figure
         story, summary = self._story, self.run.summary
         if story is None:
-            waiting = self.run.trouble or ("" if self.run.state == "running" else "Reading the recording …")
-            self.course.show_lines(NAMES[name], unit, (), waiting=waiting or "The run is being recorded: see the Floor")
+            if self.run.state == "running":
+                waiting = tr("The run is being recorded: see the Floor")
+            else:
+                waiting = tr("Reading the recording …")
+            self.course.show_lines(NAMES[name], unit, (), waiting=self.run.trouble or waiting)
             return
         x, y = story.courses[name]
         moments = [event.at for event in story.events if event.kind in ("load", "note", "alarm", "trouble")]
@@ -223,7 +227,7 @@ class Detail(QWidget):
         numbers, summary = self._numbers, self.run.summary
         told: list[tuple[float, str]] = []
         for phase in summary.phases if summary else ():
-            told.append((phase.start, f"{phase.stage}, {numbers.clock(phase.end - phase.start)}"))
+            told.append((phase.start, f"{STAGE_WORDS[phase.stage]}, {numbers.clock(phase.end - phase.start)}"))
         if self._story is not None:
             for event in self._story.events:
                 sign = {"alarm": "▲ ", "trouble": "■ ", "note": "● "}.get(event.kind, "")
@@ -231,7 +235,8 @@ class Detail(QWidget):
         for at, words in sorted(told, key=lambda each: each[0]):
             self._events.addItem(f"{numbers.clock(at)}   {words}")
         if self._story is not None and self._story.left_out:
-            self._events.addItem(f"and {numbers.count(self._story.left_out)} more: open the run to see them")
+            left = numbers.count(self._story.left_out)
+            self._events.addItem(tr("and {n} more: open the run to see them", n=left))
 
     # ---- asking
 

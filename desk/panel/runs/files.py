@@ -12,6 +12,7 @@ from desk import journal
 from desk.facts.trouble import Trouble
 from desk.panel.runs.work import Job, Worker
 from desk.panel.views import Desk
+from desk.panel.words import tr
 from desk.runs import carry
 from desk.runs.store import Run, Runs
 
@@ -40,7 +41,7 @@ class Files(QObject):
         def written() -> Iterator[Path]:
             yield carry.send(run, out)
 
-        self._carry("export", written, lambda path: self._desk.window.tell(f"{path.name} is written."))
+        self._carry("export", written, lambda path: self._desk.window.tell(tr("{name} is written.", name=path.name)))
 
     def ask(self) -> None:
         """Ask for recordings, and take them in."""
@@ -67,7 +68,7 @@ class Files(QObject):
             return
         run, missing = given
         self.arrived.emit(run)
-        window.tell(f"{run.title} is taken in.", missing)
+        window.tell(tr("{run} is taken in.", run=run.title), missing)
 
     def _carry(self, key: str, job: Job, then: Callable[[Any], None]) -> None:
         """Have something done that takes time, after which the folder is listed again."""
@@ -85,14 +86,14 @@ class Files(QObject):
     def ask_open(self) -> list[Path]:
         """The user's choice of recordings, empty where there was none."""
         chosen, _ = QFileDialog.getOpenFileNames(
-            self._over, "Import recordings", str(Path.home()), "Recordings (*.jsonl *.jsonl.gz)"
+            self._over, tr("Import recordings"), str(Path.home()), tr("Recordings (*.jsonl *.jsonl.gz)")
         )
         return [Path(each) for each in chosen]
 
     def ask_save(self, run: Run) -> Path | None:
         """The user's choice of a place, `None` where there was none."""
         name = str(Path.home() / f"{run.name}{journal.COMPRESSED}")
-        chosen, _ = QFileDialog.getSaveFileName(self._over, "Export the run", name, "Recordings (*.jsonl.gz)")
+        chosen, _ = QFileDialog.getSaveFileName(self._over, tr("Export the run"), name, tr("Recordings (*.jsonl.gz)"))
         if not chosen:
             return None
         path = Path(chosen)

@@ -8,13 +8,14 @@ from desk.facts.trouble import Trouble
 from desk.panel.runs.work import Worker
 from desk.panel.shown import Notice
 from desk.panel.window import Window
+from desk.panel.words import tr
 from desk.runs.store import Run, Runs, recovered_in_words
 
 WAIT_MS = 1500
 """A start shows its numbers first."""
 
-OPEN = "Open"
-KEEP = "Keep"
+OPEN = tr("Open")
+KEEP = tr("Keep")
 
 
 class Recovery(QObject):
@@ -31,7 +32,7 @@ class Recovery(QObject):
         self._window.offer(
             Notice(
                 cause=f"{recovered_in_words(run)}.",
-                remedy="It is kept among the runs.",
+                remedy=tr("It is kept among the runs."),
                 severity="notice",
                 action="" if run.trouble else OPEN,
                 recording=str(run.path),

@@ -6,6 +6,7 @@ from typing import Any
 
 from desk.facts.currency import amount
 from desk.panel.numbers import DASH, Numbers
+from desk.panel.words import tr
 from desk.runs.search import badges, started_words
 from desk.runs.store import Run
 from desk.runs.summary import Summary
@@ -25,6 +26,26 @@ class Column:
     text: Callable[[Run, Numbers], str]
     right: bool = False
     spare: int = 0
+
+
+MARKS = {
+    "recording": tr("recording"),
+    "cannot be read": tr("cannot be read"),
+    "being summed up": tr("being summed up"),
+    "recovered": tr("recovered"),
+    "estimated watts": tr("estimated watts"),
+    "no watts": tr("no watts"),
+    "not calibrated": tr("not calibrated"),
+    "shared GPU": tr("shared GPU"),
+    "gap": tr("gap"),
+    "damaged": tr("damaged"),
+}
+"""The badges of runs as people read them."""
+
+
+def marks_of(run: Run) -> list[str]:
+    """What must be known of a run before its figures are believed."""
+    return [MARKS.get(badge, badge) for badge in badges(run)]
 
 
 def _of(text: Callable[[Summary], str]) -> Callable[[Run, Numbers], str]:
@@ -50,18 +71,18 @@ def _length(run: Run, numbers: Numbers) -> str:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("name", "Name", "", 224, lambda run, _numbers: run.title),
-    Column("started", "Started", "", 132, lambda run, _numbers: started_words(run), spare=3),
-    Column("device", "Device", "", 152, _of(lambda summary: summary.device or summary.processor), spare=4),
-    Column("provider", "On", "", 56, _of(lambda summary: summary.provider), spare=6),
-    Column("model", "Model", "", 160, _of(lambda summary: ", ".join(summary.models)), spare=2),
-    Column("scenario", "Scenario", "", 92, _of(lambda summary: summary.scenario), spare=5),
-    Column("length", "Length", "", 88, _length, right=True),
+    Column("name", tr("Name"), "", 224, lambda run, _numbers: run.title),
+    Column("started", tr("Started"), "", 132, lambda run, _numbers: started_words(run), spare=3),
+    Column("device", tr("Device"), "", 152, _of(lambda summary: summary.device or summary.processor), spare=4),
+    Column("provider", tr("On"), "", 56, _of(lambda summary: summary.provider), spare=6),
+    Column("model", tr("Model"), "", 160, _of(lambda summary: ", ".join(summary.models)), spare=2),
+    Column("scenario", tr("Scenario"), "", 92, _of(lambda summary: summary.scenario), spare=5),
+    Column("length", tr("Length"), "", 88, _length, right=True),
     Column("speed", "tok/s", "tok/s", 72, _figure("tokens_per_second", "tok/s"), right=True),
     Column("watts", "W", "W", 60, _figure("watts", "W"), right=True),
     Column("efficiency", "tok/J", "tok/J", 64, _figure("tokens_per_joule", "tok/J"), right=True),
-    Column("value", "Implied revenue", "", 112, _money, right=True),
-    Column("badges", "Marks", "", 128, lambda run, _numbers: ", ".join(badges(run)), spare=1),
+    Column("value", tr("Implied revenue"), "", 112, _money, right=True),
+    Column("badges", tr("Marks"), "", 128, lambda run, _numbers: ", ".join(marks_of(run)), spare=1),
 )
 
 
@@ -86,13 +107,13 @@ def _by_value(run: Run) -> tuple[bool, str, float]:
 
 
 ORDERS: dict[str, tuple[str, Callable[[Run], Any] | None]] = {
-    "started": ("Newest first", None),
-    "name": ("Name", lambda run: run.title.casefold()),
-    "length": ("Longest first", _by_sum("seconds")),
-    "speed": ("Fastest first", _by_figure("tokens_per_second")),
-    "watts": ("Most watts first", _by_figure("watts")),
-    "efficiency": ("Most tok/J first", _by_figure("tokens_per_joule")),
-    "value": ("Most value first", _by_value),
+    "started": (tr("Newest first"), None),
+    "name": (tr("Name"), lambda run: run.title.casefold()),
+    "length": (tr("Longest first"), _by_sum("seconds")),
+    "speed": (tr("Fastest first"), _by_figure("tokens_per_second")),
+    "watts": (tr("Most watts first"), _by_figure("watts")),
+    "efficiency": (tr("Most tok/J first"), _by_figure("tokens_per_joule")),
+    "value": (tr("Most value first"), _by_value),
 }
 """The orders of the list by the column that stands for each: in words, and the key. Runs come the newest first."""
 

@@ -28,6 +28,7 @@ from desk.panel.furniture import dress_list, lay_list
 from desk.panel.numbers import Numbers, spoken
 from desk.panel.runs.rows import COLUMNS, ORDERS, Column
 from desk.panel.theme import MARGIN, Theme, font, scaled
+from desk.panel.words import tr
 from desk.runs.comparison import MOST
 from desk.runs.store import Run
 
@@ -131,7 +132,7 @@ class Table(QTableView):
         self._marked: list[str] = []
         self.setModel(self.lines)
         self.setItemDelegate(_Cells(self))
-        lay_list(self, "Runs")
+        lay_list(self, tr("Runs"))
         head = self.horizontalHeader()
         head.setSectionsClickable(True)
         head.setSortIndicatorShown(False)
@@ -140,7 +141,8 @@ class Table(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
-        self.setAccessibleDescription("Enter opens a run, F2 renames it, Delete removes it; mark two to compare them")
+        said = tr("Enter opens a run, F2 renames it, Delete removes it; mark two to compare them")
+        self.setAccessibleDescription(said)
         self.selectionModel().selectionChanged.connect(self._follow_marks)
         self.doubleClicked.connect(self._open)
         theme.changed.connect(self._dress)
@@ -377,7 +379,7 @@ class _Cells(QStyledItemDelegate):
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
         line = QLineEdit(parent)
         line.setMaxLength(LONGEST_TITLE)
-        line.setAccessibleName(f"Title of {self._table.lines.runs[index.row()].title}")
+        line.setAccessibleName(tr("Title of {run}", run=self._table.lines.runs[index.row()].title))
         return line
 
 

@@ -28,18 +28,19 @@ from desk.panel.runs.work import Worker
 from desk.panel.shown import Shown
 from desk.panel.theme import GUTTER, MARGIN
 from desk.panel.views import Desk, View
+from desk.panel.words import plural, tr
 from desk.runs import search
 from desk.runs.comparison import MOST
 from desk.runs.store import Run, Runs
 
-EVERY_TAG = "All tags"
-EMPTY_TRASH, FOR_GOOD = "Empty trash", "For good?"
+EVERY_TAG = tr("All tags")
+EMPTY_TRASH, FOR_GOOD = tr("Empty trash"), tr("For good?")
 STORIES = 12
 """So many courses are kept of those that were read: three comparisons."""
 
-EXPORT_ONE = "Write the run into a file without serial numbers and names"
-EXPORT_SEVERAL = "Make a picture of the runs beside each other  Ctrl+E"
-EMPTY = "No runs yet. Start the factory: each run is recorded here. A recording can be dropped here, too."
+EXPORT_ONE = tr("Write the run into a file without serial numbers and names")
+EXPORT_SEVERAL = tr("Make a picture of the runs beside each other  Ctrl+E")
+EMPTY = tr("No runs yet. Start the factory: each run is recorded here. A recording can be dropped here, too.")
 
 
 class Page(View):
@@ -60,31 +61,33 @@ class Page(View):
         self._reading: set[str] = set()
         self._seen: object = None
         self.table = Table(theme, numbers)
-        self.table.empty = "Looking for runs …"
+        self.table.empty = tr("Looking for runs …")
         self.detail = Detail(theme, numbers)
         self.beside = Beside(theme, numbers)
         self._words = Label(theme, "", 13, token="mut")
         self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._words.setWordWrap(True)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search  Ctrl+F")
-        self.search.setAccessibleName("Search the runs")
+        self.search.setPlaceholderText(tr("Search  Ctrl+F"))
+        self.search.setAccessibleName(tr("Search the runs"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._list)
-        self.tag = _box("Tag that the runs must have")
+        self.tag = _box(tr("Tag that the runs must have"))
         self.tag.activated.connect(self._list)
-        self.order = _box("Order of the runs")
+        self.order = _box(tr("Order of the runs"))
         for name, (words, _) in rows.ORDERS.items():
             self.order.addItem(words, name)
         self.order.activated.connect(self._list)
-        self.open = _button("Open", "Play the recording in a window of its own  Enter", self._open)
+        self.open = _button(tr("Open"), tr("Play the recording in a window of its own  Enter"), self._open)
         self.open.setProperty("strong", True)
-        self.rename = _button("Rename", "Give the run another title  F2", self.table.rename)
-        self.remove = _button("Remove", "Put the marked runs into the trash  Delete", self._remove)
-        self.export = _button("Export…", EXPORT_ONE, self.export_marked)
-        self.bring = _button("Import…", "Take in recordings from elsewhere; drop them here, too", self.files.ask)
-        self.undo = _button("Undo", "Bring back the run that was removed last  Ctrl+Z", self._bring_back)
-        self.empty = _button(EMPTY_TRASH, "Remove for good what lies in the trash", self._empty)
+        self.rename = _button(tr("Rename"), tr("Give the run another title  F2"), self.table.rename)
+        self.remove = _button(tr("Remove"), tr("Put the marked runs into the trash  Delete"), self._remove)
+        self.export = _button(tr("Export…"), EXPORT_ONE, self.export_marked)
+        self.bring = _button(
+            tr("Import…"), tr("Take in recordings from elsewhere; drop them here, too"), self.files.ask
+        )
+        self.undo = _button(tr("Undo"), tr("Bring back the run that was removed last  Ctrl+Z"), self._bring_back)
+        self.empty = _button(EMPTY_TRASH, tr("Remove for good what lies in the trash"), self._empty)
         self._disk = Label(theme, "", 12, token="mut")
         self._arrange()
         self.table.chosen.connect(self._follow)
@@ -101,7 +104,7 @@ class Page(View):
 
     def _arrange(self) -> None:
         theme = self.desk.theme
-        above, column, head = headed_card(theme, "Runs")
+        above, column, head = headed_card(theme, tr("Runs"))
         head.addWidget(self.search, 1)
         head.addWidget(self.tag)
         head.addWidget(self.order)
@@ -166,9 +169,11 @@ class Page(View):
             self._runs = [given if run.name == given.name else run for run in self._runs]
         else:
             self._runs, disk = given
-            trash = f", {self.desk.numbers.bytes(disk.trash)} in the trash" if disk.trash else ""
-            free = f", {self.desk.numbers.bytes(disk.free)} free" if disk.free is not None else ""
-            self._disk.setText(f"{self.desk.numbers.bytes(disk.runs)} of recordings{trash}{free}")
+            size = self.desk.numbers.bytes
+            told = [tr("{size} of recordings", size=size(disk.runs))]
+            told += [tr("{size} in the trash", size=size(disk.trash))] if disk.trash else []
+            told += [tr("{size} free", size=size(disk.free))] if disk.free is not None else []
+            self._disk.setText(", ".join(told))
             self.empty.setVisible(bool(disk.trash))
             self.empty.setText(EMPTY_TRASH)
             self.undo.setVisible(bool(disk.trash))
@@ -189,7 +194,7 @@ class Page(View):
     def _list(self) -> None:
         words, tag = self.search.text(), self.tag.currentData() or ""
         shown = rows.ordered(search.found(self._runs, words, tag), self.order.currentData())
-        self.table.empty = "No run has all of these words." if self._runs else EMPTY
+        self.table.empty = tr("No run has all of these words.") if self._runs else EMPTY
         self.table.show_runs(shown)
         self._follow()
 
@@ -225,11 +230,14 @@ class Page(View):
             return
         self._below.setCurrentWidget(self._words)
         if len(marked) > MOST:
-            self._words.setText(f"{len(marked)} runs are marked. Up to {MOST} can be compared.")
+            told = plural("{n} run is marked.", "{n} runs are marked.", len(marked))
+            self._words.setText(f"{told} {tr('Up to {most} can be compared.', most=MOST)}")
         elif not marked:
             self._words.setText("")
         elif unread := [run for run in marked if run.summary is None]:
-            self._words.setText(f"{unread[0].title} has no figures to compare: {', '.join(search.badges(unread[0]))}.")
+            first = unread[0]
+            why = ", ".join(rows.marks_of(first))
+            self._words.setText(tr("{run} has no figures to compare: {why}.", run=first.title, why=why))
         else:
             self.beside.show_runs(marked, self._stories)
             self._below.setCurrentWidget(self.beside)
