@@ -217,8 +217,12 @@ class ValueCard(Card):
             paint_card(painter, self.theme, QRectF(QPointF(0, 0), size))
             note = self._paint_head(painter, wide)
             self._paint_figure(painter)
-            lines = wrapped(note, QFontMetricsF(font(11)), wide - 2 * MARGIN)
-            if self._offers.isHidden():
+            small, room = QFontMetricsF(font(11)), wide - 2 * MARGIN
+            if not self._offers.isHidden():
+                # Below the offers there is room for one line, and the sign says that there is no figure.
+                lines = [small.elidedText(self._value.note, Qt.TextElideMode.ElideRight, room)]
+            else:
+                lines = wrapped(note, small, room)
                 self._paint_history(painter, wide, *(_SPARK if len(lines) < 2 else _LOW_SPARK))
             painter.setFont(font(11))
             painter.setPen(self.theme.colour("mut"))

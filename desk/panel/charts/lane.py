@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPen
-from PySide6.QtWidgets import QGraphicsObject, QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from desk.panel.bars import paint_warning
 from desk.panel.charts.hairlines import paint_hairlines
@@ -21,10 +22,11 @@ WORDS = 34
 NEAR = 5
 """So many pixels from an event the cursor reads its words."""
 NOTE_LENGTH = 80
+_NAME, _BACK = tr("Events"), tr("Back to now")
 _STEPS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800)
 
 
-class Lane(QGraphicsObject):
+class Lane(pg.GraphicsObject):
     """Paints events where they have room, all of them as hairlines, and those under the cursor in full.
 
     The axis counts back from now; of a stretch that is held in the past it tells the run's own time, and stands still.
@@ -80,7 +82,7 @@ class Lane(QGraphicsObject):
         theme, plot = self._theme, self.plot
         painter.setFont(font(11))
         painter.setPen(theme.colour("mut"))
-        painter.drawText(QPointF(self._rect.left() + MARGIN, self._rect.top() + 20), tr("Events"))
+        painter.drawText(QPointF(self._rect.left() + MARGIN, self._rect.top() + 20), _NAME)
         metrics = QFontMetricsF(painter.font())
         for x, text in self._ticks(metrics.horizontalAdvance):
             painter.fillRect(QRectF(x, self._rect.top() + 33, 1, 5), theme.colour("mut"))
@@ -126,6 +128,8 @@ class Lane(QGraphicsObject):
         """Newest first, each where it still has room; an event without room keeps its hairline."""
         theme, plot, span = self._theme, self.plot, self.stretch.span
         taken: list[tuple[float, float]] = []
+        # The lane's own name may be longer than the plot is away.
+        begin = max(plot.left(), self._rect.left() + MARGIN + QFontMetricsF(font(11)).horizontalAdvance(_NAME) + 4)
         for event in sorted(self.setting.events, key=lambda event: -event.t):
             since = event.t - self.stretch.end
             if not -span <= since <= 0:
@@ -139,7 +143,7 @@ class Lane(QGraphicsObject):
             face = font(11, 600 if event.late else 400)
             width = QFontMetricsF(face).horizontalAdvance(event.text) + (18 if event.late else 0)
             left = x + 7 if x + 7 + width <= plot.right() else x - 7 - width
-            if left < plot.left() or any(left < b + 8 and a - 8 < left + width for a, b in taken):
+            if left < begin or any(left < b + 8 and a - 8 < left + width for a, b in taken):
                 continue
             taken.append((left, left + width))
             # Another event's hairline may cross the words; they stand on ground of their own.
@@ -199,7 +203,8 @@ class Lane(QGraphicsObject):
         painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         painter.setPen(theme.colour("text"))
         painter.setFont(font(12, 600))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, tr("Back to now"))
+        words = painter.fontMetrics().elidedText(_BACK, Qt.TextElideMode.ElideRight, int(box.width()) - 12)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from desk.facts.currency import USD
 from desk.panel.charts.lines import Array
+from desk.panel.words import tr
 
 
 class Board(Protocol):
@@ -109,7 +110,7 @@ class Setting:
     has zoomed, `currency` (ISO 4217) what money is in.
     """
 
-    mode: str = "LIVE"
+    mode: str = tr("LIVE")
     tiers: tuple[str, ...] = ()
     window_s: float = 300.0
     smooth_s: float = 3.0
