@@ -36,6 +36,13 @@ tokens: up to 3.3) and as three of 8 (4.8). A prompt token costs a tenth more wi
 """
 
 
+def chunk_beside(waiting: int, seamless: bool) -> int:
+    """How many tokens of a prompt a chunk may have beside so many rows that wait for their next one."""
+    if not waiting or not seamless:
+        return CHUNK
+    return min(CHUNK, max(BESIDE, int(BESIDE_ROW * waiting)))
+
+
 @dataclass(slots=True, eq=False)
 class Row:
     """One sequence in the batch: the tokens known so far, and how many of them the cache holds.
@@ -194,7 +201,7 @@ class Batch:
                 prefilling = row
         if prefilling is not None and not (self._decode_next and waiting):
             self._decode_next = True
-            return self._chunk(prefilling, self._most(waiting))
+            return self._chunk(prefilling, chunk_beside(waiting, self.network.seamless))
         if not waiting:
             return None
         self._decode_next = False
@@ -223,12 +230,6 @@ class Batch:
             logits, ids = logits[indices], ids[indices]
         drawn = self._sampler.choose(logits, ids, [row.chooser for row in ready])
         return Outcome(list(zip(ready, drawn, strict=True)), prefilled)
-
-    def _most(self, waiting: int) -> int:
-        """How many tokens a chunk may have beside so many rows that wait for their next one."""
-        if not waiting or not self.network.seamless:
-            return CHUNK
-        return min(CHUNK, max(BESIDE, int(BESIDE_ROW * waiting)))
 
     def _chunk(self, row: Row, most: int = CHUNK) -> Run:
         feed = self._prefills.get(row.slot)

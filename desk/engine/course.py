@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from desk.engine.batch import CHUNK, Batch, Row
+from desk.engine.batch import Batch, Row, chunk_beside
 from desk.engine.lane import Lane, Outfit, Request
 from desk.engine.prompts import Fitter
 from desk.engine.runtime import Network
@@ -63,14 +63,12 @@ class Course:
 
     def decode(self, rows: int, prompt: int, steps: int, sampling: Sampling | None = None) -> dict[str, Any]:
         """`steps` steps of `rows` rows that hold `prompt` tokens each when they start; `outside_s` is per step."""
-        chunks = -(-prompt // CHUNK)
-        length = max(prompt, rows * chunks) + steps + WARM_STEPS + 3
-        lane = self._lane(rows, length, sampling)
+        lengths, reached = self._staggered(rows, prompt)
+        answer = reached + steps + WARM_STEPS + 3
+        lane = self._lane(rows, answer, sampling)
         line = _Line([lane], self._tell)
-        for number in range(rows):
-            # Rows that are in early decode while the others come, so they begin shorter: all are equally long then.
-            ahead = (rows - 1 - number) * chunks
-            self._ask(lane, number, max(1, prompt - ahead), length)
+        for number, length in enumerate(lengths):
+            self._ask(lane, number, length, answer)
         line.until_decoding()
         for _ in range(WARM_STEPS):
             line.turn()
@@ -80,6 +78,7 @@ class Course:
         for _ in range(steps):
             line.turn()
         seconds = now() - start
+        assert len(lane.active) == rows, "a row that has left gives no tokens, and takes no time"
         return {
             "seconds": seconds,
             "outside_s": (seconds - self._clock.seconds) / steps,
@@ -166,6 +165,19 @@ class Course:
         }
 
     # ---- lanes and what they are asked
+
+    def _staggered(self, rows: int, prompt: int) -> tuple[list[int], int]:
+        """The prompts' lengths with which all rows hold `prompt` tokens once the last of them decodes, and the most
+        that any of them holds then.
+
+        Rows that are in early decode once beside every chunk of the rows after them, so they begin that much shorter.
+        """
+        lengths, passed = [prompt], 0
+        for waiting in range(rows - 1, 0, -1):
+            chunks = -(-lengths[-1] // chunk_beside(waiting, self._network.seamless))
+            passed += chunks
+            lengths.append(max(1, lengths[-1] - chunks))
+        return lengths[::-1], max(prompt, lengths[-1] + passed)
 
     def _lane(self, slots: int, context: int, sampling: Sampling | None = None, name: str = "Lane") -> Lane:
         longest = self._network.manifest.context
