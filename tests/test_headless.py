@@ -36,7 +36,7 @@ try:
     sys.exit(headless.run(plant, json_out=True))
 finally:
     loaded = {{name.partition(".")[0] for name in sys.modules}}
-    assert not loaded & {{"PySide6", "onnxruntime", "tokenizers", "pynvml", "onnx", "gguf", "typer"}}
+    assert not loaded & {{"PySide6", "pyqtgraph", "onnxruntime", "tokenizers", "pynvml", "onnx", "gguf", "typer"}}
 """
 
 

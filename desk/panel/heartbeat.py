@@ -1,6 +1,6 @@
 """The heartbeat: one timer that drains the source, folds what came, and shows it, a little at each tick.
 
-This module brings in numpy, the charts, ledger, board and plant, so it is imported after the first paint.
+This module brings in numpy, pyqtgraph, ledger, board and plant, so it is imported after the first paint.
 """
 
 from collections import deque

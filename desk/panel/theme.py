@@ -1,6 +1,6 @@
 """The look of the program: bundled fonts, text size, colours of the chosen scheme, and the few rules Fusion needs.
 
-Nothing here imports numpy, because the window is painted before that is loaded.
+Nothing here imports numpy or pyqtgraph, because the window is painted before those are loaded.
 
 The text size magnifies everything alike. Layouts ask `scaled` for their measures and `font` for their fonts. A widget
 that paints itself does so on a `canvas`, where measures and fonts are those of a text size of 100 % and the painter

@@ -1,5 +1,8 @@
 """The theme follows its choice, and dresses windows in its palette and the bundled fonts."""
 
+import subprocess
+import sys
+
 from desk.facts.palette import DARK, HIGH_DARK, LIGHT
 
 
@@ -65,3 +68,11 @@ def test_a_dressed_window_wears_the_palette(qtbot, qapp):
     Theme("light").dress(window)
     assert window.palette().color(QPalette.ColorRole.Window).name().upper() == LIGHT.bg
     assert LIGHT.band in window.styleSheet()
+
+
+def test_the_first_paint_needs_neither_numpy_nor_pyqtgraph():
+    heavy = "numpy", "pyqtgraph"
+    script = "import sys, desk.panel.theme, desk.panel.icons, desk.panel.numbers, desk.panel.cards, desk.panel.bars\n"
+    script += f"print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,12 +1,13 @@
 """The canvas of the charts: strips over one lane of events, kept up to date and painted at the least cost.
 
-One `QGraphicsView` holds a `Strip` for each figure and the lane. Everything that seldom changes is a cached
+One `pyqtgraph.GraphicsView` holds a `Strip` for each figure and the lane. Everything that seldom changes is a cached
 background; a tick repaints one strip only.
 """
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF, Qt
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent, QTransform
-from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QWidget
+from PySide6.QtWidgets import QGraphicsView, QWidget
 
 from desk.panel.cards import paint_card
 from desk.panel.charts.lane import HEIGHT as LANE
@@ -19,7 +20,7 @@ from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, natural, zoom
 
 
-class Canvas(QGraphicsView):
+class Canvas(pg.GraphicsView):
     """Linked strips under one cursor. It pulls: `follow` a board, `show_setting`, then refresh.
 
     `refresh_next` repaints at most one strip that the board has moved past, for a heartbeat; `refresh_all` takes and
@@ -29,8 +30,7 @@ class Canvas(QGraphicsView):
     """
 
     def __init__(self, theme: Theme, numbers: Numbers, specs: tuple[StripSpec, ...], parent: QWidget | None) -> None:
-        super().__init__(parent)
-        self.setScene(QGraphicsScene(self))
+        super().__init__(parent, background=None)
         self._theme, self._numbers = theme, numbers
         self._board: Board | None = None
         self._setting = Setting()
@@ -43,12 +43,9 @@ class Canvas(QGraphicsView):
         self._zoom = 1.0
         self._design = QRectF(0, 0, 1, 1)
         for item in (*self._strips, self._lane):
-            self.scene().addItem(item)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.MinimalViewportUpdate)
-        self.setAcceptDrops(False)  # a scene takes whatever is dropped on it, and does nothing with it
+            self.addItem(item)
+        # Qt's own cache of the background would hold it at the screen's pixel ratio and blur larger pictures.
+        self.setCacheMode(pg.GraphicsView.CacheModeFlag.CacheNone)
         # Nothing is drawn beyond its bounds, so a strip that is painted need not draw its neighbours in.
         self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing)
         self.setAccessibleName(", ".join(spec.title for spec in specs))
@@ -118,13 +115,19 @@ class Canvas(QGraphicsView):
 
     # ---- Qt
 
-    def resizeEvent(self, ev: QResizeEvent) -> None:
+    def resizeEvent(self, ev: QResizeEvent | None) -> None:
         super().resizeEvent(ev)
-        self._arrange()
+        # The base class resizes while it is being made, before there are strips.
+        if getattr(self, "_strips", None):
+            self._arrange()
 
     def paintEvent(self, ev: QPaintEvent) -> None:
         with natural():
             super().paintEvent(ev)
+
+    def close(self) -> bool:
+        """Close as any widget does: pyqtgraph's own way takes the viewport away and crashes under PySide."""
+        return QGraphicsView.close(self)
 
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         """The card with headings, grids and axes: painted once for a size and a pixel ratio, then copied."""

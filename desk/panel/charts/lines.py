@@ -6,21 +6,17 @@ pixel apart, at every scale, and areas are filled without antialiasing under the
 """
 
 import math
-from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
-from shiboken6 import Shiboken
 
 Array = NDArray[np.float64]
 
 FINEST = 2.5
 """No screen has more pixels per logical pixel."""
-
-_Memory: Any = Shiboken.VoidPtr
-"""Where Qt keeps something, its size in bytes, and whether it may be written to; its stub knows of the first only."""
 
 
 def runs(y: Array) -> list[slice]:
@@ -39,7 +35,7 @@ def polylines(x: Array, y: Array) -> list[QPolygonF]:
         px, py = x[run], y[run]
         if len(px) == 1:
             px, py = np.array([px[0] - 0.5, px[0] + 0.5]), np.array([py[0], py[0]])
-        made.append(_polygon(px, py))
+        made.append(pg.functions.arrayToQPolygonF(px, py))
     return made
 
 
@@ -48,16 +44,11 @@ def areas(x: Array, y: Array, floor: float) -> list[QPolygonF]:
     made = []
     for run in runs(y):
         px, py = x[run], y[run]
-        made.append(_polygon(np.concatenate((px, px[[-1, 0]])), np.concatenate((py, np.array([floor, floor])))))
-    return made
-
-
-def _polygon(x: Array, y: Array) -> QPolygonF:
-    """The points, copied at once into the pairs of doubles that Qt keeps them as."""
-    made = QPolygonF()
-    made.resize(len(x))
-    points = np.frombuffer(_Memory(made.data(), 2 * x.itemsize * len(x), True), np.float64).reshape(-1, 2)
-    points[:, 0], points[:, 1] = x, y
+        made.append(
+            pg.functions.arrayToQPolygonF(
+                np.concatenate((px, px[[-1, 0]])), np.concatenate((py, np.array([floor, floor])))
+            )
+        )
     return made
 
 

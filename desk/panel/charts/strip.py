@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
-from PySide6.QtWidgets import QGraphicsObject
 
 from desk.panel.charts.curves import Curves, Rows, take
 from desk.panel.charts.hairlines import paint_hairlines
@@ -32,7 +32,7 @@ _MOST_DECIMALS = 3
 _TOTAL, _SHOWN, _NOTHING = tr("total"), tr("shown"), tr("nothing in this window yet")
 
 
-class Strip(QGraphicsObject):
+class Strip(pg.GraphicsObject):
     """Paints one strip in pixels of the chart. `refresh` takes new data, `paint` draws what was taken.
 
     The ground that seldom changes (heading, grid, ticks) is painted by `paint_ground` into the chart's background.
