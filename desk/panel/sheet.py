@@ -68,6 +68,9 @@ def _energy(standing: Standing, device: Device, reading: DeviceReading, ages: Ag
         joules = reading.edges[-1][1]
         rows.append(SheetRow(tr("Energy"), numbers.with_unit(joules / 3600, "Wh"), tr("since the meter opened")))
     rows.append(SheetRow(tr("Source of joules"), SOURCES.get(source, source), fresh))
+    if compared := standing.compared.get(device.id):
+        minute = tr("joules of each over the last {seconds:.0f} s of load", seconds=compared.seconds)
+        rows.append(SheetRow(tr("Counter ÷ power"), f"{numbers.fixed(compared.ratio, 2)} ×", minute))
     counted = device.id in standing.counted
     rows.append(SheetRow(tr("Counts for this run"), tr("yes") if counted else tr("no"), meter.scope if counted else ""))
     if counted and standing.floor_watts is not None and len(standing.counted) == 1:

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from scripted import T0
 
 from desk.facts.happened import LaneReady
-from desk.facts.metered import DeviceReading, Read
+from desk.facts.metered import Compared, DeviceReading, Read
 from desk.panel.look import look
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme
@@ -59,6 +59,14 @@ def test_the_plan_of_memory_stands_beside_what_was_free(window):
     assert value == "2.1 GB planned"
     assert note == "150.0 MB weights, 20.0 MB KV cache; 9.8 GB were free then"
     assert rows(window)["Free"][0] == "310.0 MB"
+
+
+def test_how_the_counter_agrees_with_power_is_shown_once_a_minute_of_load_told_it(window, planned):
+    window.floor.open_device()
+    assert "Counter ÷ power" not in rows(window)
+    planned.post(Compared(t=T0 + 15.3, device="gpu0", ratio=1.012, seconds=60.0))
+    window.show_all(look(planned, Numbers()))
+    assert rows(window)["Counter ÷ power"] == ("1.01 ×", "joules of each over the last 60 s of load")
 
 
 def test_several_reasons_are_several_lines(window, planned):
