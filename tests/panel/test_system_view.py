@@ -171,6 +171,9 @@ def test_a_value_that_cannot_be_stays_with_a_sentence_until_esc(sheet, qtbot):
     assert (row.control.text(), settings.load()[0].text_size) == ("300", 100)
     qtbot.keyClick(row.control, Qt.Key.Key_Escape)
     assert (row.control.text(), row._message.isVisible()) == ("100", False)
+    row._refuse("What takes more than a line. " * 12)
+    message = row._message
+    qtbot.waitUntil(lambda: message.height() >= message.heightForWidth(message.width()) > 20, timeout=PATIENCE_MS)
     type_in(qtbot, sheet, "watts", "65, 20")
     assert "not two numbers of watts" in sheet.rows["watts"]._message.text()
     type_in(qtbot, sheet, "budget.joules", "-1")

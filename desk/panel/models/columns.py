@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from desk.panel.models.rows import SOURCES, WORDS, Row, memory_words, parameters_words, state_words
+from desk.panel.models.rows import SOURCES, WORDS, Deed, Row, memory_words, parameters_words, state_words
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.words import tr
 
@@ -42,4 +42,6 @@ COLUMNS = (
 SPARE = (SIZE, MEMORY, CONTEXT, LICENCE, PARAMETERS, SOURCE)
 """What goes where there is no room, the last first."""
 ALL_DEEDS = 264
-"""From this width on, the column of buttons has room for all of them."""
+"""From this width on, the column of buttons has room for all of them, where their words are as short as in English."""
+MANY: tuple[Deed, ...] = ("use", "verify", "remove")
+"""What takes the most room of all that can be asked for at once."""

@@ -264,7 +264,9 @@ class _State(QWidget):
                 paint_fill(painter, theme, QRectF(0, 25, size.width(), 6), share, token="soft")
                 painter.setFont(font(12))
                 painter.setPen(theme.colour("soft"))
-                painter.drawText(QPointF(0, 47), progress_words(row.condition, self._numbers))
+                words = progress_words(row.condition, self._numbers)
+                fitting = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(size.width()))
+                painter.drawText(QPointF(0, 47), fitting)
 
 
 class _Range(QWidget):

@@ -1,5 +1,6 @@
 """How a line of the list is painted: its words, the sign of its state, a bar where something grows, and its buttons."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PAD = 10
 SIGN = 14
+APART = 6
 WHY = 160
 """From this room on behind the words of a state, what is the matter is said there, too."""
 
@@ -51,6 +53,16 @@ def paint_sign(painter: QPainter, theme: Theme, box: QRectF, row: Row) -> None:
     """The sign of a state."""
     if name := SIGNS.get(row.condition.state):
         paint_icon(painter, box, name, theme.colour(ink_of(row)).name())
+
+
+def room_for(deeds: Iterable[Deed]) -> int:
+    """How wide a cell must be for all these buttons, at the text size."""
+    metrics = QFontMetrics(font(12, 500))
+    return sum(_button(metrics, deed) + scaled(APART) for deed in deeds)
+
+
+def _button(metrics: QFontMetrics, deed: Deed) -> int:
+    return metrics.horizontalAdvance(WORDS[deed]) + scaled(18)
 
 
 class Lines(QStyledItemDelegate):
@@ -143,11 +155,11 @@ class Lines(QStyledItemDelegate):
         metrics, found = QFontMetrics(font(12, 500)), []
         left, high = cell.left(), scaled(24)
         for deed in deeds:
-            wide = metrics.horizontalAdvance(WORDS[deed]) + scaled(18)
+            wide = _button(metrics, deed)
             if left + wide > cell.right() - scaled(4):
                 break
             found.append((deed, QRect(left, cell.center().y() - high // 2 + 1, wide, high)))
-            left += wide + scaled(6)
+            left += wide + scaled(APART)
         return found
 
     def _paint_buttons(self, painter: QPainter, row: Row, cell: QRect) -> None:

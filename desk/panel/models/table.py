@@ -6,16 +6,16 @@ Columns come as there is room for them: what a small window leaves out stands in
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QFontMetrics, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QTableView
 
 from desk.models.condition import Key
 from desk.panel.furniture import dress_list, lay_list
-from desk.panel.models.columns import ALL_DEEDS, COLUMNS, DEEDS, MODEL, SPARE, STATE, size_words
-from desk.panel.models.lines import PAD, Lines
+from desk.panel.models.columns import ALL_DEEDS, COLUMNS, DEEDS, MANY, MODEL, SPARE, STATE, size_words
+from desk.panel.models.lines import PAD, Lines, room_for
 from desk.panel.models.rows import SOURCES, WORDS, Deed, Row, progress_words, sizes_words, state_words
 from desk.panel.numbers import Numbers
-from desk.panel.theme import MARGIN, Theme, scaled
+from desk.panel.theme import MARGIN, Theme, font, scaled
 from desk.panel.words import tr
 
 Index = QModelIndex | QPersistentModelIndex
@@ -176,20 +176,19 @@ class Table(QTableView):
             self._lay_out()
 
     def _lay_out(self) -> None:
-        fixed = self.listing.fixed
+        fixed, wide = self.listing.fixed, _widths()
         kept = [place for place in range(len(COLUMNS)) if place not in SPARE and not (fixed and place == DEEDS)]
-        room = self.viewport().width() - sum(scaled(COLUMNS[place].wide) for place in kept)
+        room = self.viewport().width() - sum(wide[place] for place in kept)
         for place in SPARE:
-            wide = scaled(COLUMNS[place].wide)
-            hidden, room = wide > room, room - wide
+            hidden, room = wide[place] > room, room - wide[place]
             self.setColumnHidden(place, hidden)
             if hidden:
-                room = room + wide if place == SPARE[-1] else -1
-        every = scaled(ALL_DEEDS - COLUMNS[DEEDS].wide)
-        roomy = room >= every and not fixed
-        room = max(0, room - every) if roomy else max(0, room)
-        for place, column in enumerate(COLUMNS):
-            self.setColumnWidth(place, scaled(ALL_DEEDS if place == DEEDS and roomy else column.wide))
+                room = room + wide[place] if place == SPARE[-1] else -1
+        every = max(scaled(ALL_DEEDS), room_for(MANY)) - wide[DEEDS]
+        if room >= every and not fixed:
+            wide[DEEDS] += every
+        for place, width in enumerate(wide):
+            self.setColumnWidth(place, width)
         shown = sum(self.columnWidth(place) for place in range(len(COLUMNS)) if not self.isColumnHidden(place))
         left = self.viewport().width() - shown
         state = max(0, left) // 2 if fixed else min(max(0, left) // 2, scaled(120))
@@ -277,3 +276,12 @@ class Table(QTableView):
     def buttons(self, row: Row, cell: QRect) -> list[tuple[Deed, QRect]]:
         """Where the buttons of a line stand, as many as there is room for."""
         return self.lines.buttons(self.listing.deeds(row), cell)
+
+
+def _widths() -> list[int]:
+    """How wide each column is at least: as designed or, in a language with longer words, as its head and any one of its
+    buttons are."""
+    metrics = QFontMetrics(font(12))
+    wide = [max(scaled(each.wide), metrics.horizontalAdvance(each.head) + scaled(2 * PAD)) for each in COLUMNS]
+    wide[DEEDS] = max(wide[DEEDS], *(room_for((deed,)) for deed in WORDS))
+    return wide

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import msgspec
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desk import __version__
@@ -14,7 +14,7 @@ from desk.panel.bars import paint_rule
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
 from desk.panel.system.table import Scrolled
-from desk.panel.theme import MARGIN, Theme, scaled
+from desk.panel.theme import MARGIN, Theme, font, scaled
 from desk.panel.words import plural, tr
 from desk.plant.children import command, environment
 from desk.plant.machine import this_machine
@@ -27,6 +27,7 @@ SIGNS = {
 """The sign, the word and the colour of how a check went."""
 SKIPPED = ("–", tr("skipped"), "mut")
 WAITING = ("○", tr("not yet"), "mut")
+SAID = tuple(f"{sign} {word}" for sign, word, _ in (*SIGNS.values(), SKIPPED, WAITING))
 VERDICTS = {
     "fine": tr("Fine: the factory runs here."),
     "degraded": tr("The factory runs here, with what is marked."),
@@ -98,11 +99,12 @@ class Examination(QObject):
 def report(found: Diagnosis, numbers: Numbers) -> str:
     """The diagnosis as text for others. It names no user, no computer and no folder."""
     lines = [VERDICTS[found.verdict], *machine_words(numbers), ""]
+    wide = max(map(len, SAID)) + 1
     for check in found.checks:
         sign, word, _ = SIGNS.get(check.status, SKIPPED)
-        lines.append(f"{f'{sign} {word}':<10} {check.name}: {check.cause}".rstrip())
+        lines.append(f"{f'{sign} {word}':<{wide}} {check.name}: {check.cause}".rstrip())
         if check.remedy:
-            lines.append(f"{'':<10} → {check.remedy}")
+            lines.append(f"{'':<{wide}} → {check.remedy}")
     return "\n".join([*lines, ""])
 
 
@@ -295,7 +297,8 @@ class Row(QWidget):
         return label
 
     def _measure(self) -> None:
-        self._sign.setFixedWidth(scaled(76))
+        metrics = QFontMetrics(font(12, 600))
+        self._sign.setFixedWidth(max(scaled(76), *(metrics.horizontalAdvance(each) + 1 for each in SAID)))
         self._name.setFixedWidth(scaled(176))
 
     def paintEvent(self, _event: QPaintEvent) -> None:

@@ -62,6 +62,7 @@ class Form(QWidget):
         self._columns = (QVBoxLayout(), QVBoxLayout())
         for column in self._columns:
             column.setSpacing(scaled(20))
+            column.addStretch(1)
             columns.addLayout(column)
         self._wide: bool | None = None
         head = QHBoxLayout()
@@ -147,13 +148,12 @@ class Form(QWidget):
         self._beside.setSpacing(scaled(40) if wide else 0)
         self._beside.setStretch(0, 1)
         self._beside.setStretch(1, int(wide))
-        for column in self._columns:
-            while column.takeAt(0):
-                pass
         for place, group in enumerate(self.groups):
-            self._columns[place % 2 if wide else 0].addWidget(group)
-        for column in self._columns:
-            column.addStretch(1)
+            # Not `takeAt`: what it gives lives on, and the group's new place is never told that its height has changed.
+            for column in self._columns:
+                column.removeWidget(group)
+            column = self._columns[place % 2 if wide else 0]
+            column.insertWidget(column.count() - 1, group)
 
 
 def _stamp() -> object:
@@ -220,7 +220,7 @@ class Row(QWidget):
         if isinstance(self.control, QLineEdit):
             self._unit = Label(theme, "", 12, token="mut")
             row.addWidget(self._unit)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         theme.changed.connect(self._measure)
         self._measure()
 
