@@ -55,12 +55,14 @@ def _room() -> Iterator[Path]:
     global _inside
     room = _rooms()
     folder, home, before = room / "case", room / "home", os.environ.get("TOKEN_DESK_HOME")
+    compiles, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # beside a library that a case imports first
     os.environ["TOKEN_DESK_HOME"] = str(home)
     _inside = str(room)
     try:
         yield folder
     finally:
         _inside = ""
+        sys.dont_write_bytecode = compiles
         if before is None:
             del os.environ["TOKEN_DESK_HOME"]
         else:
