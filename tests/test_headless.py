@@ -25,7 +25,8 @@ from scripted_child import write_model
 from scripted_plant import LIMITS, PATIENCE_S, script
 
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts it in the background lets it ignore this
 sys.path.insert(0, {plant!r})
 from scripted_plant import LIMITS, script
 from desk import headless
