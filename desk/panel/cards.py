@@ -20,12 +20,15 @@ HEIGHT = 120
 NARROWEST = 184
 """A card narrower than this has no room for its words."""
 _BASE = 60
-_NOTE = 111
+_NOTE, _LOW_NOTE = 111, 116
+"""Where the last line of the note stands; the second where two of them stand below offers."""
 _LINE = 13
 _SPARK = (68, 28)
 _LOW_SPARK = (66, 18)
 """Top and height of the sparkline over a note of one line, and of two."""
 _GOAL_ROOM = 72
+_OFFERS = MARGIN + 36
+"""Where offers begin: beside the dash."""
 _LINEAGE = tr("Where it comes from  I")
 
 
@@ -154,7 +157,8 @@ class ValueCard(Card):
     @property
     def narrowest(self) -> int:
         """The width in logical pixels below which words of the card would be cut."""
-        return scaled(max(NARROWEST, 2 * MARGIN + _longest_title() + 14) * self._magnified)
+        offers = 0 if self._offers.isHidden() else self._offers.sizeHint().width() + scaled(_OFFERS + MARGIN / 2)
+        return max(offers, scaled(max(NARROWEST, 2 * MARGIN + _longest_title() + 14) * self._magnified))
 
     def _measure(self) -> None:
         self.setFixedHeight(scaled(HEIGHT * self._magnified))
@@ -218,16 +222,16 @@ class ValueCard(Card):
             note = self._paint_head(painter, wide)
             self._paint_figure(painter)
             small, room = QFontMetricsF(font(11)), wide - 2 * MARGIN
-            if not self._offers.isHidden():
-                # Below the offers there is room for one line, and the sign says that there is no figure.
-                lines = [small.elidedText(self._value.note, Qt.TextElideMode.ElideRight, room)]
-            else:
-                lines = wrapped(note, small, room)
+            if self._offers.isHidden():
+                lines, bottom = wrapped(note, small, room), _NOTE
                 self._paint_history(painter, wide, *(_SPARK if len(lines) < 2 else _LOW_SPARK))
+            else:  # two lines just fit below the offers, and the sign alone says that there is no figure
+                lines = wrapped(self._value.note, small, room)
+                bottom = _NOTE if len(lines) < 2 else _LOW_NOTE
             painter.setFont(font(11))
             painter.setPen(self.theme.colour("mut"))
             for row, line in enumerate(lines):
-                painter.drawText(QPointF(MARGIN, _NOTE - _LINE * (len(lines) - 1 - row)), line)
+                painter.drawText(QPointF(MARGIN, bottom - _LINE * (len(lines) - 1 - row)), line)
             if self.hasFocus():
                 paint_focus(painter, self.theme, QRectF(QPointF(0, 0), size))
 
@@ -306,9 +310,9 @@ class ValueCard(Card):
         return f"{value.limit_word} {self._numbers.figure(value.limit, value.unit)}".strip()
 
     def _place_offers(self) -> None:
-        left = scaled((MARGIN + 36) * self._magnified)
+        left = scaled(_OFFERS * self._magnified)
         wide = self.width() - left - scaled(MARGIN / 2 * self._magnified)
-        self._offers.setGeometry(left, scaled(32 * self._magnified), wide, scaled(66 * self._magnified))
+        self._offers.setGeometry(left, scaled(27 * self._magnified), wide, scaled(66 * self._magnified))
 
 
 @cache

@@ -298,13 +298,13 @@ class Floor(QWidget):
     # ---- mirroring
 
     def show_floor(self, shown: Shown) -> None:
-        known = len(self._shown.values)
+        known = len(self._shown.values), self._shown.watts_wanted
         self._shown = shown
         for card, value in zip(self.cards, shown.values, strict=False):
             card.show_value(value)
             wanted = value.key == "watts" and shown.watts_wanted
             card.offer(*((ASSUME, DECLARE) if wanted else ()))
-        if len(shown.values) != known:
+        if (len(shown.values), shown.watts_wanted) != known:
             self._fit()
         prices = tr("“{preset}” prices", preset=shown.preset) if shown.preset else ""
         self.table.show_tiers(shown.tiers, prices, shown.users)
