@@ -148,6 +148,7 @@ class Floor(QWidget):
 
     def resizeEvent(self, _event: object) -> None:
         self._fit()
+        self._show_frontier()
         if self._drawer is not None:
             self._drawer.place()
 
@@ -270,13 +271,13 @@ class Floor(QWidget):
     @property
     def _frontier_fits(self) -> bool:
         """Whether there is one, and room for it below the device without anything being scrolled."""
-        if self._frontier is None or not self._frontier.measured:
+        if self._frontier is None or not self._frontier.filled:
             return False
         above = self._cards_height() + self.table.height() + self.machine.minimumSizeHint().height() + 3 * GUTTER
         return above + self._frontier.minimumHeight() <= self.height()
 
     def add_frontier(self, frontier: MiniFrontier) -> None:
-        """Have the frontier stand below the device of a page that is large enough, where one was measured."""
+        """Have the frontier stand below the device of a page that is large enough, where there is something on it."""
         self._frontier = frontier
         self._pair.addWidget(frontier, 1)
         frontier.turned.connect(self._fit)
@@ -285,8 +286,7 @@ class Floor(QWidget):
         self._show_frontier()
 
     def _show_frontier(self) -> None:
-        # What another machine recorded does not stand beside what this one can do.
-        if self._frontier is not None and self._wide and self._shown.mode == "live":
+        if self._frontier is not None and self._wide:
             self._frontier.show_floor(self._shown)
             self._fit()  # what the device has to tell changes
 

@@ -381,9 +381,9 @@ def furnish(
     if isinstance(source, Plant):
         source.open()
         heartbeat.recovery = Recovery(window)
-        QTimer.singleShot(FRONTIER_MS, window, lambda: import_module("desk.panel.minifrontier").add_to(window))
     else:
         source.play()
+    QTimer.singleShot(FRONTIER_MS, window, lambda: import_module("desk.panel.minifrontier").add_to(window))
     if trouble is not None:
         window.show_trouble(trouble)
     if staged:

@@ -1,4 +1,4 @@
-"""The small frontier on a wide Floor: the newest edge that was measured here, and each lane on it as it runs."""
+"""The small frontier on a wide Floor: the newest edge that was measured here, and each lane as it runs."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy
 
+from desk.facts.figures import FIGURES
 from desk.facts.trouble import Trouble
 from desk.frontier.points import BOARD
 from desk.panel.bars import paint_provenance, paint_rule
@@ -18,10 +19,11 @@ from desk.panel.frontier.scene import AXES, LogAxis, Scene, Spot, scene, short, 
 from desk.panel.frontier.sweeps import Found, Source, read, sources
 from desk.panel.numbers import Numbers
 from desk.panel.runs.work import Worker
-from desk.panel.shown import Shown
-from desk.panel.statusline import date_of
+from desk.panel.shown import Provenance, Shown
+from desk.panel.statusline import badge_words, date_of
 from desk.panel.theme import Theme, canvas, font, scaled
 from desk.panel.window import Window
+from desk.panel.words import plural, tr
 from desk.runs.store import Runs
 
 LEAST, HEIGHT = 200, 236
@@ -32,29 +34,39 @@ LEFT, TOP, BOTTOM = 62, 66, 54
 LANE = 6.5
 APART = 20
 """Two ticks of the vertical axis are so far apart at least."""
-LEGEND = (("live", "lane now"), ("edge", "measured, on the edge"), ("beaten", "beaten"))
+DECADE = 10.0
+"""Axes that held lanes alone, and have become this much too long for them, are drawn anew."""
+TITLE, ACROSS = tr("Frontier"), tr("tokens/s per user, both log")
+HINT = tr("A sweep measures the edge: Frontier  5")
+LEGEND = (("live", tr("lane now")), ("edge", tr("measured, on the edge")), ("beaten", tr("beaten")))
 
 
 class MiniFrontier(Card):
-    """Shows the newest sweep of this machine that has a model of the tiers; `measured` tells whether there is one.
+    """Shows the newest sweep in a store of runs that has a model of the tiers, and the lanes on it; without a sweep, or
+    a store, the lanes alone.
 
-    `turned` is emitted when that changes, `opened` asks for the Frontier view, where all else is.
+    `filled` tells whether there is a sweep, or a lane that has run; `turned` is emitted when that changes. `opened`
+    asks for the Frontier view, where all else is.
     """
 
     turned = Signal()
 
-    def __init__(self, theme: Theme, numbers: Numbers) -> None:
+    def __init__(self, theme: Theme, numbers: Numbers, store: Runs | None) -> None:
         super().__init__(theme, invites=True)
         self._numbers = numbers
-        self._store = Runs()
+        self._store = store
         self._worker = Worker(self)
         self._seen: object = None
+        self._shown = Shown()
+        self._ran = ""
+        """The last run that a lane was seen in."""
+        self._filled = False
         self._found: Found | None = None
         self._still = self._scene = _EMPTY
         self._x = self._y = LogAxis.over(())
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Frontier")
-        self.setToolTip("The whole frontier  5")
+        self.setAccessibleName(TITLE)
+        self.setToolTip(tr("The whole frontier  5"))
         theme.changed.connect(self._measure)
         self._measure()
         self.hide()
@@ -66,8 +78,8 @@ class MiniFrontier(Card):
         return QSize(scaled(400), scaled(HEIGHT))
 
     @property
-    def measured(self) -> bool:
-        return bool(self._still.spots)
+    def filled(self) -> bool:
+        return self._filled
 
     @property
     def scene(self) -> Scene:
@@ -81,36 +93,50 @@ class MiniFrontier(Card):
 
     def show_floor(self, shown: Shown) -> None:
         """Follow the lanes; look for a newer sweep where the folder of runs or the models of the tiers changed."""
+        self._shown = shown
+        if self._store is not None:
+            self._look(self._store, shown)
+        self._draw()
+
+    def _look(self, store: Runs, shown: Shown) -> None:
         models = frozenset(line.tier.model for line in shown.tiers)
         try:
-            seen = (self._store.folder.stat().st_mtime_ns, models, shown.device)
+            seen = (store.folder.stat().st_mtime_ns, models, shown.device)
         except OSError:
             seen = None
         if seen != self._seen and models:
-            self._seen = seen
-            store, known = self._store, self._found
+            self._seen, known = seen, self._found
             self._worker.ask("newest", lambda: newest(store, models, shown.device, known), self._take)
-        self._draw(shown)
 
     def _take(self, given: tuple[Found | None]) -> None:
         (found,) = given
         if found is self._found:
             return
-        before, self._found = self.measured, found
+        self._found = found
         made = scene(found, (), "tokens_per_second_per_mw", "itl", BOARD, None)
         self._still = made if found is not None else _EMPTY
-        self._place(self._still)
-        if before != self.measured:
-            self.turned.emit()
+        self._draw()
 
-    def _draw(self, shown: Shown) -> None:
-        made = with_lanes(self._still, shown.tiers)
+    def _draw(self) -> None:
+        shown = self._shown
+        made = with_lanes(self._still if self._still.spots else _lanes_alone(shown), shown.tiers)
+        if made.live:
+            self._ran = shown.run
         if made != self._scene:
             self._place(made)
+        before, self._filled = self._filled, bool(made.spots or (shown.run and shown.run == self._ran))
+        if before != self._filled:
+            self.turned.emit()
 
     def _place(self, made: Scene) -> None:
         """Draw this, on axes that hold all of it."""
         self._scene = made
+        self.update()
+        if not made.spots:
+            self._x = _steady(self._x, [*(band.left for band in made.bands), *(place.x for place in made.live)])
+            self._y = _steady(self._y, [place.y for place in made.live])
+            self.setAccessibleDescription(" ".join((f"{HINT}.", *self._told(made))))
+            return
         measured = [spot.x.value for spot in made.spots]
         heights = [value for spot in made.spots for value in (spot.y.low, spot.y.value, spot.y.high) if value]
         speeds = [*measured, *(band.left for band in made.bands)]
@@ -118,7 +144,11 @@ class MiniFrontier(Card):
         self._x = LogAxis.over([*speeds, *_outside(speeds, [place.x for place in made.live])])
         self._y = LogAxis.over([*heights, *_outside(heights, [place.y for place in made.live])], 1.4)
         self.setAccessibleDescription(made.sentence(self._numbers))
-        self.update()
+
+    def _told(self, made: Scene) -> Iterator[str]:
+        for place in made.live:
+            speed = self._numbers.figure(place.x)
+            yield tr("{tier} now: {speed} tokens per second per user.", tier=place.tier, speed=speed)
 
     # ---- painting
 
@@ -141,15 +171,18 @@ class MiniFrontier(Card):
         return QPointF(plot.left() + plot.width() * self._x.place(x), plot.bottom() - plot.height() * self._y.place(y))
 
     def _paint_head(self, painter: QPainter, whole: QRectF) -> None:
-        found = self._found
-        end = self._say(painter, PAD, 26, "Frontier", 14, "text", weight=600)
-        if found is not None:
-            count = len(self._scene.spots)
-            words = f"{count} point{'s' * (count != 1)}, swept {date_of(found.source.wall)}"
-            self._say(painter, end + 8, 26, words, 11, "mut")
-        provenance = "estimated" if self._scene.dashed else "measured"
-        paint_provenance(painter, self.theme, whole.right() - PAD, 21.5, provenance)
-        self._say(painter, PAD, 48, AXES[self._scene.axis][0], 11, "mut")
+        found, made = self._found, self._scene
+        after = self._say(painter, PAD, 26, TITLE, 14, "text", weight=600) + 8
+        if found is not None and made.spots:
+            day = date_of(found.source.wall)
+            words = plural("{n} point, swept {day}", "{n} points, swept {day}", len(made.spots), day=day)
+            self._say(painter, after, 26, words, 11, "mut")
+        else:
+            self._say(painter, after, 26, badge_words(self._shown), 11, "mut", weight=600)
+        paint_provenance(painter, self.theme, whole.right() - PAD, 21.5, _kind(made))
+        after = self._say(painter, PAD, 48, AXES[made.axis][0], 11, "mut") + 16
+        if not made.spots:
+            self._say_last(painter, after, whole.right() - PAD, 48, HINT)
 
     def _paint_ground(self, painter: QPainter, plot: QRectF) -> None:
         """Grid and ticks, and along the top the promises of the tiers, each up to the next one."""
@@ -219,7 +252,8 @@ class MiniFrontier(Card):
 
     def _paint_legend(self, painter: QPainter, whole: QRectF) -> None:
         made, theme, base = self._scene, self.theme, whole.bottom() - 14
-        there = {"live": bool(made.live), "edge": True, "beaten": any(not spot.on_edge for spot in made.spots)}
+        beaten = not all(spot.on_edge for spot in made.spots)
+        there = {"live": bool(made.live), "edge": bool(made.spots), "beaten": beaten}
         x: float = PAD
         for sign, words in LEGEND:
             if not there[sign]:
@@ -234,9 +268,13 @@ class MiniFrontier(Card):
                 painter.setBrush(theme.colour("text" if sign == "edge" else "panel"))
                 painter.drawEllipse(at, 3, 3)
             x = self._say(painter, x + 15, base, words, 11, "soft") + 14
-        words = "tokens/s per user, both log"
-        left = whole.right() - PAD - QFontMetricsF(font(11)).horizontalAdvance(words)
-        self._say(painter, left, base, words, 11, "mut")
+        self._say_last(painter, x, whole.right() - PAD, base, ACROSS)
+
+    def _say_last(self, painter: QPainter, left: float, right: float, base: float, words: str) -> None:
+        """Small print that ends at the right, as far as there is room."""
+        metrics = QFontMetricsF(font(11))
+        words = metrics.elidedText(words, Qt.TextElideMode.ElideRight, max(right - left, 0.0))
+        self._say(painter, right - metrics.horizontalAdvance(words), base, words, 11, "mut")
 
     def _say(
         self, painter: QPainter, x: float, base: float, words: str, size: int, token: str, weight: int = 400
@@ -251,12 +289,29 @@ class MiniFrontier(Card):
 _EMPTY = Scene("tokens_per_second", "", "")
 
 
+def _lanes_alone(shown: Shown) -> Scene:
+    """The chart without a sweep, over what the lanes can tell."""
+    per_joule = any(line.tokens_per_joule for line in shown.tiers)
+    axis = "tokens_per_second_per_mw" if per_joule else "tokens_per_second"
+    return Scene(axis, "", "", dashed=per_joule and shown.dashed)
+
+
+def _kind(made: Scene) -> Provenance:
+    if made.dashed:
+        return "estimated"
+    return "measured" if made.spots else FIGURES["tokens_per_joule" if made.per_joule else "tokens_per_second"].kind
+
+
 def add_to(window: Window) -> None:
-    """Give the Floor of a factory its frontier. Without a folder of runs there is none, as the next run will say."""
-    with contextlib.suppress(Trouble):
-        frontier = MiniFrontier(window.theme, window.numbers)
-        frontier.opened.connect(lambda: window.visit("frontier"))
-        window.floor.add_frontier(frontier)
+    """Give the Floor its frontier. That of a recording has lanes alone: what another machine recorded does not stand
+    beside what this one can do."""
+    store = None
+    if window.shown.mode == "live":
+        with contextlib.suppress(Trouble):  # the next run will say so
+            store = Runs()
+    frontier = MiniFrontier(window.theme, window.numbers, store)
+    frontier.opened.connect(lambda: window.visit("frontier"))
+    window.floor.add_frontier(frontier)
 
 
 def newest(
@@ -289,6 +344,15 @@ def _outside(held: list[float], values: list[float]) -> list[float]:
         return values
     low, high = min(held), max(held)
     return list(chain.from_iterable(_around(value) for value in values if not low <= value <= high))
+
+
+def _steady(axis: LogAxis, values: list[float]) -> LogAxis:
+    """Round steps around the values; the axis as it was where these still fit it, so that it stands still."""
+    if not values:
+        return axis
+    wanted = LogAxis.over(list(chain.from_iterable(map(_around, values))))
+    inside = axis.low <= min(values) and max(values) <= axis.high
+    return axis if inside and axis.high / axis.low <= DECADE * wanted.high / wanted.low else wanted
 
 
 def _around(value: float) -> tuple[float, float]:

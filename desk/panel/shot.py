@@ -17,6 +17,7 @@ from desk.exports.receipt import Digest
 from desk.facts.happened import RunStarted
 from desk.facts.palette import PALETTES
 from desk.facts.trouble import Trouble
+from desk.panel import minifrontier
 from desk.panel.app import dressed_application
 from desk.panel.books import Books
 from desk.panel.capture import MARKS, picture_of, png_of, texts_of
@@ -179,6 +180,7 @@ def _window(
     still = _Still(recording, books.board.end, books.board.end)
     window.runbar.show_player(still)
     window.show_all(replace(shown, watts_wanted=False))
+    minifrontier.add_to(window)
     chart.follow(books.board)
     span = min(window_s, whole_span(books.board.end))
     chart.show_setting(setting_of(books, shown, span, window.footer.smooth_s))

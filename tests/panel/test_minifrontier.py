@@ -70,12 +70,13 @@ def test_the_newest_frontier_of_these_models_stands_below_the_device_with_the_la
         qtbot.wait(1)
         return small.isVisible()
 
-    assert not settled(), "nothing was measured"
+    still = replace(LIVE, tiers=tuple(TierLine(line.tier) for line in LINES))
+    assert not settled(still), "nothing was measured"
     sweep("another", model="another")
-    assert not settled(), "another model"
+    assert not settled(still), "another model"
     room = floor.machine.height()
     sweep("own")
-    assert settled(replace(LIVE, tiers=tuple(TierLine(line.tier) for line in LINES)))
+    assert settled(still)
     heights = [spot.y.value for spot in small.scene.spots]
     assert small._y.low <= min(heights) <= max(heights) <= small._y.high, "no lane runs, and the axes hold the points"
     assert settled()
@@ -112,10 +113,46 @@ def test_the_newest_frontier_of_these_models_stands_below_the_device_with_the_la
     qtbot.waitUntil(small.isVisible, timeout=PATIENCE_MS)
 
 
-def test_what_a_recording_shows_does_not_stand_on_the_frontier_of_this_machine(window, qtbot):
+def test_lanes_without_a_sweep_stand_on_a_chart_of_their_own_and_keep_still(window, qtbot):
+    small = window.floor._frontier
+    window.show_all(replace(LIVE, tiers=tuple(replace(line, tokens_per_joule=None) for line in LINES)))
+    assert small.isVisible()
+    assert small.scene.axis == "tokens_per_second", "nothing measures watts"
+    window.show_all(LIVE)
+    assert (small.scene.axis, small.scene.spots) == ("tokens_per_second_per_mw", ())
+    assert {place.tier: place.x for place in small.scene.live} == {line.tier.name: line.speed for line in LINES}
+    assert "A sweep measures the edge" in small.accessibleDescription()
+    assert "Ultra now: 150 tokens per second per user." in small.accessibleDescription()
+    machine = window.floor.machine
+    qtbot.waitUntil(lambda: machine.height() == machine.minimumSizeHint().height(), timeout=PATIENCE_MS)
+    axes = small._x, small._y
+    for factor in (1.1, 0.9):
+        lines = (replace(line, speed=factor * line.speed, tokens_per_joule=2.0 * factor) for line in LINES)
+        window.show_all(replace(LIVE, tiers=tuple(lines)))
+        assert (small._x, small._y) == axes, "axes do not breathe with every reading"
+    window.show_all(replace(LIVE, state="paused", tiers=tuple(TierLine(line.tier) for line in LINES)))
+    assert small.isVisible(), "the page stands still in a pause"
+    window.show_all(replace(LIVE, run="next", tiers=tuple(TierLine(line.tier) for line in LINES)))
+    assert not small.isVisible(), "no lane of this run has made a token"
+
+
+def test_a_recording_shows_its_own_lanes_and_no_frontier_of_this_machine(application, qtbot, home):
     sweep("own")
+    window = Window("replay", Theme("dark"), (1920, 1080))
+    qtbot.addWidget(window)
     window.show_all(replace(LIVE, mode="replay"))
-    assert not window.floor._frontier._worker.busy("newest")
+    minifrontier.add_to(window)
+    window.show()
+    small = window.floor._frontier
+    assert small.isVisible()
+    assert not small._worker.busy("newest")
+    assert small.scene.live
+    assert not small.scene.spots
+    window.close()
+
+
+def test_the_newest_sweep_of_another_device_is_none_of_this_machine(home):
+    sweep("own")
     models = frozenset({"smollm2-135m"})
     store = minifrontier.Runs()
     found = [each for each in minifrontier.newest(store, models, "", None) if each is not None]
