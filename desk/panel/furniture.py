@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPalette, QResizeEvent
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -56,6 +56,45 @@ class Label(QLabel):
         tokens = self.palette()
         tokens.setColor(QPalette.ColorRole.WindowText, self._theme.colour(self._token))
         self.setPalette(tokens)
+
+
+class Elided(Label):
+    """Words that end in dots where there is no room for all of them, never shorter than `least` pixels of the design.
+    The tool tip has them whole then.
+    """
+
+    def __init__(self, theme: Theme, text: str = "", size: int = 12, *, token: str = "text", least: int = 40) -> None:
+        super().__init__(theme, text, size, token=token)
+        self._least = least
+
+    def minimumSizeHint(self) -> QSize:
+        whole = super().minimumSizeHint()
+        return QSize(min(whole.width(), scaled(self._least)), whole.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._tell()
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        self._tell()
+
+    def _tell(self) -> None:
+        self.setToolTip("" if self._fits else self.text())
+
+    @property
+    def _fits(self) -> bool:
+        return self.sizeHint().width() <= self.width()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._fits:
+            super().paintEvent(event)
+            return
+        painter = QPainter(self)
+        text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.rect(), self.alignment(), text)
+        painter.end()
 
 
 def headed_card(theme: Theme, title: str) -> tuple[Card, QVBoxLayout, QHBoxLayout]:

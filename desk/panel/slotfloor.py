@@ -294,7 +294,9 @@ class SlotFloor(Card):
         cancelled = sum(line.cancelled for line in self._lines)
         parts = [tr("{used} of {slots} slots", used=used, slots=slots), tr("{n} waiting", n=waiting)]
         parts += [tr("{n} cancelled", n=self._numbers.count(cancelled))] if cancelled else []
-        self._say(painter, wide - PAD, base, ", ".join(parts), font(11, 600), "soft", -1)
+        face, room = font(11, 600), wide - PAD - x
+        words = QFontMetricsF(face).elidedText(", ".join(parts), Qt.TextElideMode.ElideRight, room)
+        self._say(painter, wide - PAD, base, words, face, "soft", -1)
 
     def _say(self, painter: QPainter, x: float, base: float, text: str, face: QFont, token: str, way: int = 1) -> float:
         """Text to the right of `x`, or to its left with `way` -1; gives its far end."""

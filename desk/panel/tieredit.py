@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QP
 from desk.facts.tiers import Tier
 from desk.panel.bars import paint_swatch
 from desk.panel.cards import Card
-from desk.panel.furniture import Label
+from desk.panel.furniture import Elided, Label
 from desk.panel.numbers import Numbers
 from desk.panel.shown import LANE_WORDS
 from desk.panel.theme import Theme, canvas, scaled, zoom
@@ -34,6 +34,8 @@ FIELDS = tuple(
 )
 """What is changed most, in two columns; all the rest is edited in the Tiers view."""
 ROWS = 5
+LABEL = 84
+"""A longer label ends in dots where the card is narrow."""
 PATIENCE = 6
 """An order is off when its fact has not come after so many looks (two a second) at a lane that is free to obey."""
 
@@ -89,7 +91,7 @@ class TierEdit(Card):
         self._dress()
 
     def _place(self, grid: QGridLayout, field: Field, row: int, column: int) -> None:
-        grid.addWidget(Label(self.theme, field.label, 13), row, column)
+        grid.addWidget(Elided(self.theme, field.label, 13, least=LABEL), row, column)
         if field.path == "model":
             box = QComboBox()
             box.activated.connect(lambda _index: self._commit(field))

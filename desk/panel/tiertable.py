@@ -16,6 +16,8 @@ from desk.panel.words import plural, tr
 HEAD = 64
 ROW = 40
 PAD = 16
+APART = 4
+"""The least distance between the heads of two columns."""
 EYE = 34
 """The left part of a row, where its eye can be hit."""
 WORTH_TELLING_S = 0.05
@@ -246,19 +248,19 @@ class _Page:
         self._say(PAD, 26, tr("Tiers"), font(14, 600), "text", left=True)
         self._say(self._width - PAD, 26, note, font(11), "mut")
         face = font(11)
-        self._say(PAD, 52, tr("Tier"), face, "mut", left=True)
+        self._say(PAD, 52, tr("Tier"), face, "mut", left=True, room=self.bar[0] - PAD - APART)
         if self.timely:
-            self._say(self.bar[0], 52, tr("On time"), face, "mut", left=True)
+            self._say(self.bar[0], 52, tr("On time"), face, "mut", left=True, room=self.bar[1] - self.bar[0])
         if self.joule:
             self._say(self.joule, 52, "tok/J", face, "mut")
-        for edge, word in (
-            (self.rate, "tok/s"),
-            (self.speed, "tok/s/user"),
-            (self.ttft, tr("TTFT p95, s")),
-            (self.queue, tr("Queue")),
-            (self.money, self._numbers.unit("$/h")),
+        for start, edge, word in (
+            (self.joule or self.bar[1], self.rate, "tok/s"),
+            (self.rate, self.speed, "tok/s/user"),
+            (self.speed, self.ttft, tr("TTFT p95, s")),
+            (self.ttft, self.queue, tr("Queue")),
+            (self.queue, self.money, self._numbers.unit("$/h")),
         ):
-            self._say(edge, 52, word, face, "mut")
+            self._say(edge, 52, word, face, "mut", room=edge - start - APART)
         self._rule(HEAD)
 
     def row(self, top: float, line: TierLine, *, lit: bool, ringed: bool, eye: bool) -> None:
@@ -332,9 +334,21 @@ class _Page:
     def _rule(self, y: float) -> None:
         paint_rule(self._painter, self._theme, 1, y, self._width - 2)
 
-    def _say(self, x: float, base: float, text: str, face: QFont, token: str, *, left: bool = False) -> None:
+    def _say(
+        self,
+        x: float,
+        base: float,
+        text: str,
+        face: QFont,
+        token: str,
+        *,
+        left: bool = False,
+        room: float | None = None,
+    ) -> None:
         self._painter.setFont(face)
         self._painter.setPen(self._theme.colour(token))
+        if room is not None:
+            text = self._painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(room))
         if not left:
             x -= self._painter.fontMetrics().horizontalAdvance(text)
         self._painter.drawText(QPointF(x, base), text)

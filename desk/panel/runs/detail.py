@@ -1,6 +1,7 @@
 """One run below the list: what it was, what people wrote about it, its course, its tiers and what happened."""
 
 from collections.abc import Callable
+from math import ceil
 from typing import TypeVar
 
 from PySide6.QtCore import Qt, Signal
@@ -90,7 +91,8 @@ class Detail(QWidget):
         self._about = About(theme, numbers)
         self._about.tags.editingFinished.connect(self._tag)
         self._about.note.left.connect(self._note)
-        self._tiers = _plain(QTableWidget(0, len(TIER_COLUMNS)), tr("Tiers of the run"))
+        self._tiers = _Tiers(0, len(TIER_COLUMNS))
+        _plain(self._tiers, tr("Tiers of the run"))
         self._events = _plain(QListWidget(), tr("What happened in the run"))
         self._pages = QStackedWidget()
         for page in (self._tiers, self._events):
@@ -138,6 +140,7 @@ class Detail(QWidget):
             part.setStyleSheet(rules)
         self._tiers.verticalHeader().setDefaultSectionSize(scaled(24))
         self._tiers.horizontalHeader().setFixedHeight(scaled(24))
+        self._tiers.share_out()
         self._fit()
 
     # ---- which part stands where
@@ -203,8 +206,6 @@ class Detail(QWidget):
         table, tiers = self._tiers, summary.tiers if summary else ()
         heads = [currency.unit(head, summary.currency if summary else currency.USD) for head, _ in TIER_COLUMNS]
         ranked = sorted(tiers, key=lambda tier: TIER_NAMES.index(tier.name) if tier.name in TIER_NAMES else 99)
-        head = table.horizontalHeader()
-        head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)  # measured once, at the end
         table.setRowCount(len(ranked))
         table.setHorizontalHeaderLabels(heads)
         for row, tier in enumerate(reversed(ranked)):
@@ -214,11 +215,12 @@ class Detail(QWidget):
                 item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
                 item.setToolTip(tier.model if place == 0 else f"{tier.name}, {word}")
                 table.setItem(row, place, item)
-        head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        head.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if (first := table.horizontalHeaderItem(0)) is not None:
-            first.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        for place, word in enumerate(heads):
+            if (item := table.horizontalHeaderItem(place)) is not None:
+                item.setToolTip(word)
+                if not place:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        table.share_out()
 
     def _fill_events(self) -> None:
         self._events.clear()
@@ -249,6 +251,32 @@ class Detail(QWidget):
         text = self._about.note.toPlainText().strip()
         if self.run is not None and text != self.run.marks.note:
             self.noted.emit(self.run, text)
+
+
+class _Tiers(QTableWidget):
+    """The table of tiers, as wide as there is room: its heads give way before the figures below them."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        super().__init__(rows, columns)
+        head = self.horizontalHeader()
+        head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        head.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        head.setTextElideMode(Qt.TextElideMode.ElideRight)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.share_out()
+
+    def share_out(self) -> None:
+        """Give every column its width, and the first what is left."""
+        places, room = range(self.columnCount()), self.viewport().width()
+        least = [self.sizeHintForColumn(place) for place in places]
+        wide = [max(least[place], self.horizontalHeader().sectionSizeHint(place)) for place in places]
+        short, spare = sum(wide) - room, sum(wide) - sum(least)
+        part = min(1.0, max(0.0, short / spare)) if spare else 0.0
+        wide = [whole - ceil(part * (whole - low)) for low, whole in zip(least, wide, strict=True)]
+        for place in places:
+            self.setColumnWidth(place, wide[place] if place else max(wide[0], room - sum(wide[1:])))
 
 
 def _plain(part: _Part, name: str) -> _Part:

@@ -270,19 +270,21 @@ class Table(QTableView):
     def _lay_out(self) -> None:
         """Leave out what there is no room for, and share the rest out between the name and the marks."""
         room = self.viewport().width()
+        head = QFontMetrics(font(12)).horizontalAdvance
+        wide = {column: max(scaled(column.wide), head(column.head) + 2 * scaled(PAD)) for column in COLUMNS}
         shown = list(COLUMNS)
-        while len(shown) > 1 and sum(scaled(column.wide) for column in shown) > room:
+        while len(shown) > 1 and sum(wide[column] for column in shown) > room:
             spare = max(shown, key=lambda column: column.spare)
             if not spare.spare:
                 break
             shown.remove(spare)
-        left = room - sum(scaled(column.wide) for column in shown)
+        left = room - sum(wide[column] for column in shown)
         for place, column in enumerate(COLUMNS):
             self.setColumnHidden(place, column not in shown)
             share = {"name": left // 2, "badges": left - left // 2}.get(column.name, 0)
             if column.name == "name" and COLUMNS[-1] not in shown:
                 share = left
-            self.setColumnWidth(place, scaled(column.wide) + share)
+            self.setColumnWidth(place, wide[column] + share)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from desk.panel.bars import paint_swatch
 from desk.panel.cards import Card
-from desk.panel.furniture import Label
+from desk.panel.furniture import Elided, Label
 from desk.panel.numbers import Numbers
 from desk.panel.theme import MARGIN, Theme, scaled
 from desk.panel.tiers.edits import Edits
@@ -35,7 +35,7 @@ class Changes(Card):
         self._shown: tuple[object, ...] = ()
         self.setAccessibleName(tr("Changes from the preset"))
         self._title = Label(theme, "", 14, 600)
-        self._count = Label(theme, "", 11, token="mut")
+        self._count = Elided(theme, "", 11, token="mut")
         self._all = QPushButton(tr("Revert all"))
         self._all.setProperty("quiet", True)
         self._all.clicked.connect(self.all_reverted)

@@ -97,7 +97,16 @@ class FieldHead(QHeaderView):
         self.setMinimumSectionSize(8)
 
     def sizeHint(self) -> QSize:
-        return QSize(scaled(WIDE), 0)
+        name, unit = QFontMetrics(font(13)).horizontalAdvance, QFontMetrics(font(11)).horizontalAdvance
+        units = self._grid.numbers.unit
+        widest = max(name(field.label) + unit(units(field.unit)) for field in self._fields)
+        return QSize(max(scaled(WIDE), self._names_at() + widest + scaled(PAD + 8)), 0)
+
+    def _names_at(self) -> int:
+        """Where the names begin, behind the longest name of a group."""
+        wide = QFontMetrics(font(12, 600)).horizontalAdvance
+        widest = max(wide(group) for group in {field.group for field in self._fields})
+        return scaled(16) + max(scaled(GROUP), widest + scaled(8))
 
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
         theme, field = self._theme, self._fields[section]
@@ -113,7 +122,7 @@ class FieldHead(QHeaderView):
             painter.setFont(font(12, 600))
             painter.setPen(theme.colour("soft"))
             painter.drawText(line.adjusted(scaled(16), 0, 0, 0), Qt.AlignmentFlag.AlignLeft | middle, field.group)
-        name = line.adjusted(scaled(16 + GROUP), 0, 0, 0)
+        name = line.adjusted(self._names_at(), 0, 0, 0)
         painter.setFont(font(13))
         painter.setPen(theme.colour("soft"))
         painter.drawText(name, Qt.AlignmentFlag.AlignLeft | middle, field.label)
