@@ -86,6 +86,15 @@ def test_offers_are_buttons_and_go_away(card, qtbot):
     assert told.args == ["Assume 20 W idle, 65 W busy"]
     card.offer("Declare…", "Assume 20 W idle, 65 W busy")
     assert card.findChildren(QPushButton) == [declare, assume], "the same offers keep their buttons"
+    card.resize(card.narrowest, card.height())
+    card.show_value(
+        watts(value=None, provenance="unavailable", note="this machine measures no watts, nor does another")
+    )
+    declare.hide()
+    assume.hide()
+    place = card._offers.geometry()
+    under = picture(card)[place.top() : place.bottom() + 1, place.left() : place.right() + 1]
+    assert (under == under[0, 0]).all(), "the reason stands below the offers, also where it takes two lines"
     card.offer()
     assert card.findChildren(QPushButton) == []
 

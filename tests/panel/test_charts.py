@@ -16,6 +16,7 @@ from desk.facts.figures import FIGURES
 from desk.facts.palette import DARK
 from desk.facts.tiers import TIER_NAMES
 from desk.panel.charts import lines
+from desk.panel.charts.heading import shortened
 from desk.panel.charts.scale import HOLD_S, LABEL_GAP, Scale, spread
 from desk.panel.charts.specs import traces_of
 from desk.panel.charts.strip import LEFT, RIGHT
@@ -410,6 +411,19 @@ def test_a_tick_and_a_full_repaint_are_cheap(chart_of, qapp):
 
 
 # ---- labels that can be read
+
+
+def test_a_note_keeps_what_a_point_is_as_long_as_there_is_room():
+    note, mean = "gestapelt, zum Listenpreis, {smooth}; fett: das Ganze", "3 s Mittel"
+    told = [shortened(note, mean, room, len) for room in (60, 48, 30, 21, 10, 9)]
+    assert told == [
+        "gestapelt, zum Listenpreis, 3 s Mittel; fett: das Ganze",
+        "gestapelt, zum Listenpreis, 3 s Mittel",
+        "gestapelt, 3 s Mittel",
+        "gestapelt, 3 s Mittel",
+        "3 s Mittel",
+        "",
+    ]
 
 
 def test_an_empty_strip_has_one_plain_tick():
