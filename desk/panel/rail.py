@@ -1,7 +1,7 @@
 """The rail at the left edge: the views that there are, and the sheet of keys."""
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QPushButton, QVBoxLayout, QWidget
 
 from desk.panel.cards import paint_focus
@@ -45,7 +45,8 @@ class Rail(QWidget):
             self._measure()
 
     def _measure(self) -> None:
-        self.setFixedWidth(scaled(72 if self._wide else 56))
+        longest = max(QFontMetricsF(font(11, 600)).horizontalAdvance(door.entry.title) for door in self.doors.values())
+        self.setFixedWidth(max(scaled(72 if self._wide else 56), round(longest) + scaled(BESIDE)))
         self._column.setContentsMargins(0, scaled(48), 1, scaled(6))
         self._column.setSpacing(scaled(4))
         self._help.setFixedSize(scaled(32), scaled(32))
@@ -67,6 +68,8 @@ class Rail(QWidget):
             paint_icon(painter, box, "mark", theme.colour("text").name())
 
 
+BESIDE = 8
+"""What the rail is wider than its longest word."""
 HIGHEST, LOWEST = 56.0, 38.0
 """A door; in a low window with large text it does without the room around its icon and its word."""
 
@@ -110,7 +113,7 @@ class Door(QAbstractButton):
             ink = theme.colour("text" if lit else "soft")
             paint_icon(painter, QRectF(wide / 2 - 10, 1 + 7 * roomy, 20, 20), self.entry.icon, ink.name())
             painter.setPen(ink)
-            painter.setFont(font(11, 600 if self.isChecked() else 500))
+            painter.setFont(font(11, 600) if self.isChecked() else font(11, 500))
             word = QRectF(0, 20 + 12 * roomy, wide, 18)
             painter.drawText(word, Qt.AlignmentFlag.AlignCenter, self.entry.title)
             if self.hasFocus():
