@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from typing import get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -13,14 +14,16 @@ from scripted import WALL, facts
 from desk import journal
 from desk.facts import places
 from desk.facts.codec import encode
-from desk.facts.happened import RunStarted
+from desk.facts.happened import RunStarted, RunStopped
 from desk.facts.tiers import Tariff
 from desk.panel.heartbeat import Heartbeat
 from desk.panel.numbers import Numbers
 from desk.panel.pictures.sheet import ExportSheet
 from desk.panel.runs import recovery as closing
 from desk.panel.runs import rows, story
-from desk.panel.runs.course import Course, Line
+from desk.panel.runs.about import ENDS
+from desk.panel.runs.beside import CLAIMS, NO_CLAIMS
+from desk.panel.runs.course import STAGE_WORDS, Course, Line
 from desk.panel.runs.detail import TIER_COLUMNS
 from desk.panel.runs.recovery import KEEP, OPEN, Recovery
 from desk.panel.runs.table import Lines
@@ -28,7 +31,9 @@ from desk.panel.theme import Theme
 from desk.panel.window import Window
 from desk.plant.replay import Replay
 from desk.runs import search
+from desk.runs.comparison import FIGURES
 from desk.runs.store import Marks, Run, Runs
+from desk.runs.summary import Stage, Summary
 
 PATIENCE_MS = 20_000
 
@@ -175,9 +180,24 @@ def test_a_run_tells_its_course_its_tiers_and_what_happened(page, keep, qtbot):
     assert "Implied €" in heads
     assert detail._about._values["Energy cost"].text().endswith(" €")
     assert "$" not in words(detail) + " ".join(heads)
+    table, places = detail._tiers, range(len(TIER_COLUMNS))
+    table.setHorizontalHeaderLabels([f"{head}, much longer in another language" for head in heads])
+    table.share_out()
+    assert sum(map(table.columnWidth, places)) == table.viewport().width()
+    assert all(table.columnWidth(place) >= table.sizeHintForColumn(place) for place in places), "figures stay whole"
     with qtbot.waitSignal(view.desk.window.recording_asked) as asked:
         qtbot.keyClick(view.table, Qt.Key.Key_Return)
     assert asked.args == [str(view.table.current.path)]
+
+
+def test_there_are_words_for_all_that_is_recorded_of_a_run():
+    assert set(STAGE_WORDS) == set(get_args(Stage))
+    assert set(ENDS) == set(get_args(get_type_hints(RunStopped)["reason"]))
+    assert list(CLAIMS) == [claim for _, _, *claims in FIGURES for claim in claims]
+    assert list(NO_CLAIMS) == [name for name, *_ in FIGURES]
+    bad = {"quality": "estimated", "uncalibrated": True, "shared": True, "unrecorded_s": 1.0, "broken": 1}
+    worst = Summary(run="x", desk="", started=0.0, seconds=1.0, **bad)
+    assert set(worst.badges) | {"recording", "cannot be read", "being summed up"} == set(rows.MARKS)
 
 
 def test_runs_are_compared_and_none_is_called_faster_without_reason(page, keep, qtbot, tmp_path, monkeypatch):

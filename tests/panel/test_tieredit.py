@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit
 from scripted import tiers
 
 from desk.facts.tiers import Price
+from desk.panel.furniture import Elided, Label
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme
 from desk.panel.tieredit import FIELDS, PATIENCE, TierEdit
@@ -176,3 +177,20 @@ def test_a_change_of_the_text_size_reaches_every_word(editor):
         assert all(label.font().pixelSize() == 2 * was for label, was in before.items())
     finally:
         editor.theme.choose(text_size=100)
+
+
+def test_a_label_without_room_ends_in_dots_and_its_tool_tip_has_it_whole(application, qtbot):
+    whole = "A setting with a long name"
+    label, cut = Elided(Theme("dark"), whole, 13, least=60), Label(Theme("dark"), "", 13)
+    for widget in (label, cut):
+        qtbot.addWidget(widget)
+    label.show()
+    label.resize(label.sizeHint())
+    assert (label.toolTip(), label.minimumSizeHint().width()) == ("", 60)
+    label.resize(90, label.height())
+    cut.resize(label.size())
+    cut.setText(cut.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideRight, 90))
+    assert label.toolTip() == whole
+    assert label.grab().toImage() == cut.grab().toImage()
+    label.setText("Short")
+    assert not label.toolTip()
