@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from desk import journal
 from desk.facts.trouble import Trouble
 from desk.panel.cards import Card
-from desk.panel.furniture import Label, headed_card
+from desk.panel.furniture import Elided, Label, headed_card
 from desk.panel.runs import rows, story
 from desk.panel.runs.beside import Beside
 from desk.panel.runs.detail import Detail
@@ -88,7 +88,7 @@ class Page(View):
         )
         self.undo = _button(tr("Undo"), tr("Bring back the run that was removed last  Ctrl+Z"), self._bring_back)
         self.empty = _button(EMPTY_TRASH, tr("Remove for good what lies in the trash"), self._empty)
-        self._disk = Label(theme, "", 12, token="mut")
+        self._disk = Elided(theme, "", 12, token="mut")
         self._arrange()
         self.table.chosen.connect(self._follow)
         self.table.opened.connect(self._open)
