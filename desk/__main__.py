@@ -1,5 +1,6 @@
 """The verbs. The children and the bare window start without the libraries that only the other verbs need."""
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,7 @@ def _open(recording: str = "") -> int:
     from desk.verbs.display import require_display
 
     require_display()
+    gc.disable()  # until all is there, as the panel itself does where it is opened otherwise
     from desk.panel.app import open_window
 
     return open_window(Path(recording) if recording else None)

@@ -246,7 +246,12 @@ def dressed_application() -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication) and existing.applicationName() == "Token Desk":
         return existing
-    application = existing if isinstance(existing, QApplication) else QApplication(["token-desk"])
+    if isinstance(existing, QApplication):
+        application = existing
+        application.setStyle("Fusion")
+    else:
+        # Named here, Qt makes the style by itself; for `setStyle`, Python would first make all the types of styles.
+        application = QApplication(["token-desk", "-style", "fusion"])
     prepare(application)
     application.setApplicationName("Token Desk")
     application.setDesktopFileName("token-desk")

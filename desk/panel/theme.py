@@ -97,8 +97,7 @@ def canvas(widget: QWidget, magnified: float = 1.0) -> Generator[tuple[QPainter,
 
 
 def prepare(app: QApplication) -> None:
-    """Give the application the style and the fonts that every theme builds on; call it once, before any widget."""
-    app.setStyle("Fusion")
+    """Give the application the fonts that every theme builds on; call it once, before any widget."""
     for file in sorted(shipped("assets", "fonts").glob("*.?tf")):
         if QFontDatabase.addApplicationFont(str(file)) < 0:
             cause = tr("The font {name} cannot be read.", name=file.name)
