@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.board import Basis, Board
+from desk.board.latencies import Latencies, Window
 from desk.board.ratios import RATIOS
-from desk.board.rolling import Rolling
 from desk.facts.figures import FIGURES
 from desk.facts.histogram import LAST_BUCKET, bucket_of, count_into, percentiles
 from desk.facts.metered import DeviceReading
@@ -317,19 +317,26 @@ def test_a_look_back_gives_what_was_seen_then():
 
 @given(st.integers(0, 2**32), st.sampled_from([3, 40, LAST_BUCKET]))
 @settings(deadline=None, max_examples=40)
-def test_percentiles_that_move_on_are_those_of_the_window_as_a_whole(seed, widest):
+def test_percentiles_are_those_of_their_window_whoever_looks_when(seed, widest):
     chance = Random(seed)  # drawn one by one the many small numbers would take most of the test's time
     parts = [
         {chance.randint(0, widest): chance.randrange(9) for _ in range(chance.choice([0, 0, 1, 5]))} for _ in range(40)
     ]
-    rolling = Rolling(5.0, (0.5, 0.95))
-    for newest, part in enumerate(parts, 1):
-        window = {}
-        for each in parts[max(0, newest - 10) : newest]:
-            count_into(window, each)
-        found = percentiles(window, (0.5, 0.95))
-        assert rolling.add(part) == ((0.0, 0.0, 0.0) if found is None else (*found, 1.0))
-        assert rolling.count == sum(window.values())
+    latencies = Latencies(Window(5.0, (0.5, 0.95), ("low", "high"), "given"), 40, 1)
+    looks = chance.choices([False, True], k=40)
+    for newest, (part, look) in enumerate(zip(parts, looks, strict=True), 1):
+        latencies.append([part])
+        if not look:
+            continue
+        first = chance.randint(1, newest)
+        found = latencies.columns(chance.choice([0, 1]), first, newest)
+        for at, told in enumerate(zip(*(found[name] for name in ("low", "high", "given")), strict=True), first):
+            window = {}
+            for each in parts[max(0, at - 10) : at]:
+                count_into(window, each)
+            expected = percentiles(window, (0.5, 0.95))
+            assert told == ((0.0, 0.0, 0.0) if expected is None else (*expected, 1.0))
+        assert latencies.count(1, newest) == sum(window.values())
 
 
 def scattered(count):
@@ -356,6 +363,8 @@ def test_who_looks_at_a_board_and_when_changes_no_bit_of_it():
     for each in scattered(900):
         looked.add(each)
         left.add(each)
+        looked.value("itl_p99", "Ultra")
+        looked.curve("ttft_p95", None, each.index % 150, 90)
         assert looked.value("watts", window_s=5.0) == pytest.approx(65.0, abs=25.0) or looked.end < 2.0
     assert shown(looked) == shown(left)
     assert looked.begin > 200.0  # both have dropped the oldest, at the same moments

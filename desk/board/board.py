@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from math import ceil, isnan, nan
 from operator import attrgetter
 from typing import Literal, NamedTuple
@@ -10,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.board.columns import AT, COLUMNS, Columns, Floats, Places
+from desk.board.latencies import WINDOWS, Latencies
 from desk.board.ratios import FEWEST_EDGES, LONGEST_S, NOTHING, RATIOS, SHORTEST_S, Basis, Ratio
-from desk.board.rolling import ITL_WINDOW_S, TTFT_WINDOW_S, Rolling
-from desk.facts.histogram import count_into
 from desk.ledger.period import PERIOD_S, Event, Period
 
 KEPT_EVENTS = 500
@@ -42,17 +42,8 @@ class Board:
         self.end = end
         self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._columns = Columns(self._capacity, end, told)
-        self._forget_latencies()
-
-    def _forget_latencies(self) -> None:
-        self._ttfts: list[Rolling] = []
-        self._itls: list[Rolling] = []
-        for _ in self._columns.rows:
-            self._follow_latencies()
-
-    def _follow_latencies(self) -> None:
-        self._ttfts.append(Rolling(TTFT_WINDOW_S, (0.5, 0.95)))
-        self._itls.append(Rolling(ITL_WINDOW_S, (0.5, 0.99)))
+        places = self._columns.places
+        self._latencies = {window.given: Latencies(window, places, told + 1) for window in WINDOWS}
 
     @property
     def kept_s(self) -> float:
@@ -73,15 +64,16 @@ class Board:
         for name in period.tiers:
             if name not in self._columns.rows:
                 self._columns.open(name)
-                self._follow_latencies()
-        latencies = self._latencies(period)
         if self._columns.behind:
-            self._columns.again()  # its numbers are known: only what the windows of percentiles hold was to be counted
+            self._columns.again()  # its numbers are known
             return
         rows: list[tuple[float, ...] | None] = [None] * len(self._columns.rows)
-        for name, increments in zip((None, *period.tiers), _increments(period, latencies), strict=True):
+        for name, increments in zip((None, *period.tiers), _increments(period), strict=True):
             rows[self._columns.rows[name]] = increments
         self._columns.append(rows)
+        tiers = [period.tiers.get(name) for name in islice(self._columns.rows, 1, None)]
+        self._latencies["ttfts"].append([tier.ttfts if tier else {} for tier in tiers])
+        self._latencies["itls"].append([tier.gaps if tier else {} for tier in tiers])
 
     def mark(self) -> Mark:
         """Where it stands, for `back_to`."""
@@ -90,28 +82,13 @@ class Board:
     def back_to(self, mark: Mark) -> None:
         """Stand again where it stood, in the same run; the periods that follow must be the same as before.
 
-        Percentiles are right again when the longest of their windows has been told anew, `TTFT_WINDOW_S`. A board that
-        no longer holds that moment, or does not yet, begins with it.
+        A board that no longer holds that moment, or does not yet, begins with it: then percentiles are right again when
+        the longest of their windows has been told anew, half a minute.
         """
         if not self._columns.go(mark.told):
             self._begin(mark.end, mark.told)
         self.end = mark.end
         self.events = deque(mark.events, maxlen=KEPT_EVENTS)
-        self._forget_latencies()
-
-    def _latencies(self, period: Period) -> list[tuple[float, ...]]:
-        """The columns of percentiles, of the factory and of each tier of the period."""
-        ttfts: dict[int, int] = {}
-        gaps: dict[int, int] = {}
-        found: list[tuple[float, ...]] = []
-        for name, tier in period.tiers.items():
-            row = self._columns.rows[name]
-            found.append((*self._ttfts[row].add(tier.ttfts), *self._itls[row].add(tier.gaps)))
-            if tier.ttfts:
-                count_into(ttfts, tier.ttfts)
-            if tier.gaps:
-                count_into(gaps, tier.gaps)
-        return [(*self._ttfts[0].add(ttfts), *self._itls[0].add(gaps)), *found]
 
     def curve(
         self,
@@ -142,7 +119,10 @@ class Board:
         if ends.size == 0 or ends[-1] != last:
             ends = np.append(ends, last)
         x = self._columns.sums(0)[AT["end"], ends] - (self.end - back_s)
-        return x, self._ratios(RATIOS[figure], row, ends, stride, smooth_s)
+        ratio = RATIOS[figure]
+        if ratio.settled:
+            return x, self._percentiles(ratio, row, ends, stride)
+        return x, self._ratios(ratio, row, ends, stride, smooth_s)
 
     def value(self, figure: str, tier: str | None = None, window_s: float = 10.0, back_s: float = 0.0) -> float | None:
         """A figure over the last `window_s` seconds; `None` where it cannot be formed. `back_s` as for a curve."""
@@ -153,6 +133,9 @@ class Board:
         # What has stopped coming is not shown for as long as the window lasts.
         recent = ceil(min(window_s, SHORTEST_S) / PERIOD_S)
         ratio = RATIOS[figure]
+        if ratio.settled:
+            value = float(self._percentiles(ratio, row, np.array([place]), recent)[0])
+            return None if isnan(value) else value
         given = self._columns.sums(row)[AT[ratio.given]]
         if given[place] <= given[max(place - recent, 0)]:
             return None  # found out before arrays are made of it: at rest nearly all figures end here
@@ -164,11 +147,11 @@ class Board:
         if self.value(figure, tier, window_s) is None:
             return None
         ratio, row, newest = RATIOS[figure], self._columns.rows[tier], self._columns.newest
+        if ratio.settled:
+            seconds = self._latencies[ratio.given].window.seconds
+            return Basis(ratio.over, ratio.under, 0.0, 0.0, 1.0, seconds, samples=self.samples(figure, tier))
         recent = ceil(min(window_s, SHORTEST_S) / PERIOD_S)
         (start,), _ = self._spans(ratio, row, np.array([newest]), recent, window_s)
-        if ratio.settled:
-            rolling = (self._itls if ratio.given == "itls" else self._ttfts)[row]
-            return Basis(ratio.over, ratio.under, 0.0, 0.0, 1.0, rolling.seconds, samples=rolling.count)
         grown = self._columns.sums(row)[:, newest] - self._columns.sums(row)[:, start]
         # Of time and of the counter there is one copy, in the row of the factory.
         whole = self._columns.sums(0)[:, newest] - self._columns.sums(0)[:, start]
@@ -187,7 +170,7 @@ class Board:
         row = self._columns.rows.get(tier)
         if row is None:
             return 0
-        return (self._itls if RATIOS[figure].given == "itls" else self._ttfts)[row].count
+        return self._latencies[RATIOS[figure].given].count(row, self._columns.number(self._columns.newest))
 
     def _place_of(self, back_s: float, side: Literal["left", "right"]) -> int:
         """The period that ends so many seconds before the newest one, or the one next to it on that side of time."""
@@ -200,6 +183,20 @@ class Board:
         if side == "left":
             return min(newest, int(np.searchsorted(ends, moment - 5e-4, "left")))
         return int(np.searchsorted(ends, moment + 5e-4, "right")) - 1
+
+    def _percentiles(self, ratio: Ratio, row: int, ends: Places, stride: int) -> Floats:
+        """A figure that comes with its own window at each of `ends`, over the periods since the end before."""
+        starts = np.maximum(ends - stride, 0)
+        first, last = int(starts[0]), int(ends[-1])
+        number = self._columns.number
+        columns = self._latencies[ratio.given].columns(row, number(first) + 1, number(last))
+        over, under, given = (
+            np.concatenate([[0.0], columns[name].cumsum()]) for name in (ratio.over, ratio.under, ratio.given)
+        )
+        ends, starts = ends - first, starts - first
+        whole = under[ends] - under[starts]
+        whole[given[ends] <= given[starts]] = nan
+        return (over[ends] - over[starts]) / whole * ratio.scale
 
     def _ratios(self, ratio: Ratio, row: int, ends: Places, stride: int, smooth_s: float) -> Floats:
         """The figure at each of `ends`, over the periods of its window; NaN where it does not exist."""
@@ -215,7 +212,7 @@ class Board:
         self, ratio: Ratio, row: int, ends: Places, stride: int, smooth_s: float
     ) -> tuple[Places, NDArray[np.bool_]]:
         """Where the window of each point starts, and where there is none."""
-        length = stride if ratio.settled else max(stride, ceil(max(smooth_s, ratio.least_s) / PERIOD_S))
+        length = max(stride, ceil(max(smooth_s, ratio.least_s) / PERIOD_S))
         starts = np.maximum(ends - length, 0)
         sums = self._columns.sums(row)
         given = sums[AT[ratio.given]]
@@ -243,7 +240,7 @@ _METERED = AT["metered"] - AT["busy"]
 _NO_READINGS = (0.0,) * (len(COLUMNS) - AT["utilization"])
 
 
-def _increments(period: Period, latencies: list[tuple[float, ...]]) -> Iterator[tuple[float, ...]]:
+def _increments(period: Period) -> Iterator[tuple[float, ...]]:
     """What the rows grow by: that of the factory, then those of the tiers of the period."""
     time = (period.end, period.worked, period.covered, period.edges if period.quality == "measured" else FEWEST_EDGES)
     tiers = period.tiers.values()
@@ -251,14 +248,14 @@ def _increments(period: Period, latencies: list[tuple[float, ...]]) -> Iterator[
     active = sum(tier.active_joules or 0.0 for tier in tiers)
     energy = (period.joules, active, period.standby_joules, period.other_joules, period.energy_cost)
     whole = [sum(column) for column in zip(_NO_COUNTS, *counts, strict=True)]
-    yield (*_grown(time, whole, energy), *latencies[0], *_readings(period))
-    for tier, counted, told in zip(tiers, counts, latencies[1:], strict=True):
+    yield (*_grown(time, whole, energy), *_readings(period))
+    for tier, counted in zip(tiers, counts, strict=True):
         energy = (tier.joules, tier.active_joules, None, None, tier.energy_cost)
-        yield (*_grown(time, counted, energy), *told, *_NO_READINGS)
+        yield (*_grown(time, counted, energy), *_NO_READINGS)
 
 
 def _grown(time: tuple[float, ...], counts: Sequence[float], energy: tuple[float | None, ...]) -> tuple[float, ...]:
-    """The columns before the latencies. A figure of energy divides by the time and the tokens that have a price."""
+    """The columns before the readings. A figure of energy divides by the time and the tokens that have a price."""
     _, worked, covered, _ = time
     *sums, queue, slots = counts
     joules, active, standby, other, cost = energy

@@ -14,7 +14,6 @@ COLUMNS = (
     *("busy", "prefill", "emitted", "metered", "revenue", "on_time_revenue", "on_time_tokens", "finished_tokens"),
     *("queue", "slots_used"),
     *("joules", "active", "standby", "other", "energy_cost", "priced_s", "priced_tokens"),
-    *("ttft_p50", "ttft_p95", "ttfts", "itl_p50", "itl_p99", "itls"),
     *("utilization", "utilizations", "memory", "memories", "celsius", "temperatures", "limit", "limits"),
 )
 """`end` is a moment, and no sum; the last eight are of devices, and grow in the row of the factory alone."""
@@ -48,6 +47,15 @@ class Columns:
     def told(self) -> int:
         """How many periods have been taken in."""
         return self._dropped + self._newest + len(self._fresh) // len(self.rows)
+
+    def number(self, place: int) -> int:
+        """Which of all periods that were taken in the one of a place is, counted from 1."""
+        return self._dropped + place
+
+    @property
+    def places(self) -> int:
+        """So many places there are at most."""
+        return max(FIRST_PLACES, self._capacity * 5 // 4 + 1)
 
     @property
     def newest(self) -> int:
@@ -120,8 +128,8 @@ class Columns:
     def _make_room(self) -> None:
         """Grow with the run; a quarter beyond the capacity, drop what is older."""
         places = self._sums.shape[2]
-        if places < self._capacity * 5 // 4:
-            more = min(2 * places, self._capacity * 5 // 4 + 1)
+        if places < self.places - 1:
+            more = min(2 * places, self.places)
             self._sums = np.concatenate([self._sums, np.zeros((*self._sums.shape[:2], more - places))], axis=2)
         else:
             kept = self._capacity
