@@ -4,7 +4,7 @@ from typing import Any
 
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from desk.panel.bars import paint_swatch
 from desk.panel.cards import Card
@@ -104,9 +104,9 @@ class _Row(QWidget):
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(Label(theme, f"{tier}  {field.label}", 13, 500))
-        values = QLabel(f"{field.show(old)} ▸ <b>{field.show(new)}</b> {numbers.unit(field.unit)}")
+        told = f"{field.show(old)} ▸ <b>{field.show(new)}</b> {numbers.unit(field.unit)}"
+        values = Label(theme, told, 13, token="mut")
         values.setTextFormat(Qt.TextFormat.RichText)
-        values.setStyleSheet(f"color: {theme.palette.mut};")
         words.addWidget(values)
         row = QHBoxLayout(self)
         row.setContentsMargins(scaled(18), 0, 0, 0)
