@@ -18,6 +18,7 @@ from desk.facts.trouble import Trouble
 from desk.frontier.points import HEAD, Missed, Point, Survey, setting
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import PERIOD_S, Period
+from desk.panel.bars import PROVENANCES
 from desk.runs.store import Runs
 
 SHIPPED = shipped("assets", "recordings", "frontier-cpu.jsonl.gz")
@@ -61,8 +62,8 @@ class Found:
     @property
     def meters(self) -> str:
         """What the watts come from, in words; empty where there are none."""
-        named = {f"{INSTRUMENTS[point.source]} ({point.quality})" for point in self.points if point.source != "none"}
-        return ", ".join(sorted(named))
+        known = {(point.source, point.quality) for point in self.points if point.source != "none"}
+        return ", ".join(sorted(f"{INSTRUMENTS[source]} ({PROVENANCES[quality]})" for source, quality in known))
 
     def course_of(self, point: Point) -> tuple[Course, ...]:
         return self.courses.get(setting(point.tier), ())

@@ -85,7 +85,7 @@ class Cells(QStyledItemDelegate):
         if field.kind == "choice":
             box = QComboBox(parent)
             for value in choices(field, self._grid.settings.edits.wanted[tier]):
-                box.addItem(value or field.blank, value)
+                box.addItem(field.show(value), value)
             box.activated.connect(lambda _index: self._leave(box))
             editor: QWidget = box
         else:

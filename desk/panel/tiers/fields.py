@@ -69,7 +69,9 @@ class Field:
         return cents if self.group == PRICE and float(cents) == float(exact) else exact
 
     def show(self, value: Any) -> str:
-        """The value for the eye: as `write`, with the word for an empty one."""
+        """The value for the eye: as `write`, with the word for an empty one and for what is left to the engine."""
+        if self.path == "provider" and value == "auto":
+            return tr("auto")
         return self.write(value) or self.blank
 
 
