@@ -32,12 +32,13 @@ from desk.panel.runs.work import Worker
 from desk.panel.shown import Shown
 from desk.panel.theme import GUTTER, scaled
 from desk.panel.views import Desk
+from desk.panel.words import tr
 
 BESIDE = 456
 SCROLLBAR = 10
-UNSOLD = "Users are not held back at what is sold at most."
-CORRECTED = "It rests on points with other answers."
-SCENARIO = "The load follows a scenario, and the prediction is for its full height."
+UNSOLD = tr("Users are not held back at what is sold at most.")
+CORRECTED = tr("It rests on points with other answers.")
+SCENARIO = tr("The load follows a scenario, and the prediction is for its full height.")
 
 
 class Beside(QScrollArea):
@@ -79,10 +80,10 @@ class Beside(QScrollArea):
         chosen = QButtonGroup(self)
         for number, (words, page) in enumerate(
             (
-                ("What if it scaled", self.ladder),
-                ("Its factors", self.factors),
-                ("Price of a promise", self.promise),
-                ("Money", self.statement),
+                (tr("What if it scaled"), self.ladder),
+                (tr("Its factors"), self.factors),
+                (tr("Price of a promise"), self.promise),
+                (tr("Money"), self.statement),
             )
         ):
             button = QPushButton(words)
@@ -145,7 +146,7 @@ class Beside(QScrollArea):
             return
         self._question = asked
         if self.answered is None:
-            self.mix.show_waiting("Looking for the best mix …")
+            self.mix.show_waiting(tr("Looking for the best mix …"))
         traffic = self._traffic()
 
         def solved() -> Iterator[Answer]:
@@ -192,7 +193,7 @@ class Beside(QScrollArea):
         )
 
         def order() -> None:
-            self.edits.change_together("best mix", wanted.after)
+            self.edits.change_together(tr("best mix"), wanted.after)
             self._trial = Trial(chosen.best.revenue, wanted.after, " ".join(filter(None, doubts)))
 
         self._desk.order(order)

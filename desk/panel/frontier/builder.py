@@ -23,8 +23,9 @@ from desk.panel.bars import Toggle
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, scaled
+from desk.panel.words import plural, tr
 
-AS_IS = "as the tiers"
+AS_IS = tr("as the tiers")
 WIDE = 220
 
 
@@ -41,19 +42,25 @@ class Builder(QWidget):
         self._free = True
         self.boxes: dict[str, Toggle] = {}
         self.model = QComboBox()
-        self.model.setAccessibleName("Model to measure")
+        self.model.setAccessibleName(tr("Model to measure"))
         self.model.currentIndexChanged.connect(self._reckon)
         plan = Plan()
-        self.slots = self._field("Slots", "Numbers of slots, each measured for itself", " ".join(map(str, plan.slots)))
-        self.contexts = self._field("Contexts", "Tokens of context; empty: as the tiers have it", "", AS_IS)
-        self.seconds = self._field("Seconds each", "How long each point is measured", f"{plan.window_s:g}")
-        self.repeats = self._field("Repeats", "How often all is gone through, for the spread", str(plan.repeats))
-        self.rest = self._field("Rest between, s", "Seconds in which a warm machine cools down before each point", "0")
+        self.slots = self._field(
+            tr("Slots"), tr("Numbers of slots, each measured for itself"), " ".join(map(str, plan.slots))
+        )
+        self.contexts = self._field(tr("Contexts"), tr("Tokens of context; empty: as the tiers have it"), "", AS_IS)
+        self.seconds = self._field(tr("Seconds each"), tr("How long each point is measured"), f"{plan.window_s:g}")
+        self.repeats = self._field(
+            tr("Repeats"), tr("How often all is gone through, for the spread"), str(plan.repeats)
+        )
+        self.rest = self._field(
+            tr("Rest between, s"), tr("Seconds in which a warm machine cools down before each point"), "0"
+        )
         self._told = Label(theme, "", 13)
         self._told.setWordWrap(True)
-        self.start = QPushButton("Start the sweep")
+        self.start = QPushButton(tr("Start the sweep"))
         self.start.clicked.connect(self._start)
-        self._close = QPushButton("Close")
+        self._close = QPushButton(tr("Close"))
         self._close.clicked.connect(self.closed)
         self._arrange()
         theme.changed.connect(self._measure)
@@ -75,10 +82,13 @@ class Builder(QWidget):
         self._works = QVBoxLayout()
         self._works.setSpacing(0)
         top = Qt.AlignmentFlag.AlignTop
-        self._grid.addWidget(Label(theme, "The work of", 13, token="soft"), 0, 0, top)
+        self._grid.addWidget(Label(theme, tr("The work of"), 13, token="soft"), 0, 0, top)
         self._grid.addLayout(self._works, 0, 1)
         fields = (self.slots, self.contexts, self.seconds, self.repeats, self.rest)
-        rows: list[tuple[str, QWidget]] = [("Model", self.model), *((each.accessibleName(), each) for each in fields)]
+        rows: list[tuple[str, QWidget]] = [
+            (tr("Model"), self.model),
+            *((each.accessibleName(), each) for each in fields),
+        ]
         for row, (name, widget) in enumerate(rows, 1):
             self._grid.addWidget(Label(theme, name, 13, token="soft"), row, 0)
             self._grid.addWidget(widget, row, 1, Qt.AlignmentFlag.AlignLeft)
@@ -90,7 +100,7 @@ class Builder(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 8, 16, 8)
         column.setSpacing(14)
-        column.addWidget(Label(theme, "New sweep", 15, 600))
+        column.addWidget(Label(theme, tr("New sweep"), 15, 600))
         column.addLayout(self._grid)
         column.addWidget(self._told)
         column.addLayout(foot)
@@ -115,8 +125,13 @@ class Builder(QWidget):
         self._reckon()
 
     def _box(self, tier: Tier, on: bool) -> Toggle:
-        work = f"{tier.mix}, lengths of {tier.lengths}" if tier.lengths else tier.mix
-        words = f"{tier.name}: {work}, answers up to {tier.answer_tokens} tokens, context {tier.context}"
+        words = tr(
+            "{tier}: {work}, answers up to {answers} tokens, context {context}",
+            tier=tier.name,
+            work=tr("{mix}, lengths of {lengths}", mix=tier.mix, lengths=tier.lengths) if tier.lengths else tier.mix,
+            answers=tier.answer_tokens,
+            context=tier.context,
+        )
         box = Toggle(self._theme, words)
         box.setChecked(on)
         box.toggled.connect(self._reckon)
@@ -145,14 +160,14 @@ class Builder(QWidget):
         """What stands there; raises `ValueError` in words for what cannot be measured."""
         chosen = [tier for tier in self._tiers if self.boxes[tier.name].isChecked()]
         if not chosen:
-            raise ValueError("choose whose work is measured")
+            raise ValueError(tr("choose whose work is measured"))
         if self.model.currentData():
             chosen = [msgspec.structs.replace(tier, model=self.model.currentData(), precision="") for tier in chosen]
         if contexts := _wholes(self.contexts, empty=True):
             chosen = [msgspec.structs.replace(tier, context=each) for tier, each in product(chosen, contexts)]
         repeats, *more = _wholes(self.repeats)
         if more:
-            raise ValueError("Repeats wants one number")
+            raise ValueError(tr("Repeats wants one number"))
         return Plan(
             tiers=tuple(chosen),
             slots=_wholes(self.slots),
@@ -171,12 +186,18 @@ class Builder(QWidget):
             return
         count = sum(1 for _ in plan.points()) // plan.repeats
         minutes = self._numbers.fixed(plan.seconds / 60)
-        times = "once" if plan.repeats == 1 else f"{plan.repeats} times"
-        busy = "" if self._free else " Stop the run first: a sweep needs the factory for itself."
-        self._told.setText(
-            f"{count} points, {times}: {minutes} min at least, and the time in which lanes are loaded and filled. It "
-            f"can be stopped at any time; what was measured is kept.{busy}"
-        )
+        told = [
+            plural(
+                "{n} point, {times}: {minutes} min at least, and the time in which lanes are loaded and filled.",
+                "{n} points, {times}: {minutes} min at least, and the time in which lanes are loaded and filled.",
+                count,
+                times=plural("once", "{n} times", plan.repeats),
+                minutes=minutes,
+            ),
+            tr("It can be stopped at any time; what was measured is kept."),
+            "" if self._free else tr("Stop the run first: a sweep needs the factory for itself."),
+        ]
+        self._told.setText(" ".join(filter(None, told)))
         self.start.setEnabled(self._free)
 
     def _start(self) -> None:
@@ -186,7 +207,7 @@ class Builder(QWidget):
 def _wholes(field: QLineEdit, *, empty: bool = False) -> tuple[int, ...]:
     words = field.text().replace(",", " ").split()
     if not (words or empty) or not all(word.isdecimal() for word in words):
-        raise ValueError(f"{field.accessibleName()} wants whole numbers, such as 1 2 4")
+        raise ValueError(tr("{field} wants whole numbers, such as 1 2 4", field=field.accessibleName()))
     return tuple(dict.fromkeys(int(word) for word in words))
 
 
@@ -194,4 +215,4 @@ def _seconds(field: QLineEdit) -> float:
     try:
         return float(field.text().replace(",", "."))
     except ValueError as error:
-        raise ValueError(f"{field.accessibleName()} wants a number") from error
+        raise ValueError(tr("{field} wants a number", field=field.accessibleName())) from error

@@ -20,13 +20,14 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from desk.facts.palette import mix
 from desk.frontier.points import Measure, Point
 from desk.panel.bars import paint_rule, paint_warning
-from desk.panel.cards import paint_focus, wrapped
+from desk.panel.cards import paint_focus
 from desk.panel.charts.scale import spread
 from desk.panel.frontier.legend import ROW, legend, paint_legend
 from desk.panel.frontier.marks import OTHER, diamond, spaced, triangle, whisker
-from desk.panel.frontier.scene import LOG, LogAxis, Scene, Spot, short
+from desk.panel.frontier.scene import LogAxis, Scene, Spot, short
 from desk.panel.numbers import Numbers
 from desk.panel.theme import Theme, canvas, font, zoom
+from desk.panel.words import plural, tr
 
 LEFT, RIGHT, BOTTOM, HEAD = 72.0, 62.0, 44.0, 58.0
 """Beside the plot; `HEAD` holds the names of the bands."""
@@ -52,7 +53,7 @@ class FrontierChart(QWidget):
         self._x = self._y = LogAxis.over(())
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Frontier")
+        self.setAccessibleName(tr("Frontier"))
         theme.changed.connect(self.update)
 
     @property
@@ -171,7 +172,7 @@ class FrontierChart(QWidget):
             painter.setFont(font(11))
             painter.setPen(theme.colour("soft"))
             painter.drawText(QPointF(label, 28), numbers.price(band.price))
-            now = "– now" if band.now is None else f"{numbers.figure(band.now)} now"
+            now = tr("{speed} now", speed=numbers.figure(band.now))
             painter.setFont(font(11, 600 if band.now is not None else 400))
             shift = 0.0
             if band.short:
@@ -203,16 +204,12 @@ class FrontierChart(QWidget):
         painter.setPen(theme.colour("soft"))
         painter.setFont(font(12))
         metrics = QFontMetricsF(painter.font())
-        for row, line in enumerate(wrapped(scene.x_title, metrics, size.width() - 20)[:1]):
-            box = QRectF(0, plot.bottom() + 22 + 15 * row, plot.left() + plot.right(), 16)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, line)
-        room = plot.height() + 60
-        told = self._numbers.unit(scene.y_title)
-        if metrics.horizontalAdvance(told) > room:  # what the watts stand for goes last
-            told = told.removesuffix(LOG)
-        _upright(painter, QPointF(9, plot.center().y()), metrics.elidedText(told, Qt.TextElideMode.ElideMiddle, room))
+        box = QRectF(0, plot.bottom() + 22, plot.left() + plot.right(), 16)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, _logarithmic(scene.x_title, metrics, size.width() - 20))
+        told = _logarithmic(self._numbers.unit(scene.y_title), metrics, plot.height() + 60)
+        _upright(painter, QPointF(9, plot.center().y()), told)
         if scene.per_joule:
-            _upright(painter, QPointF(plot.right() + RIGHT - 8, plot.center().y()), "joules per token")
+            _upright(painter, QPointF(plot.right() + RIGHT - 8, plot.center().y()), tr("joules per token"))
 
     def _paint_edge(self, painter: QPainter, plot: QRectF) -> None:
         line = self._scene.line
@@ -255,8 +252,7 @@ class FrontierChart(QWidget):
         painter.setPen(self._theme.colour("soft"))
         for spot in self._scene.spots:
             if spot.on_edge:
-                slots = spot.point.tier.slots
-                words = f"{slots} slot{'s' * (slots != 1)}"
+                words = plural("{n} slot", "{n} slots", spot.point.tier.slots)
                 at = self._at(spot.x.value, spot.y.value, plot)
                 wide = QFontMetricsF(painter.font()).horizontalAdvance(words)
                 left = min(at.x() + 9, plot.right() - wide)
@@ -306,7 +302,7 @@ class FrontierChart(QWidget):
         painter.drawPolygon(QPolygonF([tip, tip - along * 9 + across * 4, tip - along * 9 - across * 4]))
         painter.setFont(font(12, 600))
         y = tail.y() + 4 if up else tail.y() - 14
-        painter.drawText(QRectF(tail.x() - 20, y, 60, 16), Qt.AlignmentFlag.AlignLeft, "better")
+        painter.drawText(QRectF(tail.x() - 20, y, 60, 16), Qt.AlignmentFlag.AlignLeft, tr("better"))
 
 
 def _tint(theme: Theme, tier: str) -> QColor:
@@ -319,6 +315,13 @@ def _reach(measure: Measure) -> Sequence[float]:
 
 def _apart(one: QPointF, other: QPointF) -> float:
     return hypot(one.x() - other.x(), one.y() - other.y())
+
+
+def _logarithmic(title: str, metrics: QFontMetricsF, room: float) -> str:
+    """The title of an axis: that it is one of logarithms goes first where there is no room, as its ticks tell it."""
+    whole = tr("{title}, log scale", title=title)
+    fits = metrics.horizontalAdvance(whole) <= room
+    return whole if fits else metrics.elidedText(title, Qt.TextElideMode.ElideMiddle, room)
 
 
 def _upright(painter: QPainter, at: QPointF, words: str) -> None:

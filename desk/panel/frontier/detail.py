@@ -11,6 +11,7 @@ from desk.panel.furniture import Label
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.runs.course import Course, Line
 from desk.panel.theme import Theme, scaled
+from desk.panel.words import plural, tr
 
 NO_LIMIT = 16_777_215
 """What Qt calls no limit; Qt for Python has no name for it."""
@@ -32,10 +33,10 @@ class Detail(QWidget):
         self._title = Label(theme, "", 13, 600)
         self._labels = [(Label(theme, "", 11, token="mut"), Label(theme, "", 12, 600)) for _ in range(8)]
         self.course = Course(theme, numbers)
-        self._open = QPushButton("Open the run")
+        self._open = QPushButton(tr("Open the run"))
         self._open.clicked.connect(lambda _=False: self.opened.emit(self._run))
-        close = QPushButton("Close")
-        close.setAccessibleName("Close the point")
+        close = QPushButton(tr("Close"))
+        close.setAccessibleName(tr("Close the point"))
         close.clicked.connect(lambda _=False: self.closed.emit())
         head = QHBoxLayout()
         head.addWidget(self._title, 1)
@@ -83,15 +84,16 @@ class Detail(QWidget):
     def show_point(self, found: Found, point: Point, denominator: Denominator, tariff: Tariff | None) -> None:
         """Tell all about a point of a sweep."""
         numbers, tier = self._numbers, point.tier
-        slots = f"{tier.slots} slot{'s' * (tier.slots != 1)}"
-        work = f"{tier.mix} to {tier.answer_tokens} tokens"
-        parts = (slots, f"context {tier.context}", work, tier.model, point.precision, point.provider.upper())
+        slots = plural("{n} slot", "{n} slots", tier.slots)
+        room = tr("context {tokens}", tokens=tier.context)
+        work = tr("{mix} to {answers} tokens", mix=tier.mix, answers=tier.answer_tokens)
+        parts = (slots, room, work, tier.model, point.precision, point.provider.upper())
         self._title.setText(", ".join(part for part in parts if part))
         self.setWindowTitle(self._title.text())
         told: list[tuple[str, Measure | None, str]] = [
             ("tok/s", point.height("tokens_per_second"), ""),
             ("tok/s/user, 1 ÷ ITL", point.speed("itl"), ""),
-            ("tok/s/user, end to end", point.speed("e2e"), ""),
+            (tr("tok/s/user, end to end"), point.speed("e2e"), ""),
             ("TTFT p50, s", point.ttft(0.5), ""),
             ("TTFT p95, s", point.ttft(0.95), ""),
             ("W", point.watts(denominator), ""),
@@ -102,8 +104,8 @@ class Detail(QWidget):
             name.setText(words)
             value.setText(spread_words(measure, numbers, unit))
         courses = found.course_of(point)[:MOST_LINES]
-        lines = [Line(f"Repeat {number}", x, y) for number, (x, y) in enumerate(courses, 1)]
-        self.course.show_lines("tokens per second of the repeats", "tok/s", lines)
+        lines = [Line(tr("Repeat {number}", number=number), x, y) for number, (x, y) in enumerate(courses, 1)]
+        self.course.show_lines(tr("tokens per second of the repeats"), "tok/s", lines)
         self._run = str(found.source.paths[-1])
 
 
@@ -114,4 +116,5 @@ def spread_words(measure: Measure | None, numbers: Numbers, unit: str = "") -> s
     value = numbers.figure(measure.value, unit)
     if measure.low is None or measure.high is None:
         return value
-    return f"{value} ({numbers.figure(measure.low, unit)} to {numbers.figure(measure.high, unit)})"
+    low, high = (numbers.figure(each, unit) for each in (measure.low, measure.high))
+    return tr("{value} ({low} to {high})", value=value, low=low, high=high)

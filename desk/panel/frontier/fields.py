@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QLineEdit
 from desk.facts.trouble import Trouble
 from desk.panel.theme import scaled
 from desk.panel.views import Desk
+from desk.panel.words import tr
 
 
 class NumberField(QLineEdit):
@@ -54,8 +55,12 @@ class NumberField(QLineEdit):
         if values and (len(values) not in self._parts or not all(0 < value < 1e12 for value in values)):
             wrong = self.text()
             self.setText(self._text)
-            one = "a number above 0" if self._parts == (1,) else "one number above 0, or low, base and high"
-            raise Trouble(f"{wrong} is not {one}.", f"{self._name}: write it like 60 or 0.5; empty takes it away.")
+            raise Trouble(
+                tr("{typed} is not a number above 0.", typed=wrong)
+                if self._parts == (1,)
+                else tr("{typed} is not one number above 0, or low, base and high.", typed=wrong),
+                tr("{field}: write it like 60 or 0.5; empty takes it away.", field=self._name),
+            )
         self.values, self._text = values, self.text()
         self._then()
 

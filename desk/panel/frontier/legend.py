@@ -6,6 +6,7 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from desk.panel.frontier.marks import OTHER, diamond, triangle
 from desk.panel.frontier.scene import Scene
 from desk.panel.theme import Theme, font
+from desk.panel.words import plural, tr
 
 ROW = 22.0
 LEFT = 14.0
@@ -16,18 +17,20 @@ def _entries(scene: Scene) -> list[tuple[str, str]]:
     if not scene.spots:
         return []
     repeats = max(len(spot.point.windows) for spot in scene.spots)
-    bar = f" (bar: {repeats} repeats)" if repeats > 1 else ""
-    told = [("edge", f"measured, on the edge{bar}")]
+    edge = tr("measured, on the edge")
+    if repeats > 1:
+        edge = plural("measured, on the edge (bar: {n} repeat)", "measured, on the edge (bar: {n} repeats)", repeats)
+    told = [("edge", edge)]
     if any(not spot.on_edge for spot in scene.spots):
-        told.append(("beaten", "measured, beaten"))
+        told.append(("beaten", tr("measured, beaten")))
     if scene.others:
-        told.append(("other", "other sweeps"))
+        told.append(("other", tr("other sweeps")))
     if scene.live:
-        told.append(("live", "lane now"))
+        told.append(("live", tr("lane now")))
     if scene.promised:
-        told.append(("promised", "edge at a promise, interpolated"))
+        told.append(("promised", tr("edge at a promise, interpolated")))
     if scene.dashed:
-        told.append(("dashed", "watts declared, not measured"))
+        told.append(("dashed", tr("watts declared, not measured")))
     if scene.overlay is not None:
         told.append(("overlay", f"{scene.overlay.title}: {scene.overlay.mark}"))
     return told

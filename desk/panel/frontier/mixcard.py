@@ -17,10 +17,13 @@ from desk.panel.furniture import Label
 from desk.panel.numbers import DASH, MINUS, Numbers
 from desk.panel.theme import Theme, canvas, font, scaled
 from desk.panel.views import Desk
+from desk.panel.words import tr
 
-GOALS = {"revenue": "earns most", "tokens": "makes most tokens"}
-HEADS = ("Tier", "slots", "tok/s", "W", "$/h", "at most")
+GOALS = {"revenue": tr("earns most"), "tokens": tr("makes most tokens")}
+HEADS = (tr("Tier"), tr("slots"), "tok/s", "W", "$/h", tr("at most"))
 HOUR = 3600.0
+WORD = 42.0
+"""The bars begin here, or behind the longest word before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +47,22 @@ class MixCard(WordyCard):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk.theme)
-        self.setAccessibleName("Best mix")
+        self.setAccessibleName(tr("Best mix"))
         theme = desk.theme
         self._desk = desk
         self._names: tuple[str, ...] = ()
         self._answer: Answer | None = None
         self.goal = QComboBox()
-        self.goal.setAccessibleName("What the mix is to do")
+        self.goal.setAccessibleName(tr("What the mix is to do"))
         for key, words in GOALS.items():
             self.goal.addItem(words, key)
         self.goal.setProperty("quiet", True)
         self.goal.currentIndexChanged.connect(self.asked)
-        self.watts = NumberField(desk, "Budget of power in watts; empty: this device", "this device", self.asked.emit)
+        self.watts = NumberField(
+            desk, tr("Budget of power in watts; empty: this device"), tr("this device"), self.asked.emit
+        )
         self.watts.setToolTip(
-            "Split so many watts between whole devices, as on the keynote's slide. Empty: this device"
+            tr("Split so many watts between whole devices, as on the keynote's slide. Empty: this device")
         )
         self.demand: dict[str, NumberField] = {}
         self._words = Label(theme, "", 12, token="mut")
@@ -74,7 +79,7 @@ class MixCard(WordyCard):
         self._difference.setWordWrap(True)
         self._checked = Label(theme, "", 12)
         self._checked.setWordWrap(True)
-        self.apply = QPushButton("Try it live")
+        self.apply = QPushButton(tr("Try it live"))
         self.apply.setProperty("slim", True)
         self.apply.clicked.connect(self._apply)
         self._arrange()
@@ -82,10 +87,10 @@ class MixCard(WordyCard):
     def _arrange(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(6)
-        head.addWidget(Label(self.theme, "Best mix", 15, 600))
+        head.addWidget(Label(self.theme, tr("Best mix"), 15, 600))
         head.addStretch(1)
         head.addWidget(self.goal)
-        head.addWidget(Label(self.theme, "budget, W", 12, token="mut"))
+        head.addWidget(Label(self.theme, tr("budget, W"), 12, token="mut"))
         head.addWidget(self.watts)
         foot = QHBoxLayout()
         foot.addWidget(self._difference, 1)
@@ -118,7 +123,7 @@ class MixCard(WordyCard):
     def show_tiers(self, tiers: Sequence[Tier]) -> None:
         """Have a line for each of these, the dearest on top."""
         names = tuple(tier.name for tier in reversed(tiers))
-        if names == self._names:
+        if self._heads and names == self._names:
             self._name_columns()
             return
         self._names = names
@@ -134,14 +139,17 @@ class MixCard(WordyCard):
             self._grid.addWidget(head, 0, column, right if column else Qt.AlignmentFlag.AlignLeft)
         self._name_columns()
         for row, name in enumerate((*names, ""), 1):
-            self._grid.addWidget(_Named(self.theme, name) if name else Label(self.theme, "All", 12, 600), row, 0)
+            self._grid.addWidget(_Named(self.theme, name) if name else Label(self.theme, tr("All"), 12, 600), row, 0)
             for column in range(1, 5):
                 cell = self._cells[name, column] = Label(self.theme, DASH, 12, 600 if not name else 400)
                 cell.setTextFormat(Qt.TextFormat.RichText)
                 self._grid.addWidget(cell, row, column, right)
             if name:
                 edit = self.demand[name] = NumberField(
-                    self._desk, f"Tokens per second of {name} that can be sold at most", "any", self.asked.emit
+                    self._desk,
+                    tr("Tokens per second of {tier} that can be sold at most", tier=name),
+                    tr("any"),
+                    self.asked.emit,
                 )
                 edit.setAlignment(right)
                 edit.put(*kept.get(name, ()))
@@ -166,8 +174,11 @@ class MixCard(WordyCard):
         best, now, numbers = answer.best, answer.now, self._desk.numbers
         for widget in (self.bars, self._grid_at, self._difference, self.apply):
             widget.show()
-        whole = "Shares of the device's time" if answer.question.watts is None else "Shares of the power"
-        self._words.setText(f"{whole}, every promise kept")
+        self._words.setText(
+            tr("Shares of the device's time, every promise kept")
+            if answer.question.watts is None
+            else tr("Shares of the power, every promise kept")
+        )
         self.bars.show_mixes(now, best, tuple(reversed(self._names)))
         for name in self._names:
             self._show_line(name, None if now is None else now.parts.get(name), best.parts.get(name), answer)
@@ -180,15 +191,15 @@ class MixCard(WordyCard):
         for column, text in enumerate(sums, 1):
             self._cells["", column].setText(text)
         self._difference.setText(self._told(answer, in_force))
-        self.apply.setText("Try it live" if running else "Take it")
+        self.apply.setText(tr("Try it live") if running else tr("Take it"))
         able = not read_only and not in_force and bool(best.parts)
         self.apply.setEnabled(able and answer.question.watts is None)
         self.apply.setToolTip(
-            "A recording takes no orders"
+            tr("A recording takes no orders")
             if read_only
-            else "More than one device would be needed"
+            else tr("More than one device would be needed")
             if answer.question.watts is not None
-            else "Give the tiers these shares and slots; Ctrl+Z reverts it"
+            else tr("Give the tiers these shares and slots; Ctrl+Z reverts it")
         )
 
     def show_checked(self, checked: Checked | None) -> None:
@@ -196,17 +207,10 @@ class MixCard(WordyCard):
         self._checked.setVisible(checked is not None)
         if checked is None:
             return
-        numbers = self._desk.numbers
-        hourly = numbers.unit("$/h")
-        predicted = f"Predicted {numbers.figure(HOUR * checked.predicted, '$')} {hourly}"
-        if checked.measured is None:
-            since = f"Measuring since {checked.seconds:.0f} s."
-            self._checked.setText(f"{predicted}. {checked.words or since}")
-        else:
-            error = checked.measured / checked.predicted - 1 if checked.predicted else None
-            told = "" if error is None else f" ({_signed(100 * error, numbers, 1)} %)"
-            measured = f"<b>{predicted}, measured {numbers.figure(HOUR * checked.measured, '$')} {hourly}</b>{told}"
-            self._checked.setText(f"{measured} over {checked.seconds:.0f} s. {checked.words}".rstrip())
+        told = _compared(checked, self._desk.numbers)
+        if checked.measured is None and not checked.words:
+            told += " " + tr("Measuring since {seconds:.0f} s.", seconds=checked.seconds)
+        self._checked.setText(f"{told} {checked.words}".rstrip())
         self.setAccessibleDescription(self._checked.text())
 
     def _show_line(self, name: str, old: Part | None, new: Part | None, answer: Answer) -> None:
@@ -223,20 +227,24 @@ class MixCard(WordyCard):
         for name in self._names:
             if name in answer.why:
                 out.setdefault(answer.why[name], []).append(name)
-        left = "".join(f" {', '.join(names)} not served: {why}." for why, names in out.items())
+        left = [tr("{tiers} not served: {why}.", tiers=", ".join(names), why=why) for why, names in out.items()]
         if answer.corrected:
-            left += f" {', '.join(answer.corrected)}: corrected from points with other answers."
+            left.append(tr("{tiers}: corrected from points with other answers.", tiers=", ".join(answer.corrected)))
         if not answer.best.parts:
-            return f"No tier can be served.{left}"
+            return " ".join([tr("No tier can be served."), *left])
         if in_force:
-            return f"<b>The split in force is the best one.</b>{left}"
+            return " ".join([tr("<b>The split in force is the best one.</b>"), *left])
         if gain is None:
-            why = "" if answer.question.watts is not None else "The split in force was not measured."
-            return f"{why}{left}".strip()
-        known = gain.low is not None and gain.high is not None
-        doubt = f" ({_money(gain.low, numbers)} to {_money(gain.high, numbers)})" if known else ", doubt unknown"
-        late = " Now breaks promises." if answer.now is not None and not answer.now.keeps else ""
-        return f"<b>{_money(gain.value, numbers)} {numbers.unit('$/h')}</b>{doubt}.{late}{left}"
+            why = [] if answer.question.watts is not None else [tr("The split in force was not measured.")]
+            return " ".join([*why, *left])
+        said = f"{_money(gain.value, numbers)} {numbers.unit('$/h')}"
+        if gain.low is not None and gain.high is not None:
+            low, high = _money(gain.low, numbers), _money(gain.high, numbers)
+            told = tr("<b>{gain}</b> ({low} to {high}).", gain=said, low=low, high=high)
+        else:
+            told = tr("<b>{gain}</b>, doubt unknown.", gain=said)
+        late = [tr("Now breaks promises.")] if answer.now is not None and not answer.now.keeps else []
+        return " ".join([told, *late, *left])
 
     def _apply(self) -> None:
         if self._answer is not None:
@@ -260,26 +268,32 @@ class Bars(QWidget):
 
     def show_mixes(self, now: Mix | None, best: Mix, order: tuple[str, ...]) -> None:
         """Draw these, the tiers in this order."""
-        self._rows, self._order = (("Now", now), ("Best", best)), order
+        self._rows, self._order = ((tr("Now"), now), (tr("Best"), best)), order
         told = []
         for word, mix in self._rows:
             parts = {} if mix is None else mix.parts
-            shares = ", ".join(f"{name} {100 * parts[name].share:.0f} percent" for name in order if name in parts)
-            told.append(f"{word}: {shares or 'not measured'}")
+            shares = [
+                tr("{tier} {share:.0f} percent", tier=name, share=100 * parts[name].share)
+                for name in order
+                if name in parts
+            ]
+            told.append(f"{word}: {', '.join(shares) or tr('not measured')}")
         self.setAccessibleName(". ".join(told))
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         with canvas(self) as (painter, size):
+            metrics = QFontMetricsF(font(12))
+            start = max([WORD, *(metrics.horizontalAdvance(word) + 8 for word, _ in self._rows)])
             for row, (word, mix) in enumerate(self._rows):
-                self._paint_row(painter, QRectF(0, 27 * row, size.width(), 23), word, mix)
+                self._paint_row(painter, QRectF(0, 27 * row, size.width(), 23), start, word, mix)
 
-    def _paint_row(self, painter: QPainter, box: QRectF, word: str, mix: Mix | None) -> None:
+    def _paint_row(self, painter: QPainter, box: QRectF, start: float, word: str, mix: Mix | None) -> None:
         theme, numbers = self._theme, self._numbers
         painter.setFont(font(12))
         painter.setPen(theme.colour("soft"))
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, word)
-        bar = QRectF(42, box.top(), box.width() - 42 - 84, box.height())
+        bar = QRectF(start, box.top(), box.width() - start - 84, box.height())
         painter.fillRect(bar, theme.colour("track"))
         painter.setFont(font(12, 600))
         painter.setPen(theme.colour("text"))
@@ -344,6 +358,20 @@ def _turn(old: float | None, new: float | None, numbers: Numbers, unit: str = ""
     if before == after or old is None:
         return f"<b>{after}</b>" if new is not None else DASH
     return f"{before} ▸ <b>{after}</b>"
+
+
+def _compared(checked: Checked, numbers: Numbers) -> str:
+    """What was predicted, and what was measured of it so far."""
+    hourly = numbers.unit("$/h")
+    predicted = f"{numbers.figure(HOUR * checked.predicted, '$')} {hourly}"
+    if checked.measured is None:
+        return tr("Predicted {money}.", money=predicted)
+    measured = f"{numbers.figure(HOUR * checked.measured, '$')} {hourly}"
+    told: dict[str, object] = {"predicted": predicted, "measured": measured, "seconds": checked.seconds}
+    if not checked.predicted:
+        return tr("<b>Predicted {predicted}, measured {measured}</b> over {seconds:.0f} s.", **told)
+    told["error"] = _signed(100 * (checked.measured / checked.predicted - 1), numbers, 1)
+    return tr("<b>Predicted {predicted}, measured {measured}</b> ({error} %) over {seconds:.0f} s.", **told)
 
 
 def _money(rate: float | None, numbers: Numbers) -> str:

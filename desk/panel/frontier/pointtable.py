@@ -9,6 +9,7 @@ from desk.panel.frontier.scene import AXES, Scene, short
 from desk.panel.furniture import dress_figures, lay_figures
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.theme import Theme
+from desk.panel.words import tr
 
 ROW_HEIGHT = 24
 MANY = 1e5
@@ -23,7 +24,7 @@ class PointTable(QTableWidget):
         self._theme, self._numbers = theme, numbers
         self._spots: object = None
         self._unit = ""
-        lay_figures(self, "Points of the frontier, as a table")
+        lay_figures(self, tr("Points of the frontier, as a table"))
         theme.changed.connect(self._dress)
         self._dress()
 
@@ -33,15 +34,16 @@ class PointTable(QTableWidget):
         if scene.spots is self._spots and unit == self._unit:
             return
         self._spots, self._unit = scene.spots, unit
-        heads = ["Slots", "Context", "Answers", "Edge", "tok/s/user", "range", unit, "range", "Repeats"]
+        heads = [tr("Slots"), tr("Context"), tr("Answers"), tr("Edge"), "tok/s/user", tr("range"), unit, tr("range")]
+        heads.append(tr("Repeats"))
         rows = sorted(scene.spots, key=lambda spot: spot.x.value)
         self.setColumnCount(len(heads))
         self.setHorizontalHeaderLabels(heads)
         self.setRowCount(len(rows))
         for row, spot in enumerate(rows):
             tier = spot.point.tier
-            words = [str(tier.slots), str(tier.context), f"to {tier.answer_tokens}"]
-            words.append("on it" if spot.on_edge else "beaten")
+            words = [str(tier.slots), str(tier.context), tr("to {answers}", answers=tier.answer_tokens)]
+            words.append(tr("on it") if spot.on_edge else tr("beaten"))
             words += [*self._words(spot.x), *self._words(spot.y), str(len(spot.point.windows))]
             for column, text in enumerate(words):
                 item = QTableWidgetItem(text)
@@ -53,7 +55,7 @@ class PointTable(QTableWidget):
             DASH if each is None else short(each, self._numbers) if each >= MANY else self._numbers.figure(each)
             for each in (measure.value, measure.low, measure.high)
         )
-        return value, DASH if measure.low is None else f"{low} to {high}"
+        return value, DASH if measure.low is None else tr("{low} to {high}", low=low, high=high)
 
     def text(self) -> str:
         """All rows as tab-separated lines under their names."""

@@ -7,16 +7,17 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 from desk.panel.furniture import Label
 from desk.panel.numbers import Numbers
 from desk.panel.theme import MARGIN, Theme, scaled
+from desk.panel.words import plural, tr
 from desk.plant.sweep import Progress
 
 STAGES = {
-    "starting": "the engine starts",
-    "loading": "loading",
-    "filling": "waiting for full slots",
-    "settling": "settling",
-    "measuring": "measuring",
-    "resting": "resting",
-    "over": "ended",
+    "starting": tr("the engine starts"),
+    "loading": tr("loading"),
+    "filling": tr("waiting for full slots"),
+    "settling": tr("settling"),
+    "measuring": tr("measuring"),
+    "resting": tr("resting"),
+    "over": tr("ended"),
 }
 
 
@@ -30,9 +31,9 @@ class SweepBar(QWidget):
         self._theme, self._numbers = theme, numbers
         self._share = 0.0
         self._words = Label(theme, "", 12)
-        stop = QPushButton("Stop the sweep")
+        stop = QPushButton(tr("Stop the sweep"))
         stop.setProperty("quiet", True)
-        stop.setToolTip("What was measured is kept")
+        stop.setToolTip(tr("What was measured is kept"))
         stop.clicked.connect(self.stopped)
         row = QHBoxLayout(self)
         row.setContentsMargins(MARGIN, 4, 12, 8)
@@ -53,12 +54,24 @@ class SweepBar(QWidget):
         tier, numbers = progress.tier, self._numbers
         what = ""
         if tier is not None:
-            slots = f"{tier.slots} slot{'s' * (tier.slots != 1)}"
-            what = f"{slots}, context {tier.context}, answers up to {tier.answer_tokens}: {STAGES[progress.stage]}"
+            what = plural(
+                "{n} slot, context {context}, answers up to {answers}: {stage}",
+                "{n} slots, context {context}, answers up to {answers}: {stage}",
+                tier.slots,
+                context=tier.context,
+                answers=tier.answer_tokens,
+                stage=STAGES[progress.stage],
+            )
         left = progress.seconds_left
         time = f"{numbers.fixed(left / 60)} min" if left >= 90 else f"{numbers.fixed(left)} s"
         self._words.setText(
-            f"Point {min(progress.done + 1, progress.count)} of {progress.count} · {what} · {time} left"
+            tr(
+                "Point {point} of {count} · {what} · {time} left",
+                point=min(progress.done + 1, progress.count),
+                count=progress.count,
+                what=what,
+                time=time,
+            )
         )
         self._share = progress.done / progress.count
         self.setAccessibleName(self._words.text())

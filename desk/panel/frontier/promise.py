@@ -12,6 +12,7 @@ from desk.panel.furniture import Label
 from desk.panel.limits import slider_rules
 from desk.panel.numbers import MINUS, Numbers
 from desk.panel.theme import Theme, canvas, font, scaled
+from desk.panel.words import tr
 
 HOUR = 3600.0
 
@@ -26,11 +27,11 @@ class Promise(QWidget):
         self._theme, self._numbers = theme, numbers
         self._answer: Answer | None = None
         self.tier = QComboBox()
-        self.tier.setAccessibleName("Tier whose promise is moved")
+        self.tier.setAccessibleName(tr("Tier whose promise is moved"))
         self.tier.setProperty("quiet", True)
         self.tier.activated.connect(self.asked)
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setAccessibleName("Promise in tokens per second per user")
+        self.slider.setAccessibleName(tr("Promise in tokens per second per user"))
         self.slider.valueChanged.connect(self.say)
         self.curve = Curve(theme, numbers)
         self._told = Label(theme, "", 12)
@@ -38,7 +39,7 @@ class Promise(QWidget):
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(self.tier)
-        head.addWidget(Label(theme, "promises its readers", 12, token="mut"))
+        head.addWidget(Label(theme, tr("promises its readers"), 12, token="mut"))
         self._speed = Label(theme, "", 13, 600)
         head.addWidget(self._speed)
         head.addStretch(1)
@@ -93,21 +94,21 @@ class Promise(QWidget):
         self.curve.show_curve(curve, self.slider.value(), self._own())
         if answer is None or not curve:
             self._speed.setText("")
-            self._told.setText("Nothing was measured that this tier could promise.")
+            self._told.setText(tr("Nothing was measured that this tier could promise."))
             return
         name = answer.question.promising
         speed, mix = curve[min(self.slider.value(), len(curve) - 1)]
         self._speed.setText(f"{numbers.figure(speed)} tok/s")
-        others, ours = _others(mix, name), _others(answer.best, name)
-        served, hourly = name in mix.parts, numbers.unit("$/h")
-        words = [
-            f"Best mix {numbers.figure(HOUR * mix.revenue, '$')} {hourly},"
-            f" {_signed(HOUR * (mix.revenue - answer.best.revenue), numbers)} {hourly}"
-            " to that of the promise in force;",
-            f"the other tiers {_signed(HOUR * (others - ours), numbers)} {hourly}.",
-            "" if served else f"{name} is then not served: its slots earn more elsewhere.",
-        ]
-        self._told.setText(" ".join(filter(None, words)))
+        others, ours, hourly = _others(mix, name), _others(answer.best, name), numbers.unit("$/h")
+        words = tr(
+            "Best mix {best}, {more} to that of the promise in force; the other tiers {others}.",
+            best=f"{numbers.figure(HOUR * mix.revenue, '$')} {hourly}",
+            more=f"{_signed(HOUR * (mix.revenue - answer.best.revenue), numbers)} {hourly}",
+            others=f"{_signed(HOUR * (others - ours), numbers)} {hourly}",
+        )
+        if name not in mix.parts:
+            words += " " + tr("{tier} is then not served: its slots earn more elsewhere.", tier=name)
+        self._told.setText(words)
         self.slider.setAccessibleDescription(self._told.text())
 
 
@@ -120,7 +121,7 @@ class Curve(QWidget):
         self._curve: tuple[tuple[float, Mix], ...] = ()
         self._here, self._own = 0, None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Price of the promise: best mix by promised speed")
+        self.setAccessibleName(tr("Price of the promise: best mix by promised speed"))
         theme.changed.connect(self._measure)
         self._measure()
 
@@ -156,7 +157,7 @@ class Curve(QWidget):
                 painter.drawText(
                     box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, numbers.figure(value, "$")
                 )
-            painter.drawText(QPointF(plot.left(), 10), numbers.unit("$/h of the best mix"))
+            painter.drawText(QPointF(plot.left(), 10), numbers.unit(tr("$/h of the best mix")))
             for value in axis.ticks():
                 x = at(value, 0.0).x()
                 painter.fillRect(QRectF(round(x), plot.bottom(), 1, 4), theme.colour("line"))

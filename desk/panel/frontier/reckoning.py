@@ -11,6 +11,7 @@ from desk.frontier.points import Denominator, Measure, Point
 from desk.frontier.split import played, today
 from desk.frontier.whatif import Here, Range, exactly
 from desk.frontier.worth import difference, price_of_promise
+from desk.panel.words import tr
 
 STEPS = 14
 """So many promises of a tier are tried between its slowest and its fastest measured speed, beside its own."""
@@ -98,14 +99,14 @@ def _curve(question: Question, offers: tuple[Offer, ...]) -> tuple[tuple[float, 
 def _why(each: Offer, question: Question) -> str:
     """What keeps a tier out of the mix."""
     if not each.options:
-        return "not measured with its model and its prompts"
+        return tr("not measured with its model and its prompts")
     if not each.candidates:
-        return "its users fill fewer slots than were measured"
+        return tr("its users fill fewer slots than were measured")
     if min(one.least(each.promise) for one in each.candidates) > 1.0:
-        return "no measured point keeps its promise"
+        return tr("no measured point keeps its promise")
     if question.goal == "revenue" and not any(one.dollars_per_token for one in each.candidates):
-        return "it has no price"
-    return "others bring more"
+        return tr("it has no price")
+    return tr("others bring more")
 
 
 def here(mix: Mix) -> Here | None:

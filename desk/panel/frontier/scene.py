@@ -13,21 +13,19 @@ from desk.ledger import money
 from desk.panel.frontier.sweeps import Found
 from desk.panel.numbers import Numbers
 from desk.panel.shown import TierLine
+from desk.panel.words import plural, tr
 
 AXES: dict[Axis, tuple[str, str]] = {
-    "tokens_per_second_per_mw": ("tokens/s per MW", "tok/s/MW"),
-    "tokens_per_second": ("tokens/s", "tok/s"),
-    "tokens_per_joule": ("tokens per joule", "tok/J"),
-    "dollars_per_mtok": ("$ per million tokens", "$/Mtok"),
+    "tokens_per_second_per_mw": (tr("tokens/s per MW"), "tok/s/MW"),
+    "tokens_per_second": (tr("tokens/s"), "tok/s"),
+    "tokens_per_joule": (tr("tokens per joule"), "tok/J"),
+    "dollars_per_mtok": (tr("$ per million tokens"), "$/Mtok"),
 }
 """The title and the unit of each vertical axis, money as `$` whatever its currency."""
 
-LOG = ", log scale"
-"""How the title of each axis ends."""
-
 SPEEDS: dict[Interactivity, str] = {
-    "itl": "1 ÷ inter-token latency, median of a lane",
-    "e2e": "answer tokens ÷ end-to-end seconds",
+    "itl": tr("1 ÷ inter-token latency, median of a lane"),
+    "e2e": tr("answer tokens ÷ end-to-end seconds"),
 }
 """The two readings of tokens/s per user that the field has."""
 
@@ -102,11 +100,22 @@ class Scene:
             return self.wanting
         title, unit = map(numbers.unit, AXES[self.axis])
         edge = sorted((spot for spot in self.spots if spot.on_edge), key=lambda spot: spot.x.value)
-        told = [f"{len(self.spots)} measured points, {len(edge)} on the edge of {title} against speed per user."]
-        for word, spot in (("The slowest", edge[0]), ("the fastest", edge[-1])):
-            height = f"{short(spot.y.value, numbers)} {unit}"
-            told.append(f"{word}: {numbers.figure(spot.x.value)} tokens per second per user at {height}.")
-        told += [f"{each.tier} now: {numbers.figure(each.x)} tokens per second per user." for each in self.live]
+        speeds = [numbers.figure(spot.x.value) for spot in (edge[0], edge[-1])]
+        heights = [f"{short(spot.y.value, numbers)} {unit}" for spot in (edge[0], edge[-1])]
+        told = [
+            plural(
+                "{n} measured point, {edge} on the edge of {axis} against speed per user.",
+                "{n} measured points, {edge} on the edge of {axis} against speed per user.",
+                len(self.spots),
+                edge=len(edge),
+                axis=title,
+            ),
+            tr("The slowest: {speed} tokens per second per user at {height}.", speed=speeds[0], height=heights[0]),
+            tr("the fastest: {speed} tokens per second per user at {height}.", speed=speeds[1], height=heights[1]),
+        ]
+        for place in self.live:
+            speed = numbers.figure(place.x)
+            told.append(tr("{tier} now: {speed} tokens per second per user.", tier=place.tier, speed=speed))
         return " ".join(told)
 
 
@@ -135,7 +144,7 @@ def scene(
     estimated = rests_on_watts and any(each.estimated for each in spots)
     return Scene(
         axis,
-        f"tokens/s per user ({SPEEDS[by]}){LOG}",
+        tr("tokens/s per user ({speed})", speed=SPEEDS[by]),
         _height_title(axis, denominator, rests_on_watts, estimated),
         tuple(spots),
         tuple(spot for each in others for spot in _spots(each, axis, by, denominator, tariff)),
@@ -175,21 +184,37 @@ def _spots(
 
 
 def _height_title(axis: Axis, denominator: Denominator, rests_on_watts: bool, estimated: bool) -> str:
-    title = AXES[axis][0]
+    parts = [AXES[axis][0]]
     if axis == "dollars_per_mtok":
-        title = f"{title}, {'energy alone' if rests_on_watts else 'all-in hourly cost'}"
-    over = f", {denominator.words}" if rests_on_watts else ""
-    return f"{title}{over}{', estimated' if estimated else ''}{LOG}"
+        parts.append(tr("energy alone") if rests_on_watts else tr("all-in hourly cost"))
+    if rests_on_watts:
+        parts.append(_under(denominator))
+    if estimated:
+        parts.append(tr("estimated"))
+    return ", ".join(parts)
+
+
+def _under(denominator: Denominator) -> str:
+    """What the watts of a height stand for, as `Denominator.words` has it for files."""
+    if denominator.scope == "board":
+        return tr("watts of the metered device")
+    if denominator.host_watts is None:
+        return tr("watts of the whole machine")
+    told = {"watts": f"{denominator.host_watts:g}"}
+    if denominator.scope == "host":
+        return tr("watts with {watts} W for the rest of the machine", **told)
+    told |= {"wall": f"{denominator.wall_factor:g}", "pue": f"{denominator.pue:g}"}
+    return tr("watts with {watts} W for the rest of the machine, × wall factor {wall} × PUE {pue}", **told)
 
 
 def _wanting(found: Found | None, spots: list[Spot], denominator: Denominator) -> str:
     if found is None:
         return ""
     if not found.points:
-        return "This sweep has no whole point yet."
+        return tr("This sweep has no whole point yet.")
     if not spots and denominator.scope != "board" and denominator.host_watts is None:
-        return "Say what the rest of the machine draws, in watts: the sweep measured the device alone."
-    return "" if spots else "Nothing can be drawn on these axes: choose another."
+        return tr("Say what the rest of the machine draws, in watts: the sweep measured the device alone.")
+    return "" if spots else tr("Nothing can be drawn on these axes: choose another.")
 
 
 def _bands(lines: Sequence[TierLine]) -> tuple[Band, ...]:

@@ -11,10 +11,12 @@ from desk.ledger.earnings import Earnings, Service
 from desk.panel.furniture import Label
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.theme import Theme
+from desk.panel.words import tr
 
 HOUR = 3600.0
-HEADS = ("Tier", "goodput", "on time", "TTFT p95", "ITL p99", "$ on time")
-WAITING = "Needs a run: its statement begins with the first token."
+HEADS = (tr("Tier"), tr("goodput"), tr("on time"), "TTFT p95", "ITL p99", tr("$ on time"))
+WAITING = tr("Needs a run: its statement begins with the first token.")
+WATTLESS = tr("needs watts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,39 +39,41 @@ def lines(found: Earnings, tariff: Tariff, numbers: Numbers) -> Iterator[Line]:
         return numbers.with_unit(value, "%")
 
     seconds = f"{numbers.fixed(found.seconds)} s"
-    yield Line("Implied revenue", money(found.revenue), f"list price of the tokens, {seconds}", "revenue_per_hour")
-    kept = "of requests that kept every promise"
-    yield Line("On-time revenue", money(found.on_time_revenue), kept, "on_time_revenue_per_hour")
-    yield Line("Energy cost", money(found.energy_cost), _energy(found, tariff, numbers), "energy_cost_per_hour")
-    cost = "energy cost"
+    listed = tr("list price of the tokens, {time}", time=seconds)
+    yield Line(tr("Implied revenue"), money(found.revenue), listed, "revenue_per_hour")
+    kept = tr("of requests that kept every promise")
+    yield Line(tr("On-time revenue"), money(found.on_time_revenue), kept, "on_time_revenue_per_hour")
+    yield Line(tr("Energy cost"), money(found.energy_cost), _energy(found, tariff, numbers), "energy_cost_per_hour")
+    cost, even = tr("energy cost"), tr("needs an hourly rate, in System")
     if found.all_in_cost is not None:
-        cost = "all-in cost"
-        yield Line("All-in cost", money(found.all_in_cost), f"{money(tariff.dollars_per_hour)}/h × {seconds}")
-    yield Line("Margin", share(found.margin), f"(revenue − {cost}) ÷ revenue")
-    yield Line("Margin on time", share(found.on_time_margin), "the same of on-time revenue")
-    yield Line("Busy share", share(found.busy_share), "seconds of steps ÷ seconds", "busy_share")
-    even = f"{cost} ÷ revenue × busy share" if found.all_in_cost is not None else "needs an hourly rate, in System"
-    yield Line("Break-even busy share", share(found.break_even), even)
-    tokens = numbers.count(found.tokens_out)
-    yield Line("Cost of a million tokens", money(found.dollars_per_mtok), f"{cost} ÷ {tokens} output tokens")
+        cost = tr("all-in cost")
+        even = tr("{cost} ÷ revenue × busy share", cost=cost)
+        yield Line(tr("All-in cost"), money(found.all_in_cost), f"{money(tariff.dollars_per_hour)}/h × {seconds}")
+    yield Line(tr("Margin"), share(found.margin), tr("(revenue − {cost}) ÷ revenue", cost=cost))
+    yield Line(tr("Margin on time"), share(found.on_time_margin), tr("the same of on-time revenue"))
+    yield Line(tr("Busy share"), share(found.busy_share), tr("seconds of steps ÷ seconds"), "busy_share")
+    yield Line(tr("Break-even busy share"), share(found.break_even), even)
+    million = tr("{cost} ÷ {tokens} output tokens", cost=cost, tokens=numbers.count(found.tokens_out))
+    yield Line(tr("Cost of a million tokens"), money(found.dollars_per_mtok), million)
     watts = found.joules / found.covered if found.joules and found.covered else None
-    how = "needs watts" if watts is None else f"revenue ÷ s ÷ {numbers.with_unit(watts, 'W')} metered"
-    yield Line("Per second and megawatt", money(found.revenue_per_second_per_mw), how)
-    idle = "needs watts"
+    how = WATTLESS if watts is None else tr("revenue ÷ s ÷ {watts} metered", watts=numbers.with_unit(watts, "W"))
+    yield Line(tr("Per second and megawatt"), money(found.revenue_per_second_per_mw), how)
+    idle = WATTLESS
     if found.standby_cost is not None and found.energy_cost:
-        idle = f"{share(found.standby_cost / found.energy_cost)} of the energy: no lane busy"
-    yield Line("Idle tax", money(found.standby_cost), idle, "idle_tax")
+        idle = tr("{share} of the energy: no lane busy", share=share(found.standby_cost / found.energy_cost))
+    yield Line(tr("Idle tax"), money(found.standby_cost), idle, "idle_tax")
 
 
 def _energy(found: Earnings, tariff: Tariff, numbers: Numbers) -> str:
     """How the energy cost comes about."""
     if found.energy_cost is None:
-        return "needs watts"
+        return WATTLESS
     unit = numbers.unit("$/kWh")
     price = f"{numbers.short(tariff.dollars_per_kwh)} {unit}"
     if prices := tariff.dollars_per_kwh_by_hour:
-        price = f"{numbers.short(min(prices))} to {numbers.short(max(prices))} {unit} by the hour"
-    factors = [(tariff.pue, "PUE"), (tariff.wall_factor, "wall")]
+        low, high = numbers.short(min(prices)), numbers.short(max(prices))
+        price = tr("{low} to {high} {unit} by the hour", low=low, high=high, unit=unit)
+    factors = [(tariff.pue, "PUE"), (tariff.wall_factor, tr("wall"))]
     told = [f"{numbers.short(value)} {word}" for value, word in factors if value != 1.0]
     joules = numbers.with_unit((found.joules or 0.0) / HOUR, "Wh")
     return " × ".join([joules, price, *told])
@@ -80,7 +84,8 @@ def cells(service: Service, numbers: Numbers) -> tuple[str, ...]:
     that was worth."""
     attained = DASH
     if service.attainment is not None:
-        attained = f"{numbers.with_unit(service.attainment, '%')} of {numbers.count(service.finished)}"
+        share, whole = numbers.with_unit(service.attainment, "%"), numbers.count(service.finished)
+        attained = tr("{share} of {whole}", share=share, whole=whole)
     return (
         DASH if service.goodput is None else f"{numbers.figure(service.goodput)}/s",
         attained,
@@ -114,7 +119,7 @@ class Statement(QWidget):
         column.addLayout(self._sums)
         column.addLayout(self._kept)
         column.addStretch(1)
-        self.setAccessibleName("Money of the run")
+        self.setAccessibleName(tr("Money of the run"))
 
     def figure_at(self, at: QPointF | None) -> tuple[str, str | None] | None:
         """The figure of the line under a place."""

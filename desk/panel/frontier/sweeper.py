@@ -10,6 +10,7 @@ from desk.facts.tiers import Tier
 from desk.facts.trouble import Trouble
 from desk.models import store
 from desk.panel.views import Desk
+from desk.panel.words import tr
 from desk.plant.plant import Plant
 from desk.plant.sweep import Progress, Sweep
 
@@ -39,12 +40,15 @@ class Sweeper(QObject):
         """Begin; raises `Trouble` while a run is on, in a recording, and for a model that is not ready."""
         plant, standing = self._desk.source, self._desk.books.ledger.standing
         if not isinstance(plant, Plant):
-            raise Trouble("A recording cannot be swept.", "Go back to the factory first.")
+            raise Trouble(tr("A recording cannot be swept."), tr("Go back to the factory first."))
         if standing.running or self._sweep is not None:
-            raise Trouble("A sweep needs the factory for itself.", "Stop the run first.")
+            raise Trouble(tr("A sweep needs the factory for itself."), tr("Stop the run first."))
         for graph in plan.models:
             if not any(store.ready(graph.model, graph.precision, provider) for provider in ("cpu", "cuda")):
-                raise Trouble(f"{graph.model} is not ready here.", "Build it in Models first, or leave it out.")
+                raise Trouble(
+                    tr("{model} is not ready here.", model=graph.model),
+                    tr("Build it in Models first, or leave it out."),
+                )
         self._back = self._way_back(plant, tuple(standing.tiers.values()), standing.load)
         self._sweep = Sweep(plant, plan)
         self._sweep.start()

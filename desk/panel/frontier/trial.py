@@ -7,11 +7,13 @@ from desk.facts.tiers import Tier
 from desk.panel.frontier.mixcard import Checked
 from desk.panel.shown import Shown
 from desk.panel.tiers.edits import Edits
+from desk.panel.words import tr
 
 SETTLE_S = 10.0
 """Full slots and drained ones are waited for so long before anything counts, ..."""
 SHORTEST_S = 20.0
 """... and revenue is measured over this at least: prompts are paid for in bursts."""
+WAITING = tr("Waiting for the lanes.")
 
 
 class Trial:
@@ -26,7 +28,7 @@ class Trial:
         self._run = ""
         self._since: float | None = None
         self._over = False
-        self.checked = Checked(predicted, words="Waiting for the lanes.")
+        self.checked = Checked(predicted, words=WAITING)
 
     def look(self, board: Board, edits: Edits, shown: Shown) -> None:
         """Take in a moment."""
@@ -36,17 +38,17 @@ class Trial:
         if now != self._wanted:
             wanted = {name: (tier.share, tier.slots) for name, tier in edits.wanted.items() if name in self._wanted}
             if wanted != self._wanted:
-                self._end("The tiers were changed since.")
+                self._end(tr("The tiers were changed since."))
         elif shown.state != "running":
             if self._since is not None:
-                self._end("The run did not go on.")
+                self._end(tr("The run did not go on."))
             else:
-                self.checked = Checked(self._predicted, words="Start a run to measure it.")
+                self.checked = Checked(self._predicted, words=tr("Start a run to measure it."))
         elif any(line.state for line in shown.tiers):
             self._since = None
         elif self._since is None or shown.run != self._run:
             self._since, self._run = board.end + SETTLE_S, shown.run
-            self.checked = Checked(self._predicted, words="Waiting for the lanes.")
+            self.checked = Checked(self._predicted, words=WAITING)
         else:
             self._measure(board, max(0.0, board.end - self._since))
 

@@ -32,13 +32,15 @@ from desk.panel.shown import Shown
 from desk.panel.statusline import date_of
 from desk.panel.theme import GUTTER, MARGIN, scaled
 from desk.panel.views import Desk, View
+from desk.panel.words import plural, tr
 
-SCOPES: dict[Scope, str] = {"board": "Device watts", "host": "Machine watts", "all-in": "All-in watts"}
-BY: dict[Interactivity, str] = {"itl": "1 ÷ ITL", "e2e": "End to end"}
+SCOPES: dict[Scope, str] = {"board": tr("Device watts"), "host": tr("Machine watts"), "all-in": tr("All-in watts")}
+BY: dict[Interactivity, str] = {"itl": "1 ÷ ITL", "e2e": tr("End to end")}
 NARROWEST = 84
 LOW = 620
 """In a lower view a point takes the place of the chart instead of a part of it."""
-NONE = "No sweep was measured on this machine yet: New sweep measures one."
+NONE = tr("No sweep was measured on this machine yet: New sweep measures one.")
+READING = tr("Reading the sweep …")
 
 
 class Page(View):
@@ -61,16 +63,16 @@ class Page(View):
         self.table = PointTable(theme, numbers)
         self.detail = Detail(theme, numbers)
         self.detail.hide()
-        self.sweep = _box("Sweep that is drawn")
-        self.axis = _box("Vertical axis", {key: title for key, (title, _) in AXES.items()})
-        self.by = _box("Which speed of a user", BY)
-        self.scope = _box("What the watts stand for", SCOPES)
-        self.host = NumberField(desk, "Watts of the rest of the machine", "rest, W", self._draw)
-        self.host.setToolTip("What the machine draws beside the metered device, in watts")
+        self.sweep = _box(tr("Sweep that is drawn"))
+        self.axis = _box(tr("Vertical axis"), {key: title for key, (title, _) in AXES.items()})
+        self.by = _box(tr("Which speed of a user"), BY)
+        self.scope = _box(tr("What the watts stand for"), SCOPES)
+        self.host = NumberField(desk, tr("Watts of the rest of the machine"), tr("rest, W"), self._draw)
+        self.host.setToolTip(tr("What the machine draws beside the metered device, in watts"))
         self.host.setFixedWidth(scaled(80))
-        self.keynote = _switch("Keynote", "Readings of the keynote's chart: illustration, second-hand")
-        self.as_table = _switch("Table", "Show the points as a table")
-        self.new = _switch("New sweep", "Measure this machine")
+        self.keynote = _switch(tr("Keynote"), tr("Readings of the keynote's chart: illustration, second-hand"))
+        self.as_table = _switch(tr("Table"), tr("Show the points as a table"))
+        self.new = _switch(tr("New sweep"), tr("Measure this machine"))
         self.builder = Builder(theme, numbers)
         self.sweeper = Sweeper(desk, self)
         self.bar = SweepBar(theme, numbers)
@@ -99,7 +101,7 @@ class Page(View):
         head = QHBoxLayout()
         head.setContentsMargins(MARGIN, 0, 12, 0)
         head.setSpacing(8)
-        head.addWidget(Label(theme, "Frontier", 16, 600))
+        head.addWidget(Label(theme, tr("Frontier"), 16, 600))
         head.addStretch(1)
         for widget in (self.sweep, self.as_table, self.new):
             widget.setProperty("quiet", True)
@@ -160,11 +162,11 @@ class Page(View):
     def _ask(self) -> None:
         found = None if self.sweeper.under_way else self.found
         if self.sweeper.under_way:
-            waiting = "A sweep is under way."
+            waiting = tr("A sweep is under way.")
         elif found is not None:
-            waiting = "This sweep has no whole point yet."
+            waiting = tr("This sweep has no whole point yet.")
         else:
-            waiting = "Reading the sweep …" if self.library.sources else "Needs a sweep that has been measured."
+            waiting = READING if self.library.sources else tr("Needs a sweep that has been measured.")
         self.beside.ask(found, self.denominator, waiting)
 
     def _list(self) -> None:
@@ -173,7 +175,8 @@ class Page(View):
         self.sweep.clear()
         for source in given:
             day = date_of(source.wall)
-            self.sweep.addItem(f"Example of {day}" if source.foreign else f"Sweep of {day}", source.sweep)
+            words = tr("Example of {day}", day=day) if source.foreign else tr("Sweep of {day}", day=day)
+            self.sweep.addItem(words, source.sweep)
         self.sweep.setCurrentIndex(max(0, self.sweep.findData(chosen)) if given else -1)
         self.sweep.setVisible(bool(given))
         self._renew()
@@ -227,7 +230,7 @@ class Page(View):
             if found is not None and self._point is not None:
                 self.detail.show_point(found, self._point, self.denominator, self.tariff)
         made = with_lanes(self._scene, self.desk.window.shown.tiers)
-        self.chart.show_scene(made, "Reading the sweep …" if self.library.sources else NONE)
+        self.chart.show_scene(made, READING if self.library.sources else NONE)
         self.chart.mark(self._point)
         if self._pages.currentWidget() is self.table:
             self.table.show_scene(made)
@@ -239,11 +242,11 @@ class Page(View):
     def _told(self, found: Found) -> str:
         """What the sweep was of."""
         models = sorted({f"{point.tier.model} {point.precision}" for point in found.points})
-        parts = [found.device, ", ".join(models), found.meters or "no watts: the vertical axis is tokens/s"]
+        parts = [found.device, ", ".join(models), found.meters or tr("no watts: the vertical axis is tokens/s")]
         if found.source.foreign:
-            parts.insert(0, "Another machine")
+            parts.insert(0, tr("Another machine"))
         if found.missed:
-            parts.append(f"{len(found.missed)} missed")
+            parts.append(plural("{n} missed", "{n} missed", len(found.missed)))
         return " · ".join(part for part in parts if part)
 
     def _turn(self) -> None:
