@@ -5,17 +5,19 @@ from dataclasses import replace
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPen, QPolygonF
 
+from desk.panel.bars import PROVENANCES
 from desk.panel.numbers import DASH
 from desk.panel.pictures.frame import Frame
-from desk.panel.pictures.paper import LANE, LEAST_CHART, TALL, Paper, width
+from desk.panel.pictures.paper import LANE, LEAST_CHART, STAMPS, TALL, Paper, width
 from desk.panel.pictures.scene import CHARTS, COUNTS, Scene
-from desk.panel.shown import Provenance, TierLine, Value
+from desk.panel.shown import Mode, Provenance, TierLine, Value
 from desk.panel.theme import font
+from desk.panel.words import plural, tr
 
 NOTES = {
-    "tokens_per_joule": "same as tok/s per W",
-    "revenue_per_hour": "list price; nothing was sold",
-    "on_time_share": "of requests in the window",
+    "tokens_per_joule": tr("same as tok/s per W"),
+    "revenue_per_hour": tr("list price; nothing was sold"),
+    "on_time_share": tr("of requests in the window"),
 }
 """Shorter words than on the Floor: boxes are narrower, and half sentences do not belong on slides."""
 BADGES: dict[Provenance, str] = {"measured": "solid", "derived": "outlined"}
@@ -27,8 +29,10 @@ PAGE = 480
 """With so much room below the headline figures, the Floor has all its charts and its table."""
 ASIDE = 300
 """A box so wide has room for the history of its figure beside the figure."""
-LONE_TITLES = {"revenue_per_hour": "Worth at list price"}
+LONE_TITLES = {"revenue_per_hour": tr("Worth at list price")}
 """What a box says that has no room for its note."""
+SHORT_TITLES = {"tokens_per_second": tr("Tokens per second"), "revenue_per_hour": tr("Implied revenue")}
+"""What charts are called that stand beside each other: that they are by tier is seen."""
 TABLE = 352
 """A narrower table leaves columns out."""
 
@@ -42,16 +46,17 @@ def frame_of(scene: Scene, kind: str) -> Frame:
     hardware = ", ".join(filter(None, (told.provider, told.runtime, told.driver)))
     stands_on = [f"{told.hardware}; {hardware}", f"{told.power}, {told.boundary}", told.models]
     if told.doubt:
-        stands_on.append(f"Note: {told.doubt}")
+        stands_on.append(tr("Note: {doubt}", doubt=told.doubt))
     if kind in ("floor", "chart-table") or scene.figure.startswith(("revenue", "on_time_revenue")):
         stands_on.insert(2 if kind == "floor" else 1, told.sold)
     return Frame(
         title=_title(scene, kind),
         subtitle=_subtitle(scene, kind),
         mode=scene.mode,
+        live=shown.mode == "live",
         stands_on=tuple(stands_on),
-        signed=(f"run {told.run}", told.when),
-        remarks=("estimated watts",) if shown.dashed else (),
+        signed=(tr("run {run}", run=told.run), told.when),
+        remarks=(tr("estimated watts"),) if shown.dashed else (),
     )
 
 
@@ -63,7 +68,7 @@ def _title(scene: Scene, kind: str) -> str:
         value, numbers = scene.values.get(scene.figure), scene.numbers
         title = scene.spec.title
         said = numbers.with_unit(value.value, value.unit) if value else DASH
-        return f"{title}: {said}" if said != DASH else f"{title}: not available"
+        return f"{title}: {said}" if said != DASH else tr("{title}: not available", title=title)
     return headline(scene)
 
 
@@ -71,23 +76,29 @@ def headline(scene: Scene) -> str:
     """A title made from the data: `1,220 tok/s at 312 W: five tiers on Example GPU`."""
     values, numbers = scene.values, scene.numbers
     rate, watts = values["tokens_per_second"].value, values["watts"].value
-    said = numbers.with_unit(rate, "tok/s") if rate is not None else "No tokens"
-    if rate is not None and watts is not None:
-        said += f" at {numbers.with_unit(watts, 'W')}"
-        if values["watts"].provenance != "measured":
-            said += f" ({values['watts'].provenance})"
-    return f"{said}: {tiers_on(scene)}"
+    if rate is None:
+        return tr("No tokens: {tiers}", tiers=tiers_on(scene))
+    if watts is None:
+        return f"{numbers.with_unit(rate, 'tok/s')}: {tiers_on(scene)}"
+    told = {"rate": numbers.with_unit(rate, "tok/s"), "watts": numbers.with_unit(watts, "W"), "tiers": tiers_on(scene)}
+    if values["watts"].provenance == "measured":
+        return tr("{rate} at {watts}: {tiers}", **told)
+    return tr("{rate} at {watts} ({source}): {tiers}", **told, source=PROVENANCES[values["watts"].provenance])
 
 
 def tiers_on(scene: Scene) -> str:
     """`five tiers on Example GPU 24 GB`."""
     count = len(scene.shown.tiers)
-    return f"{COUNTS[count] if count < len(COUNTS) else f'{count} tiers'} on {scene.imprint.device}"
+    tiers = COUNTS[count] if count < len(COUNTS) else plural("{n} tier", "{n} tiers", count)
+    return tr("{tiers} on {device}", tiers=tiers, device=scene.imprint.device)
 
 
 def _subtitle(scene: Scene, kind: str) -> str:
     """`Steady load, 20 users, seed 0; last 5 min of the run, 3 s smoothing`."""
-    over = "mean of the last 10 s" if kind == "value" else f"the last {scene.span} of the run, 3 s smoothing"
+    if kind == "value":
+        over = tr("mean of the last 10 s")
+    else:
+        over = tr("the last {span} of the run, 3 s smoothing", span=scene.span)
     on = f"{tiers_on(scene)}; " if kind.startswith("chart") else ""
     said = f"{on}{scene.imprint.load}; {over}"
     return f"{said[:1].upper()}{said[1:]}"
@@ -103,7 +114,7 @@ def paint_value(paper: Paper, box: QRectF, scene: Scene) -> None:
     pad = 20 if box.width() < 600 else 28
     left, right = box.left() + pad, box.right() - pad
     paper.say(left, box.top() + 32, value.title, font(16, 600), "soft")
-    paper.badge(right, box.top() + 17, value.provenance, BADGES.get(value.provenance, "dashed"))
+    paper.badge(right, box.top() + 17, PROVENANCES[value.provenance], BADGES.get(value.provenance, "dashed"))
     text = numbers.figure(value.value, value.unit)
     unit = "" if text == DASH else numbers.unit(value.unit)
     high = box.height()
@@ -118,12 +129,12 @@ def paint_value(paper: Paper, box: QRectF, scene: Scene) -> None:
     paper.say(left, note_base, _note(value), font(12), "mut", room=right - left)
     spark = QRectF(left, base + 16, right - left, note_base - 22 - base - 16)
     if spark.height() >= 24:
-        _paint_spark(paper, spark, value, scene.mode)
+        _paint_spark(paper, spark, value, scene.shown.mode)
 
 
 def paint_chart(paper: Paper, box: QRectF, scene: Scene) -> None:
     """One chart over its events."""
-    paper.charts(box, (scene.spec,), scene.books.board, scene.setting, scene.stretch)
+    paper.charts(box, (scene.spec,), scene.books.board, scene.setting, scene.stretch, scene.shown.mode)
 
 
 def paint_chart_table(paper: Paper, box: QRectF, scene: Scene) -> None:
@@ -175,9 +186,9 @@ def _paint_charts(paper: Paper, box: QRectF, scene: Scene, figures: tuple[str, .
     """Charts beside each other, each over its own axis."""
     wide = (box.width() - 24) / len(figures)
     for place, figure in enumerate(figures):
-        spec = replace(CHARTS[figure], title=CHARTS[figure].title.removesuffix(" by tier"))
+        spec = replace(CHARTS[figure], title=SHORT_TITLES.get(figure, CHARTS[figure].title))
         part = QRectF(box.left() + place * (wide + 24) - 12, box.top(), wide + 24, box.height())
-        paper.charts(part, (spec,), scene.books.board, scene.setting, scene.stretch)
+        paper.charts(part, (spec,), scene.books.board, scene.setting, scene.stretch, scene.shown.mode)
 
 
 def _note(value: Value) -> str:
@@ -188,7 +199,7 @@ def _paint_box(paper: Paper, box: QRectF, value: Value, scene: Scene) -> None:
     """A figure with its unit and the word of its provenance inside one box, so that a crop keeps them together."""
     paper.card(box)
     left, right = box.left() + 14, box.right() - 12
-    wide = paper.badge(right, box.top() + 9, value.provenance, BADGES.get(value.provenance, "dashed"))
+    wide = paper.badge(right, box.top() + 9, PROVENANCES[value.provenance], BADGES.get(value.provenance, "dashed"))
     noted = box.height() >= BOX - 8
     title = value.title if noted else LONE_TITLES.get(value.key, value.title)
     paper.say(left, box.top() + 22, title, font(12, 600), "soft", room=right - wide - 6 - left)
@@ -212,10 +223,10 @@ def _paint_box(paper: Paper, box: QRectF, value: Value, scene: Scene) -> None:
     if spark.height() < 24 and box.width() >= ASIDE:
         spark = QRectF(box.center().x(), box.top() + 36, right - box.center().x(), box.bottom() - 30 - box.top() - 36)
     if spark.height() >= 24:
-        _paint_spark(paper, spark, value, scene.mode)
+        _paint_spark(paper, spark, value, scene.shown.mode)
 
 
-def _paint_spark(paper: Paper, box: QRectF, value: Value, mode: str) -> None:
+def _paint_spark(paper: Paper, box: QRectF, value: Value, mode: Mode) -> None:
     """The last five minutes of a figure, from zero; a limit is a line across, with its words above it."""
     painter, theme = paper.painter, paper.theme
     known = [sample for sample in value.spark if sample is not None]
@@ -256,7 +267,7 @@ def _paint_spark(paper: Paper, box: QRectF, value: Value, mode: str) -> None:
     paper.say(
         box.left() + step * (len(value.spark) - len(known)) + 8,
         box.bottom() - 6,
-        mode.partition(" ")[0],
+        STAMPS[mode][0],
         font(11, 600),
         "soft",
     )
@@ -273,7 +284,7 @@ def paint_tiers(paper: Paper, box: QRectF, scene: Scene) -> None:
     left, right = box.left(), box.right()
     edges = [right - place * (right - left - 92) / max(1, len(columns)) for place in range(len(columns))][::-1]
     head = box.top() + high - 8
-    paper.say(left, head, "Tier", font(11), "mut")
+    paper.say(left, head, tr("Tier"), font(11), "mut")
     for column, edge in zip(columns, edges, strict=True):
         paper.say(edge, head, numbers.unit(column.title), font(11), "mut", right=True)
     paper.rule(left, box.top() + high, right - left)
@@ -286,7 +297,7 @@ def paint_tiers(paper: Paper, box: QRectF, scene: Scene) -> None:
             paper.say(edge, middle + 4.5, said, font(12, 600), "warn" if late else "text", right=True)
     bottom = box.top() + high * (len(lines) + 1)
     paper.rule(left, bottom, right - left)
-    paper.say(left + 18, bottom + high / 2 + 4.5, "All", font(12, 500))
+    paper.say(left + 18, bottom + high / 2 + 4.5, tr("All"), font(12, 500))
     for column, edge in zip(columns, edges, strict=True):
         if column.key in scene.values and column.summed:
             value = scene.values[column.key]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -12,14 +13,16 @@ from desk.exports.privacy import Veil, bare
 from desk.facts.figures import FIGURES
 from desk.facts.trouble import Trouble
 from desk.ledger.standing import Standing
+from desk.panel.bars import PROVENANCES
 from desk.panel.charts.lines import polylines
 from desk.panel.charts.scale import Scale, spread
 from desk.panel.numbers import DASH, Numbers
 from desk.panel.pictures.frame import Frame
-from desk.panel.pictures.paper import LEAST_CHART, STAMP, TALL, Paper, width
+from desk.panel.pictures.paper import LEAST_CHART, STAMP, STAMPS, TALL, Paper, width
 from desk.panel.runs.story import SMOOTH_S, Compared, thinned
-from desk.panel.statusline import date_of
+from desk.panel.statusline import MONTHS, date_of
 from desk.panel.theme import font
+from desk.panel.words import plural, tr
 from desk.runs.comparison import FIGURES as WITH_SPREAD
 from desk.runs.summary import Figure, Summary
 
@@ -54,7 +57,9 @@ def contest(compared: Compared, figure: str, mode: str) -> Contest:
     """These runs in that figure, the tokens where none is named; raises `Trouble` for one that has no spread."""
     figure = figure or "tokens_per_second"
     if figure not in CURVES:
-        raise Trouble(f"Runs are not compared in {figure}.", f"Choose {', '.join(CURVES)}.")
+        raise Trouble(
+            tr("Runs are not compared in {figure}.", figure=figure), tr("Choose {known}.", known=", ".join(CURVES))
+        )
     return Contest(compared, figure, mode)
 
 
@@ -66,11 +71,17 @@ def veil_of(compared: Compared) -> Veil:
 
 def dates_of(runs: Sequence[Summary]) -> str:
     """From the first day to the last: `23 Nov 2026`, `22–24 Nov 2026`, `30 Nov – 2 Dec 2026`."""
-    first, last = (date_of(moment(run.started for run in runs)).split(" ") for moment in (min, max))
+    first, last = (_day(moment(run.started for run in runs)) for moment in (min, max))
     shared = next(count for count in range(4) if first[count:] == last[count:])
     if not shared:
         return " ".join(last)
     return f"{' '.join(first[:shared])}{'–' if shared == 1 else ' – '}{' '.join(last)}"
+
+
+def _day(wall: float) -> tuple[str, str, str]:
+    """The parts of a date in UTC."""
+    when = datetime.fromtimestamp(wall, UTC)
+    return str(when.day), MONTHS[when.month - 1], str(when.year)
 
 
 def figures_of(run: Summary) -> dict[str, float | None]:
@@ -82,21 +93,30 @@ def frame_of(told: Contest) -> Frame:
     runs, numbers, unit = told.runs, Numbers(), CURVES[told.figure]
     values = [getattr(run, told.figure).value for run in runs]
     known = [numbers.figure(value, unit) for value in values if value is not None]
-    title = f"{len(runs)} runs beside each other"
+    title = plural("{n} run beside each other", "{n} runs beside each other", len(runs))
     if len(known) == len(runs):
-        title += f": {', '.join(known[:-1])} and {known[-1]} {unit}"
+        figures = {"figures": ", ".join(known[:-1]), "last": known[-1], "unit": unit}
+        title = tr("{runs}: {figures} and {last} {unit}", runs=title, **figures)
     differences = [each for each in told.compared.found.differences if each.figure == told.figure]
     claims = [each for each in differences if each.claim]
     names = {run.run: LETTERS[place] for place, run in enumerate(runs)}
     if claims:
-        said = [f"{names[each.run]} {_verb(each.claim)}{each.claim} than A" for each in claims]
-        subtitle = "; ".join(said)
+        subtitle = "; ".join(_claimed(names[each.run], each.claim) for each in claims)
     else:
         doubts = [doubt for each in differences for doubt in each.doubts]
-        subtitle = " ".join(["None is called better.", *doubts[:1]])
+        subtitle = " ".join([tr("None is called better."), *doubts[:1]])
     hardware = [
-        f"{LETTERS[place]}: {run.device or run.processor}, {run.provider.upper()}, {' + '.join(map(bare, run.models))},"
-        f" {bare(run.scenario)} load, seed {run.seed}, run {run.run} of {date_of(run.started)}"
+        tr(
+            "{letter}: {device}, {provider}, {models}, {scenario} load, seed {seed}, run {run} of {day}",
+            letter=LETTERS[place],
+            device=run.device or run.processor,
+            provider=run.provider.upper(),
+            models=" + ".join(map(bare, run.models)),
+            scenario=bare(run.scenario),
+            seed=run.seed,
+            run=run.run,
+            day=date_of(run.started),
+        )
         for place, run in enumerate(runs)
     ]
     no_money = told.compared.found.no_money
@@ -104,17 +124,28 @@ def frame_of(told: Contest) -> Frame:
         title,
         subtitle,
         told.mode,
-        (*hardware, *([f"Note: {no_money}"] if no_money else [])),
-        (f"{len(runs)} runs, aligned at their start", f"{SMOOTH_S:g} s smoothing"),
+        (*hardware, *([tr("Note: {doubt}", doubt=no_money)] if no_money else [])),
         (
-            *(() if told.compared.found.comparable else ("not the same work",)),
-            *(("estimated watts",) if any(run.quality == "estimated" for run in runs) else ()),
+            plural("{n} run, aligned at its start", "{n} runs, aligned at their start", len(runs)),
+            tr("{seconds:g} s smoothing", seconds=SMOOTH_S),
+        ),
+        (
+            *(() if told.compared.found.comparable else (tr("not the same work"),)),
+            *((tr("estimated watts"),) if any(run.quality == "estimated" for run in runs) else ()),
         ),
     )
 
 
-def _verb(claim: str) -> str:
-    return "" if claim.startswith("draws") else "is "
+def _claimed(run: str, claim: str) -> str:
+    """What may be said of a run, by the words that `desk.runs.comparison` has for it."""
+    return {
+        "faster": tr("{run} is faster than A", run=run),
+        "slower": tr("{run} is slower than A", run=run),
+        "draws more": tr("{run} draws more than A", run=run),
+        "draws less": tr("{run} draws less than A", run=run),
+        "more efficient": tr("{run} is more efficient than A", run=run),
+        "less efficient": tr("{run} is less efficient than A", run=run),
+    }[claim]
 
 
 def paint_comparison(paper: Paper, box: QRectF, told: Contest) -> None:
@@ -136,10 +167,10 @@ def paint_comparison(paper: Paper, box: QRectF, told: Contest) -> None:
 def _paint_curves(paper: Paper, box: QRectF, told: Contest) -> None:
     """The figure of each run over the seconds since it started."""
     painter, theme, numbers = paper.painter, paper.theme, paper.numbers
-    title = FIGURES[told.figure].title
+    title = tr(FIGURES[told.figure].title)
     left, unit = box.left(), CURVES[told.figure]
     left += paper.say(left, box.top() + 14, title, font(13, 600)) + 8
-    paper.say(left, box.top() + 14, f"{unit}, by the time since the start", font(11), "mut")
+    paper.say(left, box.top() + 14, tr("{unit}, by the time since the start", unit=unit), font(11), "mut")
     plot = box.adjusted(GUTTER - 8, 30, -64, -22)
     stories = told.compared.stories
     longest = max((story.seconds for story in stories), default=0.0) or 1.0
@@ -179,7 +210,7 @@ def _paint_curves(paper: Paper, box: QRectF, told: Contest) -> None:
         painter.setPen(pen)
         painter.drawLine(QPointF(plot.right() + 8, y), QPointF(plot.right() + 34, y))
         paper.say(plot.right() + 42, y + 4.5, letter, font(12, 600))
-    _stamp(paper, plot, f"REPLAY{', estimated' if told.estimated else ''}", drawn)
+    _stamp(paper, plot, STAMPS["replay"][told.estimated], drawn)
 
 
 def _stamp(paper: Paper, plot: QRectF, word: str, curves: list[tuple[Floats, Floats]]) -> None:
@@ -232,7 +263,15 @@ def _paint_table(paper: Paper, box: QRectF, contest: Contest, most: int | None =
             paper.say(right, base, said, font(13, 600), "mut" if said == DASH else "text", right=True)
             if spreads:
                 low, top_end = (paper.numbers.figure(end, unit) for end in (figure.low, figure.high))
-                paper.say(right, base + 13, f"{low} to {top_end}", font(11), "mut", right=True, room=step - 4)
+                paper.say(
+                    right,
+                    base + 13,
+                    tr("{low} to {high}", low=low, high=top_end),
+                    font(11),
+                    "mut",
+                    right=True,
+                    room=step - 4,
+                )
         if row < len(rows[0]):
             paper.rule(box.left(), top + high - 1, box.width(), token="grid")
 
@@ -244,8 +283,8 @@ def _rows(run: Summary, no_money: str) -> list[tuple[str, str, Figure | str]]:
         ("tok/s", "tok/s", run.tokens_per_second),
         ("W", "W", run.watts),
         ("tok/J", "tok/J", run.tokens_per_joule),
-        ("watts are", "", DASH if run.quality == "unavailable" else run.quality),
-        ("worth", "", DASH) if no_money else ("worth, $/h", "$/h", Figure(hourly)),
-        ("tokens out", "tok", Figure(float(run.tokens_out))),
-        ("seconds", "s", Figure(run.measured_s)),
+        (tr("watts are"), "", DASH if run.quality == "unavailable" else PROVENANCES[run.quality]),
+        (tr("worth"), "", DASH) if no_money else (tr("worth, $/h"), "$/h", Figure(hourly)),
+        (tr("tokens out"), "tok", Figure(float(run.tokens_out))),
+        (tr("seconds"), "s", Figure(run.measured_s)),
     ]

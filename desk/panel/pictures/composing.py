@@ -7,12 +7,10 @@ from typing import Any
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainter
 
-from desk.exports.privacy import Veil
 from desk.exports.receipt import receipt
 from desk.panel.books import Books
 from desk.panel.capture import about, blank, file_name
 from desk.panel.charts.setting import Stretch
-from desk.panel.numbers import Numbers
 from desk.panel.pictures import bodies, comparing
 from desk.panel.pictures.frame import paint_frame
 from desk.panel.pictures.making import Picture
@@ -24,6 +22,7 @@ from desk.panel.runs.story import Compared
 from desk.panel.shown import Mode
 from desk.panel.statusline import badge_words
 from desk.panel.theme import Theme, natural
+from desk.panel.words import tr
 
 ROOM = 4000
 """Higher than any receipt: where it is printed once to learn how high it is."""
@@ -75,8 +74,8 @@ class Wish:
         """
         preset, _ = preset_of("compare", self.preset), palette_of(self.style)
         runs = compared.found.runs
-        mode = f"REPLAY {comparing.dates_of(runs)}"
-        told = comparing.contest(compared, self.figure, mode)
+        days = comparing.dates_of(runs)
+        told = comparing.contest(compared, self.figure, tr("REPLAY {day}", day=days))
         frame = comparing.frame_of(told)
 
         def paint(paper: Paper) -> None:
@@ -87,7 +86,7 @@ class Wish:
             "figure": told.figure,
             "preset": preset.name,
             "style": self.style,
-            "mode": mode,
+            "mode": f"REPLAY {days}",
             "runs": [{"run": run.run, "started": run.started} | comparing.figures_of(run) for run in runs],
             "unlike": list(compared.found.unlike),
             "currencies": list(dict.fromkeys(run.currency for run in runs)),
@@ -101,18 +100,17 @@ class Wish:
 
     def _receipt(self, told: Scene, preset: Preset, digest: str) -> Picture:
         data = receipt(told.books.ledger, digest)
-        mode = badge_words(told.shown)
 
-        def paint(paper: Paper) -> None:
-            paint_receipt(paper, data, mode)
+        def paint(paper: Paper) -> float:
+            return paint_receipt(paper, data, badge_words(told.shown), live=told.shown.mode == "live")
 
-        preset = replace(preset, height=_height(data, mode, preset, told.veil, self.style))
+        preset = replace(preset, height=_height(paint, preset, told, self.style))
         facts = {"kind": "receipt", "preset": preset.name, "style": self.style, "mode": told.shown.mode}
-        title = f"Energy receipt of run {told.imprint.run}"
+        title = tr("Energy receipt of run {run}", run=told.imprint.run)
         return self._picture(told, preset, paint, title, facts | {"receipt": data})
 
     def _picture(
-        self, told: Scene, preset: Preset, paint: Callable[[Paper], None], title: str, facts: dict[str, Any]
+        self, told: Scene, preset: Preset, paint: Callable[[Paper], object], title: str, facts: dict[str, Any]
     ) -> Picture:
         shown, wall = told.shown, told.imprint.until or told.imprint.since or 0.0
         name = file_name(
@@ -127,14 +125,14 @@ class Wish:
         return Picture(preset, self.style, paint, told.veil, title, facts, wall, name, told.numbers.currency)
 
 
-def _height(data: dict[str, Any], mode: str, preset: Preset, veil: Veil, style: str) -> int:
+def _height(paint: Callable[[Paper], float], preset: Preset, told: Scene, style: str) -> int:
     """How high a receipt is: printed once where nobody looks."""
     image = blank(1, 1, 1.0)
     painter = QPainter(image)
     theme = Theme(fixed=palette_of(style))
     with natural():
-        paper = Paper(painter, theme, Numbers(currency=data["currency"]), veil, QRectF(0, 0, preset.width, ROOM))
-        high = paint_receipt(paper, data, mode)
+        paper = Paper(painter, theme, told.numbers, told.veil, QRectF(0, 0, preset.width, ROOM))
+        high = paint(paper)
     painter.end()
     theme.deleteLater()
     return round(high)

@@ -22,7 +22,8 @@ LINE = 16
 
 @dataclass(frozen=True)
 class Frame:
-    """The words around a picture. `mode` is LIVE or REPLAY and the date; `remarks` stand in badges beside it.
+    """The words around a picture. `mode` says LIVE or REPLAY and the date, `live` which of them; `remarks` stand in
+    badges beside it.
 
     `stands_on` are sentences, the most important first: a small canvas leaves the last ones out, which stand in the
     metadata all the same. `signed` is run and time.
@@ -34,6 +35,7 @@ class Frame:
     stands_on: tuple[str, ...]
     signed: tuple[str, str]
     remarks: tuple[str, ...] = ()
+    live: bool = False
 
 
 def paint_frame(paper: Paper, frame: Frame) -> QRectF:
@@ -48,7 +50,7 @@ def paint_frame(paper: Paper, frame: Frame) -> QRectF:
 
 def _paint_head(paper: Paper, frame: Frame, inner: QRectF) -> float:
     """Gives where the picture may begin."""
-    filled = "filled" if frame.mode == "LIVE" else "outlined"
+    filled = "filled" if frame.live else "outlined"
     marks = [(frame.mode, filled), *((remark, "dashed") for remark in frame.remarks)]
     taken = sum(badge_width(words) + 8 for words, _ in marks)
     beside = paper.box.width() >= WIDE

@@ -34,7 +34,7 @@ class Picture:
 
     preset: Preset
     style: str
-    paint: Callable[[Paper], None]
+    paint: Callable[[Paper], object]
     veil: Veil
     title: str
     about: Mapping[str, object]

@@ -13,7 +13,9 @@ from desk.panel.charts.setting import Board, Setting, Stretch, StripSpec
 from desk.panel.charts.specs import traces_of
 from desk.panel.charts.strip import Strip
 from desk.panel.numbers import Numbers
+from desk.panel.shown import Mode
 from desk.panel.theme import RADIUS, Theme, font
+from desk.panel.words import tr
 
 LEAST_CHART = 108
 """A strip that is less high has no room for a curve under its heading."""
@@ -22,6 +24,11 @@ ROOMY = 560
 TALL = 440
 """In so high a box a table stands below its curves, not beside them: there it would leave half of the box empty."""
 STAMP = 15
+STAMPS: dict[Mode, tuple[str, str]] = {
+    "live": (tr("LIVE"), tr("LIVE, estimated")),
+    "replay": (tr("REPLAY"), tr("REPLAY, estimated")),
+}
+"""How true a plot is: as it stands inside it, and where it shows estimates."""
 
 
 class Paper:
@@ -105,10 +112,16 @@ class Paper:
     # ---- charts
 
     def charts(
-        self, box: QRectF, specs: tuple[StripSpec, ...], board: Board, setting: Setting, stretch: Stretch
+        self,
+        box: QRectF,
+        specs: tuple[StripSpec, ...],
+        board: Board,
+        setting: Setting,
+        stretch: Stretch,
+        mode: Mode,
     ) -> None:
         """Strips over one lane of events, as on the Floor; the mode stands inside every plot, so that crops tell it."""
-        painter, mode = self.painter, setting.mode
+        painter = self.painter
         notes = setting.notes if box.width() >= ROOMY else dict.fromkeys(setting.notes, "")
         told = replace(
             setting, mode="", notes=notes, events=tuple(replace(e, text=self._veil(e.text)) for e in setting.events)
@@ -127,8 +140,7 @@ class Paper:
             strip.paint_ground(painter)
             strip.paint(painter, None)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            word = mode.partition(" ")[0]
-            self._stamp(strip, f"{word}, estimated" if spec.figure in told.estimated else word)
+            self._stamp(strip, STAMPS[mode][spec.figure in told.estimated])
             self.words.append(strip.sentence())
             top = bottom
         lane = Lane(self.theme, self.numbers)

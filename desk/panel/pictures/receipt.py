@@ -7,10 +7,11 @@ from PySide6.QtGui import QPolygonF
 
 from desk import __version__
 from desk.exports.receipt import hours, priced
-from desk.panel.bars import badge_width
+from desk.panel.bars import PROVENANCES, badge_width
 from desk.panel.numbers import DASH
 from desk.panel.pictures.paper import Paper, width
 from desk.panel.theme import font
+from desk.panel.words import tr
 
 EDGE, PAD = 12, 20
 TOOTH = 8
@@ -82,23 +83,23 @@ class Roll:
         self.y += 6
 
 
-def paint_receipt(paper: Paper, told: dict[str, Any], mode: str) -> float:
-    """Print a receipt of `desk.exports.receipt`; gives how high the canvas has to be."""
+def paint_receipt(paper: Paper, told: dict[str, Any], mode: str, *, live: bool) -> float:
+    """Print a receipt of `desk.exports.receipt`, `mode` in a badge; gives how high the canvas has to be."""
     roll, numbers, about = Roll(paper), paper.numbers, told["about"]
     _paint_ground(paper)
     roll.gap(16)
-    roll.centred("Energy receipt", 21, 700)
-    roll.centred("one token factory", 13, 400, "soft")
+    roll.centred(tr("Energy receipt"), 21, 700)
+    roll.centred(tr("one token factory"), 13, 400, "soft")
     roll.gap(6)
     wide = badge_width(mode)
-    paper.badge((roll.left + roll.right + wide) / 2, roll.y, mode, "filled" if mode == "LIVE" else "outlined")
+    paper.badge((roll.left + roll.right + wide) / 2, roll.y, mode, "filled" if live else "outlined")
     roll.gap(22)
     run, _, when = about["run"].partition(", ")
     for line in (when, about["load"], about["hardware"], _joined(about, "driver", "runtime"), about["provider"]):
         roll.pair(line)
     roll.pair(about["models"])
     roll.perforation()
-    roll.columns(("Tier", "tokens", numbers.unit("$/Mtok"), numbers.unit("$")), "mut", size=11)
+    roll.columns((tr("Tier"), tr("tokens"), numbers.unit("$/Mtok"), numbers.unit("$")), "mut", size=11)
     decimals = _decimals(told["revenue_usd"])
     for tier in reversed(told["tiers"]):
         price = numbers.fixed(tier["price_usd_per_mtok"]["output"], 2)
@@ -106,19 +107,20 @@ def paint_receipt(paper: Paper, told: dict[str, Any], mode: str) -> float:
         roll.columns((tier["name"], numbers.count(tier["tokens_out"]), price, worth), "text", tier["name"])
     roll.perforation()
     revenue = numbers.fixed(told["revenue_usd"], decimals)
-    roll.pair("Implied revenue", f"{revenue} {numbers.unit('$')}", strong=True, size=12)
+    roll.pair(tr("Implied revenue"), f"{revenue} {numbers.unit('$')}", strong=True, size=12)
     tokens = numbers.count(told["tokens_out"])
-    roll.pair(f"{tokens} output tokens, and input by its own price; nothing was sold; prices: assumed", token="mut")
+    terms = tr("{tokens} output tokens, and input by its own price; nothing was sold; prices: assumed", tokens=tokens)
+    roll.pair(terms, token="mut")
     roll.perforation()
     _print_energy(roll, paper, told)
     roll.perforation()
-    roll.pair(f"Not included: {told['not_included']}", token="mut")
+    roll.pair(tr("Not included: {parts}", parts=told["not_included"]), token="mut")
     if "doubt" in about:
-        roll.pair(f"Note: {about['doubt']}", token="mut")
+        roll.pair(tr("Note: {doubt}", doubt=about["doubt"]), token="mut")
     roll.gap(4)
-    roll.pair(f"run {run}", f"Token Desk {__version__}")
+    roll.pair(tr("run {run}", run=run), f"Token Desk {__version__}")
     digest = told["sha256"]
-    roll.pair("sha256 of the facts", token="mut")
+    roll.pair(tr("sha256 of the facts"), token="mut")
     for start in range(0, len(digest), 32):
         roll.pair(" ".join(digest[at : at + 8] for at in range(start, start + 32, 8)), token="mut")
     return roll.y + 24 + TOOTH + EDGE
@@ -127,27 +129,27 @@ def paint_receipt(paper: Paper, told: dict[str, Any], mode: str) -> float:
 def _print_energy(roll: Roll, paper: Paper, told: dict[str, Any]) -> None:
     numbers, whole = paper.numbers, told["joules"]
     if whole is None:
-        roll.pair("Energy", DASH, strong=True, size=12)
-        roll.pair("no source of watts on this machine", token="mut")
+        roll.pair(tr("Energy"), DASH, strong=True, size=12)
+        roll.pair(tr("no source of watts on this machine"), token="mut")
         return
-    roll.pair("Energy", "Wh", token="mut")
+    roll.pair(tr("Energy"), "Wh", token="mut")
     lines = [(tier["name"], tier["joules"], tier["name"]) for tier in reversed(told["tiers"])]
-    lines += [("Standby", told["standby_joules"], None), ("Other", told["other_joules"] or None, None)]
+    lines += [(tr("Standby"), told["standby_joules"], None), (tr("Other"), told["other_joules"] or None, None)]
     known = [(name, joules, tier) for name, joules, tier in lines if joules is not None]
     most = max([joules for _, joules, _ in known], default=0.0) or 1.0
     decimals = _decimals(hours(whole) or 0.0, places=3)
     for name, joules, tier in known:
         roll.bar(name, joules / most, numbers.fixed(hours(joules), decimals), tier)
     roll.perforation()
-    quality = told["energy_quality"]
-    roll.pair("Energy in all", f"{numbers.fixed(hours(whole), decimals)} Wh", strong=True, size=12)
-    roll.pair(f"{quality}; tiers: by their work. {told['about']['power'].partition(';')[0]}", token="mut")
+    roll.pair(tr("Energy in all"), f"{numbers.fixed(hours(whole), decimals)} Wh", strong=True, size=12)
+    quality, power = PROVENANCES[told["energy_quality"]], told["about"]["power"].partition(";")[0]
+    roll.pair(tr("{quality}; tiers: by their work. {power}", quality=quality, power=power), token="mut")
     cost = told["energy_cost_usd"]
     if cost is not None:
         roll.pair(priced(told), f"{numbers.fixed(cost, max(3, _decimals(cost)))} {numbers.unit('$')}")
     per_joule = told["tokens_per_joule"]
-    roll.pair("tokens per joule, derived", numbers.figure(per_joule, "tok/J"))
-    roll.pair("joules per token, derived", numbers.figure(1 / per_joule if per_joule else None, "J"))
+    roll.pair(tr("tokens per joule, derived"), numbers.figure(per_joule, "tok/J"))
+    roll.pair(tr("joules per token, derived"), numbers.figure(1 / per_joule if per_joule else None, "J"))
 
 
 def _joined(about: dict[str, str], *names: str) -> str:

@@ -15,11 +15,15 @@ from desk.panel.look import look, setting_of
 from desk.panel.numbers import MINUS, Numbers
 from desk.panel.shown import Mode, Shown, Value
 from desk.panel.statusline import badge_words
+from desk.panel.words import tr
 
 SMOOTH_S = 3.0
 """Curves are means over so many seconds, whatever is chosen in a window."""
 CHARTS = {spec.figure: spec for spec in FLOOR}
-COUNTS = ("no tiers", "one tier", "two tiers", "three tiers", "four tiers", "five tiers", "six tiers", "seven tiers")
+COUNTS = (
+    *(tr("no tiers"), tr("one tier"), tr("two tiers"), tr("three tiers")),
+    *(tr("four tiers"), tr("five tiers"), tr("six tiers"), tr("seven tiers")),
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,12 @@ def scene(
     known = {value.key for value in shown.values} if kind == "value" else set(CHARTS)
     figure = figure or "tokens_per_second"
     if kind in ("value", "chart", "chart-table") and figure not in known:
-        raise Trouble(f"There is no {'card' if kind == 'value' else 'chart'} of {figure}.", f"Choose {_list(known)}.")
+        raise Trouble(
+            tr("There is no card of {figure}.", figure=figure)
+            if kind == "value"
+            else tr("There is no chart of {figure}.", figure=figure),
+            tr("Choose {known}.", known=", ".join(sorted(known))),
+        )
     ledger = books.ledger
     setting = setting_of(books, shown, stretch.span, SMOOTH_S)
     return Scene(
@@ -101,7 +110,3 @@ def scene(
 def whole_span(seconds: float) -> float:
     """What a picture shows of a run of that length: all of it, up to the longest window of the charts."""
     return min(60.0 * WINDOWS_MIN[-1], max(SHORTEST_SPAN_S, seconds))
-
-
-def _list(words: set[str]) -> str:
-    return ", ".join(sorted(words))

@@ -30,25 +30,26 @@ from desk.panel.runs.story import Compared
 from desk.panel.shown import EMPTY, Mode
 from desk.panel.theme import Theme, scaled
 from desk.panel.window import Window
+from desk.panel.words import tr
 from desk.plant import settings as stored
 from desk.plant.settings import Carried
 
 COMPARE, VIEW, ROWS, SEEN, PAGE = "compare", "view", "rows", "seen", "page"
 WHATS = {
     **{kind: title for kind, title in KINDS.items() if kind != COMPARE},
-    VIEW: "This view, as shown",
-    SEEN: "Data of the charts' window",
-    ROWS: "Data of the whole run",
-    PAGE: "Page about the run",
+    VIEW: tr("This view, as shown"),
+    SEEN: tr("Data of the charts' window"),
+    ROWS: tr("Data of the whole run"),
+    PAGE: tr("Page about the run"),
 }
 """What can be carried out anywhere; where runs stand beside each other, their comparison comes first."""
-STYLE_TITLES = {"dark": "Dark", "light": "Light", "print": "Print"}
+STYLE_TITLES = {"dark": tr("Dark"), "light": tr("Light"), "print": tr("Print")}
 FORM_TITLES = {
     "png": "PNG",
-    "pdf": "PDF, vectors",
-    "clipboard": "Clipboard, with caption",
+    "pdf": tr("PDF, vectors"),
+    "clipboard": tr("Clipboard, with caption"),
     "csv": "CSV",
-    "jsonl": "JSON lines",
+    "jsonl": tr("JSON lines"),
     "markdown": "Markdown",
     "receipt": "Markdown",
     "receipt-json": "JSON",
@@ -103,14 +104,14 @@ class ExportSheet(Overlay):
         super().__init__(theme, over)
         self._window, self._source = over, source
         self._work = _Work(self)
-        self.setAccessibleName("Export")
+        self.setAccessibleName(tr("Export"))
         self._boxes: dict[str, QComboBox] = {}
         self._words: dict[str, Label] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(24, 20, 24, 20)
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(8)
-        grid.addWidget(Label(theme, "Export", 16, 600), 0, 0, 1, 2)
+        grid.addWidget(Label(theme, tr("Export"), 16, 600), 0, 0, 1, 2)
         for row, (name, word) in enumerate(_ROWS, start=1):
             box = QComboBox()
             box.setAccessibleName(word)
@@ -122,7 +123,7 @@ class ExportSheet(Overlay):
         self._message = Label(theme, "", 12, token="soft")
         self._message.setWordWrap(True)
         grid.addWidget(self._message, len(_ROWS) + 1, 0, 1, 2)
-        self._button = QPushButton("Export  Enter")
+        self._button = QPushButton(tr("Export  Enter"))
         self._button.setProperty("strong", True)
         self._button.clicked.connect(self.carry_out)
         grid.addWidget(self._button, len(_ROWS) + 2, 1, Qt.AlignmentFlag.AlignRight)
@@ -185,7 +186,7 @@ class ExportSheet(Overlay):
         fitting = {name: each for name, each in PRESETS.items() if what in NARROW.get(name, (what,))} if sized else {}
         self._fill("preset", {name: f"{each.title}, {each.pixels}" for name, each in fitting.items()})
         self._fill("style", STYLE_TITLES if picture else {})
-        self._fill("figure", {key: FIGURES[key].title for key in FIGURED.get(what, ())})
+        self._fill("figure", {key: tr(FIGURES[key].title) for key in FIGURED.get(what, ())})
         self._fill("form", {form: FORM_TITLES[form] for form in FORMS.get(what, PICTURES)})
         self._message.setText(self._hint())
         self.adjustSize()
@@ -206,7 +207,7 @@ class ExportSheet(Overlay):
             part.setVisible(bool(options))
 
     def _hint(self) -> str:
-        return "Nothing in it names you, your computer or a folder."
+        return tr("Nothing in it names you, your computer or a folder.")
 
     # ---- carrying out
 
@@ -241,17 +242,19 @@ class ExportSheet(Overlay):
         recorded = carried.what in (ROWS, SEEN, PAGE, "receipt")
         path = self._source.recording()
         if recorded and path is None:
-            raise Trouble("Nothing is recorded yet.", "Start a run, or open a recording.")
+            raise Trouble(tr("Nothing is recorded yet."), tr("Start a run, or open a recording."))
         if carried.what not in KINDS or carried.form not in PICTURES:
             assert path is not None
             self._carry_data(carried, path)
         elif carried.what == "receipt":
             assert path is not None
-            self._message.setText("Reading the recording…")
+            self._message.setText(tr("Reading the recording…"))
             self._work.do(lambda: _told(path), lambda told: self._hand_out(carried, told.books, told.digest), self._say)
         elif carried.what == COMPARE:
             if (compared := self._compared) is None:
-                raise Trouble("No runs stand beside each other any more.", "Mark two to four in the list of runs.")
+                raise Trouble(
+                    tr("No runs stand beside each other any more."), tr("Mark two to four in the list of runs.")
+                )
             self._write(carried, Wish(COMPARE, carried.preset, carried.style, carried.figure).beside(compared))
         else:
             self._hand_out(carried, self._source.books)
@@ -280,7 +283,7 @@ class ExportSheet(Overlay):
             return
         stretch = self._source.stretch()
         span = (max(0.0, stretch.start), stretch.end) if carried.what == SEEN else ()
-        self._message.setText("Writing…")
+        self._message.setText(tr("Writing…"))
         self._work.do(
             lambda: put(out, data_of(path, form, *span).encode(), "file"), lambda _: self.close_over(), self._say
         )
@@ -288,7 +291,7 @@ class ExportSheet(Overlay):
     def ask_path(self, name: str, ending: str) -> Path | None:
         """The user's choice of a file, `None` where there was none."""
         kind = f"{ending.upper()} (*.{ending})"
-        chosen, _ = QFileDialog.getSaveFileName(self, "Export", str(Path.home() / name), kind)
+        chosen, _ = QFileDialog.getSaveFileName(self, tr("Export"), str(Path.home() / name), kind)
         if not chosen:
             return None
         path = Path(chosen)
@@ -307,7 +310,13 @@ def to_clipboard(picture: Picture) -> None:
     QGuiApplication.clipboard().setMimeData(data)
 
 
-_ROWS = (("what", "What"), ("figure", "Figure"), ("preset", "Size"), ("style", "Colours"), ("form", "As"))
+_ROWS = (
+    ("what", tr("What")),
+    ("figure", tr("Figure")),
+    ("preset", tr("Size")),
+    ("style", tr("Colours")),
+    ("form", tr("As")),
+)
 
 
 class _Work(QObject):
