@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from desk.engine.feeds import Feed, open_cache
 from desk.engine.runtime import Network
-from desk.engine.sampling import Chooser, Sampler
+from desk.engine.sampling import Chooser
 from desk.facts.trouble import Trouble
 
 CHUNK = 64
@@ -71,11 +71,16 @@ class Row:
 
 @dataclass(slots=True)
 class Run:
-    """One run of the model, ready to go: `tokens` of each of `rows`; `None` is a row computed along for nobody."""
+    """One run of the model, ready to go: `tokens` of each of `rows`; `None` is a row computed along for nobody.
+
+    `choosers` are those of the rows that get their next token from it, `prefilled` is how many tokens are of prompts.
+    """
 
     feed: Feed
     rows: list[Row | None]
     tokens: int
+    choosers: list[Chooser | None]
+    prefilled: int
 
 
 @dataclass(slots=True)
@@ -118,7 +123,6 @@ class Batch:
         self._decode_next = True
         self._joined = 0
         self._latest = -1
-        self._sampler = Sampler()
 
     def __len__(self) -> int:
         return sum(row is not None for row in self._slots)
@@ -190,12 +194,13 @@ class Batch:
 
     def next_run(self) -> Run | None:
         """The next run, its inputs written; `None` for an empty batch."""
-        waiting, prefilling = 0, None
-        for row in self._slots:
+        waiting, highest, prefilling = 0, -1, None
+        for slot, row in enumerate(self._slots):
             if row is None:
                 continue
-            if row.missing == 1:
+            if len(row.known) - row.cached == 1:
                 waiting += 1
+                highest = slot
             elif prefilling is None or row.turn < prefilling.turn:
                 # One prompt after the other: side by side, all of them would wait as long as the last.
                 prefilling = row
@@ -205,31 +210,19 @@ class Batch:
         if not waiting:
             return None
         self._decode_next = False
-        return self._decode()
+        return self._decode(waiting, highest)
 
     def settle(self, run: Run) -> Outcome:
         """Take in what the run computed and draw the next token of every row that is through."""
-        prefilled = 0
-        indices: list[int] = []
-        ready: list[Row] = []
-        for index, row in enumerate(run.rows):
-            if row is None:
-                continue
-            if row.cached < row.pending:
-                prefilled += min(run.tokens, row.pending - row.cached)
-            row.cached += run.tokens
-            if run.tokens > 1:  # a token alone is rounded in its own way, which no other prompt may take over
-                self._held[row.slot] = _Held(row.known, row.cached)
-            if row.cached == len(row.known):
-                indices.append(index)
-                ready.append(row)
-        if not ready:
-            return Outcome([], prefilled)
-        logits, ids = run.feed.top_v, run.feed.top_i
-        if len(indices) < len(logits):
-            logits, ids = logits[indices], ids[indices]
-        drawn = self._sampler.choose(logits, ids, [row.chooser for row in ready])
-        return Outcome(list(zip(ready, drawn, strict=True)), prefilled)
+        for row in run.rows:
+            if row is not None:
+                row.cached += run.tokens
+                if run.tokens > 1:  # a token alone is rounded in its own way, which no other prompt may take over
+                    self._held[row.slot] = _Held(row.known, row.cached)
+        if not any(run.choosers):
+            return Outcome([], run.prefilled)
+        drawn = zip(run.rows, run.choosers, run.feed.sampler.choose(run.choosers), strict=True)
+        return Outcome([(row, token) for row, chooser, token in drawn if row is not None and chooser], run.prefilled)
 
     def _chunk(self, row: Row, most: int = CHUNK) -> Run:
         feed = self._prefills.get(row.slot)
@@ -239,11 +232,15 @@ class Batch:
         if self.network.seamless and row.missing == tokens + 1:
             tokens -= 1  # no chunk may be left with a single token
         feed.chunk(row.known[row.cached : row.cached + tokens], row.cached)
-        return Run(feed, [row], tokens)
+        through = tokens == row.missing
+        return Run(
+            feed, [row], tokens, [row.chooser if through else None], min(tokens, max(0, row.pending - row.cached))
+        )
 
-    def _decode(self) -> Run:
-        """All rows that need one token. Others below the highest of them are computed along on a harmless token:
-        it lands behind what their slot holds, where the next real token overwrites it.
+    def _decode(self, waiting: int, highest: int) -> Run:
+        """All rows that need one token, of which there are `waiting`, in slots up to `highest`. Others below that are
+        computed along on a harmless token: it lands behind what their slot holds, where the next real token overwrites
+        it.
 
         Where the cache takes one row at a time, each of them in turn."""
         if not self.cache.together:
@@ -252,31 +249,41 @@ class Batch:
             self._latest = row.slot
             self._decode_next = row is not ready[-1]  # a chunk of a prompt comes after all of them
             return self._chunk(row)
-        self._compact()
-        count = self.cache.width(1 + max(row.slot for row in self if row.missing == 1), self.limit)
+        if waiting <= highest and self.cache.host is not None:
+            highest = self._compact()
+        count = self.cache.width(1 + highest, self.limit)
         feed = self._decodes.get(count)
         if feed is None:
             feed = self._decodes[count] = self.cache.feed(0, count)
-        rows = [row if row is not None and row.missing == 1 else None for row in self._slots[:count]]
-        feed.decode(
-            [row.known[-1] if row is not None else 0 for row in rows],
-            [self._held[slot].tokens if row is None else row.cached for slot, row in enumerate(self._slots[:count])],
-        )
-        return Run(feed, rows, 1)
+        # All that the rows have to say is asked now, in one go: after the run it would have to come from memory again.
+        run, ids, lengths = Run(feed, [], 1, [], 0), [], []
+        for slot, row in enumerate(self._slots[:count]):
+            if row is not None and len(row.known) - row.cached == 1:
+                run.rows.append(row)
+                run.choosers.append(row.chooser)
+                run.prefilled += row.cached < row.pending
+                ids.append(row.known[-1])
+                lengths.append(row.cached)
+            else:
+                run.rows.append(None)
+                run.choosers.append(None)
+                ids.append(0)
+                lengths.append(self._held[slot].tokens if row is None else row.cached)
+        feed.decode(ids, lengths)
+        return run
 
-    def _compact(self) -> None:
-        """Move the highest decoding rows into free slots below, where the cache can be copied.
+    def _compact(self) -> int:
+        """Move the highest decoding rows into free slots below, in a cache that can be copied; gives the highest slot
+        of them now.
 
         A free slot below costs its row in every run, a move once about two of those. On a device a row computed along
         costs next to nothing, so there it stays.
         """
-        if self.cache.host is None:
-            return
-        while None in self._slots:
-            hole = self._slots.index(None)
+        while True:
             top = max((row for row in self if row.missing == 1), key=lambda row: row.slot)
-            if top.slot < hole:
-                return
+            hole = next((slot for slot, row in enumerate(self._slots[: top.slot]) if row is None), None)
+            if hole is None:
+                return top.slot
             self.cache.move(top.slot, hole, top.cached)
             self._held[hole] = self._held[top.slot]
             self._slots[top.slot], self._slots[hole] = None, top

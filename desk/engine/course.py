@@ -341,9 +341,9 @@ class _Clocked:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
 
-    def run_with_iobinding(self, binding: Any) -> None:
+    def run_with_iobinding(self, binding: Any, options: Any) -> None:
         start = now()
-        self._run(binding)
+        self._run(binding, options)
         self.seconds += now() - start
 
 

@@ -28,7 +28,8 @@ class Request:
     `cached` how much of that the KV cache held already when its first token was worked out.
 
     A request that has to leave a batch keeps its row and goes on where it was: nothing is emitted twice. The answer in
-    the row's tokens begins at `start`: at `asked`, unless another vocabulary took over half-way.
+    the row's tokens begins at `start`: at `asked`, unless another vocabulary took over half-way. It is over where the
+    row has `end` tokens, if not before.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Request:
     asked: int = 0
     cached: int = 0
     start: int = 0
+    end: int = 0
     emitted: int = 0
     row: Row | None = None
     ending: Ending | None = None
@@ -136,10 +138,11 @@ class Lane:
                 row = request.row = self._row(request, known)
                 if self.tier.sampling.stop:
                     request.ending = Ending(self.outfit.fitter.text.stream(), self.tier.sampling.stop)
-            elif len(row.known) >= self.outfit.batch.context:
+            elif len(row.known) >= batch.context:
                 self._finish(request, "length", now)
                 continue
             batch.join(row)
+            request.end = min(batch.context, len(row.known) + request.ask.answer_tokens - request.emitted)
             if request.admitted is None:
                 request.admitted = now
             self.active[row] = request
@@ -163,7 +166,7 @@ class Lane:
         """Book the run that has just ended and hand its tokens to their requests."""
         assert self.outfit is not None
         outcome = self.outfit.batch.settle(run)
-        book, context, eos = self.book, self.outfit.batch.context, self.outfit.batch.network.manifest.eos
+        book, eos, watched = self.book, self.outfit.batch.network.manifest.eos, self._watcher.request
         book.steps += 1
         book.prefill += outcome.prefilled
         waits: dict[float, int] = {}  # by the moment of the token before: in a steady batch, one moment for all
@@ -181,11 +184,11 @@ class Lane:
             else:
                 waits[request.latest] = waits.get(request.latest, 0) + 1
             request.latest = now
-            if request.number == self._watcher.request:
+            if watched is not None and request.number == watched:
                 self._watcher.said(token)
             if request.ending is not None and request.ending.push(token):
                 self._finish(request, "stop", now)
-            elif request.emitted >= request.ask.answer_tokens or len(row.known) >= context:
+            elif len(row.known) >= request.end:
                 self._finish(request, "length", now)
         for latest, count in waits.items():
             bucket = bucket_of(now - latest)

@@ -167,8 +167,7 @@ class Binding:
             if network.provider != "cpu":  # in host memory the arrays are the inputs themselves
                 for array, value in self._inputs.values():
                     value.update_inplace(array)
-            options = network.options(recording)
-            network.session.run_with_iobinding(self._io, *([options] if options is not None else ()))
+            network.session.run_with_iobinding(self._io, network.options(recording))
             for array, value in self._outputs.values():
                 array[...] = value.numpy()
         except Exception as error:
