@@ -16,11 +16,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from rich.console import Console
-
 from desk import journal
 from desk.board import Board
 from desk.exports import table
+from desk.exports.screen import screen
 from desk.exports.summary import summary
 from desk.facts.alarmed import AlarmRaised
 from desk.facts.codec import decode_fact
@@ -350,7 +349,7 @@ def _show(ledger: Ledger, found: dict[str, Any], json_out: bool) -> None:
     if json_out:
         sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     else:
-        Console(file=sys.stdout).print(table.table(ledger))
+        screen().print(table.table(ledger))
     sys.stdout.flush()
 
 

@@ -7,41 +7,45 @@ import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from desk import __version__
 from desk.bench.contest import Contest, Plan
 from desk.bench.findings import Bench, Load, Ratio, Row
+from desk.exports.screen import screen
 from desk.plant.machine import this_machine
+from desk.verbs.printing import say
 
 
 def main(plan: Plan, *, json_out: bool) -> int:
     """Make the bench and show it on stdout; gives the exit code: 5 where an engine that was asked for dropped out."""
-    progress = Console(stderr=True)
-    with progress.status("Bringing up the engines …") as status, Contest(plan, status.update) as contest:
+    progress = screen(stderr=True)
+    with (
+        progress.status("Bringing up the engines …") as status,
+        Contest(plan, lambda words: status.update(Text(words))) as contest,
+    ):
         found = contest.run()
     if json_out:
         print(msgspec.json.encode(found).decode())
     else:
-        show(found, Console())
+        show(found, screen())
     for sentence in found.lost:
-        progress.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        say(progress, sentence)
     return 5 if found.lost else 0
 
 
 def show(found: Bench, console: Console) -> None:
     """Print what a bench found."""
     machine = found.machine
-    console.print(f"Token Desk {__version__} · {this_machine().system}", highlight=False)
-    console.print(f"{machine.processor} · {machine.cores} cores", highlight=False)
+    console.print(f"Token Desk {__version__} · {this_machine().system}")
+    console.print(f"{machine.processor} · {machine.cores} cores")
     console.print(
         f"Measured: reads {machine.read_bytes_per_second / 1e9:.0f} GB/s (numpy), multiplies and adds "
         f"{machine.eight_bit_madds_per_second / 1e9:,.0f} G/s in 8 bits, "
         f"{machine.float_madds_per_second / 1e9:,.0f} G/s in 32-bit floats (onnxruntime)",
-        highlight=False,
     )
     console.print(
         f"Others kept the machine {machine.others_busy_median:.0%} busy (at most {machine.others_busy_most:.0%})",
-        highlight=False,
     )
     for table in (*_rows(found.rows), *_ratios(found.ratios), *_loads(found.loads)):
         console.print(table)
@@ -51,7 +55,6 @@ def show(found: Bench, console: Console) -> None:
         "Spread: range over median. Floor: every weight and key read once, every multiply-add made, at the measured "
         "speeds.",
         style="dim",
-        highlight=False,
     )
 
 

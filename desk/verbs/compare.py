@@ -24,8 +24,7 @@ def compare_runs(
 
     Example: desk compare 20261123-17 latest
     """
-    from rich.console import Console
-
+    from desk.exports.screen import screen
     from desk.facts.trouble import Trouble
     from desk.headless import Exit
     from desk.runs.comparison import compare
@@ -51,7 +50,7 @@ def compare_runs(
 
         print_json({"comparable": comparison.comparable} | msgspec.to_builtins(comparison))
     else:
-        _show(comparison, titles, Console())
+        _show(comparison, titles, screen())
     if not comparison.comparable:
         raise typer.Exit(Exit.NOT_COMPARABLE)
 

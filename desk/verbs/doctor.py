@@ -10,6 +10,7 @@ from rich.text import Text
 
 from desk import __version__
 from desk.doctor.examination import NAMES, Check, Diagnosis, examine
+from desk.exports.screen import screen
 from desk.plant.machine import this_machine
 
 SIGNS = {"ok": ("✓", "ok", "green"), "warn": ("!", "warn", "yellow"), "fail": ("✗", "fail", "red bold")}
@@ -30,13 +31,13 @@ def main(*, gpu: bool, json_out: bool, lines: bool = False) -> int:
         found = examine(gpu=gpu, told=_write)
         _write(found)
         return found.exit
-    progress = Console(stderr=True)
+    progress = screen(stderr=True)
     with progress.status("Looking at this machine …") as status:
         found = examine(gpu=gpu, told=lambda check: status.update(f"{NAMES[check.id]}: {check.status}"))
     if json_out:
         _write(found)
     else:
-        show(found, Console())
+        show(found, screen())
     return found.exit
 
 
@@ -47,9 +48,9 @@ def _write(line: Check | Diagnosis) -> None:
 def show(found: Diagnosis, console: Console) -> None:
     """Print a diagnosis. It names no user, no computer and no folder, so it can be pasted anywhere."""
     machine = this_machine()
-    console.print(f"Token Desk {__version__} · Python {machine.python} · {machine.system}", highlight=False)
+    console.print(f"Token Desk {__version__} · Python {machine.python} · {machine.system}")
     memory = f"{machine.memory_bytes / 2**30:.1f} GiB"
-    console.print(f"{machine.processor} · {machine.cores} cores · {memory} of memory", highlight=False)
+    console.print(f"{machine.processor} · {machine.cores} cores · {memory} of memory")
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
     table.add_column("", no_wrap=True)
     table.add_column("Check", no_wrap=True)

@@ -88,14 +88,14 @@ def _mix(found: "Mix") -> dict[str, Any]:
 
 def _show(found: "dict[str, Mix | None]", offers: "list[Offer]", currency: str) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from desk.exports.screen import screen
     from desk.exports.table import number
     from desk.facts.currency import unit
     from desk.frontier.worth import difference
 
-    console, hourly = Console(), unit("$/h", currency)
+    console, hourly = screen(), unit("$/h", currency)
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     for header in ("Split", "Tier", "Share", "Slots", "tok/s", "/user", hourly):
         shown.add_column(header, justify="left" if header in ("Split", "Tier") else "right", no_wrap=True)
@@ -111,15 +111,13 @@ def _show(found: "dict[str, Mix | None]", offers: "list[Offer]", currency: str) 
     console.print(shown)
     best, today = found["earns most"], found.get("today")
     if "today" in found and today is None:
-        console.print("Today's tiers were not measured: other prompts, or other slots.", highlight=False)
+        console.print("Today's tiers were not measured: other prompts, or other slots.")
     if best is not None and today is not None:
         more = difference(best, today)
         doubt = "" if more.low is None or more.high is None else f" ({more.low * 3600:.4g} to {more.high * 3600:.4g})"
         late = "" if today.keeps else " Today's split does not keep every promise."
-        console.print(
-            f"The best split brings {more.value * 3600:+.4g} {hourly}{doubt} over today's.{late}", highlight=False
-        )
+        console.print(f"The best split brings {more.value * 3600:+.4g} {hourly}{doubt} over today's.{late}")
     if names := [each.tier for each in offers if each.corrected]:
-        console.print(f"Corrected from points of other work: {', '.join(names)}.", highlight=False)
+        console.print(f"Corrected from points of other work: {', '.join(names)}.")
     if names := [each.tier for each in offers if not each.options]:
-        console.print(f"Not measured with their model and prompts: {', '.join(names)}.", highlight=False)
+        console.print(f"Not measured with their model and prompts: {', '.join(names)}.")

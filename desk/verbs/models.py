@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from desk.verbs.printing import Json, print_json, say
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,7 +23,6 @@ BEAT_S = 0.05
 METER_S = 5.0
 """The meter has so long to say whether there is a GPU; a driver that hangs must not hold up a list."""
 
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 _Model = Annotated[str, typer.Argument(help="A name of the catalogue, or of what was imported.")]
 _Precision = Annotated[str, typer.Argument(help="Such as q4 or fp16; the first of the list if left out.")]
 
@@ -30,23 +31,20 @@ _Precision = Annotated[str, typer.Argument(help="Such as q4 or fp16; the first o
 def list_models(
     slots: Annotated[int, typer.Option(min=1, help="The fit is that of a lane of so many slots ...")] = 1,
     context: Annotated[int, typer.Option(min=16, help="... and so many tokens.")] = 1024,
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """List every model in every precision: what has become of it, and whether a lane of it fits into memory now.
 
     Example: desk models list --slots 4 --context 2048
     """
-    from rich.console import Console
-
+    from desk.exports.screen import screen
     from desk.models.condition import conditions
 
     found = conditions({}, room(slots, context))
     if json:
-        import msgspec
-
-        print(msgspec.json.format(msgspec.json.encode([_plain(condition) for condition in found]), indent=2).decode())
+        print_json([_plain(condition) for condition in found])
     else:
-        _show(found, Console())
+        _show(found, screen())
 
 
 @models.command("get")
@@ -163,8 +161,7 @@ def _show(found: "list[Condition]", console: "Console") -> None:
     for condition in found:
         if condition.cause:
             where = f"{condition.model} {condition.precision}".rstrip()
-            words = f"{where}: {condition.cause} {condition.remedy} {_anyway(condition)}".rstrip()
-            console.print(words, highlight=False, markup=False, soft_wrap=True)
+            say(console, f"{where}: {condition.cause} {condition.remedy} {_anyway(condition)}".rstrip())
 
 
 def _anyway(condition: "Condition") -> str:
@@ -215,25 +212,24 @@ def _do(ask: "Callable[[Jobs], Key]", done: str) -> None:
 
     `done` is said where it succeeds, with the model's name in it.
     """
-    from rich.console import Console
-
+    from desk.exports.screen import screen
     from desk.facts.trouble import Trouble
     from desk.plant.jobs import Jobs
 
-    jobs, console = Jobs(), Console(stderr=True)
+    jobs, console = Jobs(), screen(stderr=True)
     try:
         key = ask(jobs)
         with contextlib.suppress(KeyboardInterrupt):
             ended = _follow(jobs, key, console)
             if ended.cause:
                 raise Trouble(ended.cause, ended.remedy)
-            console.print(done.format(key[0]), highlight=False)
+            console.print(done.format(key[0]))
             return
         jobs.cancel(key)
         while jobs.running:
             jobs.drain()
             time.sleep(BEAT_S)
-        console.print("Cancelled; what was fetched is kept.", highlight=False)
+        console.print("Cancelled; what was fetched is kept.")
         raise typer.Exit(1)
     finally:
         jobs.close()
@@ -256,7 +252,7 @@ def _follow(jobs: "Jobs", key: "Key", console: "Console") -> "JobEnded":
                 if isinstance(fact, Progressed):
                     if not console.is_terminal and fact.stage != told:
                         told = fact.stage
-                        console.print(f"{fact.model}: {fact.stage}", highlight=False)
+                        console.print(f"{fact.model}: {fact.stage}")
                     words = _words(jobs.running[key]) if key in jobs.running else ""
                     shown.update(task, description=fact.stage, completed=fact.done, total=fact.total, words=words)
             time.sleep(BEAT_S)

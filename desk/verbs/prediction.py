@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 from desk.bench.prediction import TARGET, Checked, check
+from desk.exports.screen import screen
 from desk.exports.table import number
 from desk.facts.currency import USD, unit
 from desk.plant import presets, settings
@@ -17,13 +18,13 @@ HARDLY = 0.001
 def main(preset: str, *, rounds: int, seconds: float, json_out: bool) -> int:
     """Predict and measure the tiers of a preset, and show both on stdout; gives the exit code."""
     tiers = presets.preset(preset).tiers
-    progress = Console(stderr=True)
+    progress = screen(stderr=True)
     with progress.status("Loading the lanes …") as status:
         found = check(tiers, rounds=rounds, window_s=seconds, told=status.update)
     if json_out:
         print_json({"splits": [_plain(each) for each in found]})
     else:
-        show(found, seconds, Console(), settings.load()[0].tariff.currency)
+        show(found, seconds, screen(), settings.load()[0].tariff.currency)
     return 0
 
 
@@ -63,5 +64,4 @@ def show(found: tuple[Checked, ...], seconds: float, console: Console, currency:
         f"Sums of {found[0].rounds} rounds of {seconds:g} s for each split, each lane alone in between. Errors of "
         f"revenue are means of the rounds with their 95 % interval, meant to be within {TARGET:.0%}.",
         style="dim",
-        highlight=False,
     )

@@ -19,8 +19,8 @@ def print_json(value: object) -> None:
 
 
 def say(console: "Console", words: str) -> None:
-    """A sentence, as it is."""
-    console.print(words, highlight=False, markup=False, soft_wrap=True)
+    """A sentence in one line, however narrow the terminal is."""
+    console.print(words, soft_wrap=True)
 
 
 def when(wall: float) -> str:

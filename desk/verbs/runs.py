@@ -26,8 +26,7 @@ def list_runs(
 
     Example: desk runs list rush-hour
     """
-    from rich.console import Console
-
+    from desk.exports.screen import screen
     from desk.models.disk import size_words
     from desk.runs import search
     from desk.runs.store import Runs
@@ -37,13 +36,13 @@ def list_runs(
     if json:
         print_json([plain(run) for run in found])
         return
-    console = Console()
+    console = screen()
     if found:
         _show(found, console)
     use = store.disk_use()
     left = "" if use.free is None else f", {size_words(use.free)} free"
     trash = f", {size_words(use.trash)} in the trash" if use.trash else ""
-    console.print(f"{len(found)} runs; {size_words(use.runs)} on the disk{trash}{left}.", highlight=False)
+    console.print(f"{len(found)} run{'' if len(found) == 1 else 's'}; {size_words(use.runs)} on the disk{trash}{left}.")
     for run in found:
         if run.state == "cut off":
             say(console, f"{run.title} was cut off: desk runs recover closes it.")
@@ -57,14 +56,14 @@ def show(run: _Run = "latest", json: Json = False) -> None:
 
     Example: desk runs show 20261123 --json
     """
-    from rich.console import Console
+    from desk.exports.screen import screen
 
     store = _store()
     found = store.summed(store.find(run))
     if json:
         print_json(plain(found))
     else:
-        _show_one(found, Console())
+        _show_one(found, screen())
 
 
 @runs.command("rename")

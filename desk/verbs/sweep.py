@@ -67,9 +67,9 @@ def sweep(
     if json:
         print_json(_plain(known, tariff))
     else:
-        from rich.console import Console
+        from desk.exports.screen import screen
 
-        Console().print(table(known.points(), tariff))
+        screen().print(table(known.points(), tariff))
     for missed in known.missed:
         typer.echo(f"{missed.tier.slots} slots, context {missed.tier.context}: {missed.cause}", err=True)
     raise typer.Exit(1 if known.missed or not known.points() else 0)

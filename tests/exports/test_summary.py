@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from desk import journal
+from desk.exports.screen import screen
 from desk.exports.summary import summary
 from desk.exports.table import dollars, number, table
 from desk.facts.codec import encode
@@ -19,6 +20,7 @@ from desk.facts.happened import (
     Machine,
     RunStarted,
     RunStopped,
+    TierChanged,
     WattsDeclared,
     Worked,
 )
@@ -105,6 +107,14 @@ def printed(ledger, width=80):
     out = io.StringIO()
     Console(file=out, width=width).print(table(ledger))
     return out.getvalue()
+
+
+def test_a_name_that_reads_like_markup_is_printed_as_it_is(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    ledger = folded(run())
+    ledger.post(TierChanged(t=T0 + 60.0, tier=Tier(name="[/b] :fire:", model="m")))
+    screen().print(table(ledger))
+    assert "[/b] :fire:" in capsys.readouterr().out
 
 
 def test_the_object_has_the_agreed_keys_and_values():
