@@ -33,7 +33,7 @@ def report(ledger: Ledger) -> str:
         cells = (
             name,
             veil(f"{running.model} {running.precision}".strip()),
-            number(totals.tokens_per_second(name) if name in totals.tiers else None),
+            number(totals.tokens_per_second(name)),
             number(tier.tokens_per_second_per_user),
             number(tier.ttft(0.95)),
             number(tier.emitted),

@@ -232,7 +232,7 @@ class Totals:
         return sum(tier.metered for tier in self.tiers.values()) / self.joules if self.joules else None
 
     def tokens_per_second(self, tier: str | None = None) -> float | None:
-        """Output tokens over the run's seconds, of one tier or of all."""
-        if not self.seconds:
+        """Output tokens over the run's seconds, of one tier or of all; `None`, too, for a tier without an account."""
+        if not self.seconds or (tier is not None and tier not in self.tiers):
             return None
         return (self.tokens_out if tier is None else self.tiers[tier].emitted) / self.seconds

@@ -109,12 +109,14 @@ def printed(ledger, width=80):
     return out.getvalue()
 
 
-def test_a_name_that_reads_like_markup_is_printed_as_it_is(capsys, monkeypatch):
+def test_a_tier_that_came_last_has_a_row_of_dashes_and_its_name_as_it_is(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    ledger = folded(run())
+    ledger = folded(run(stopped=False))
     ledger.post(TierChanged(t=T0 + 60.0, tier=Tier(name="[/b] :fire:", model="m")))
     screen().print(table(ledger))
-    assert "[/b] :fire:" in capsys.readouterr().out
+    row = next(line for line in capsys.readouterr().out.splitlines() if "[/b] :fire:" in line)
+    assert row.split()[2:7] == ["–"] * 5
+    assert summary(ledger, "live")["tiers"][-1]["tokens_per_second"] is None
 
 
 def test_the_object_has_the_agreed_keys_and_values():
