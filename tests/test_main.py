@@ -1,4 +1,4 @@
-"""The command line as a user meets it: real processes."""
+"""The command line as a user meets it: in real processes, but for slips that start none."""
 
 import os
 import shutil
@@ -9,11 +9,13 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from desk import __version__
 from desk.facts.codec import encode
 from desk.facts.happened import Machine, RunStarted
 from desk.facts.tiers import Tariff
+from desk.facts.trouble import Trouble
 from desk.plant.children import command
 from desk.verbs import desktop_entry
 from desk.verbs.app import app
@@ -81,15 +83,20 @@ def test_the_version():
         ["run", "--watts", "65,20"],
         ["run", "--preset", "nosuch"],
         ["run", "--provider", "gpu"],
+        ["run", "--shot", "floor.jpg"],
+        ["run", "--shot", "nowhere/floor.png"],
+        ["export", "r.jsonl", "--csv", "--start", "5", "--stop", "5"],
+        ["export", "r.jsonl", "--receipt", "--stop", "5"],
         ["shot"],
+        ["shot", "r.jsonl", "-o", "a.png", "--figure", "watts"],
     ],
     ids=" ".join,
 )
 def test_a_slip_in_the_command_is_usage_and_starts_nothing(wrong, home):
-    shown = desk(*wrong)
-    assert shown.returncode == 2
+    shown = CliRunner().invoke(app, wrong)
+    assert shown.exit_code == 2
     assert shown.stdout == ""
-    assert "Traceback" not in shown.stderr
+    assert isinstance(shown.exception, SystemExit)
     assert not (home / "runs").exists()
 
 
@@ -181,6 +188,9 @@ class TestDesktopEntry:
         ours = [path for path in data_home.rglob("*") if path.is_file() and "token-desk" in path.read_text("latin1")]
         assert not ours
         assert desktop_entry.uninstall() == []
+        written[0].mkdir()
+        with pytest.raises(Trouble, match="could not be removed"):
+            desktop_entry.uninstall()
 
     @pytest.mark.parametrize(
         ("program", "quoted"),

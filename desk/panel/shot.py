@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desk import journal
-from desk.exports.files import put
+from desk.exports.files import put, require_name
 from desk.exports.receipt import Digest
 from desk.facts.happened import RunStarted
 from desk.facts.palette import PALETTES
@@ -73,6 +73,7 @@ def shoot(
     _check(view, size, scale, theme)
     if size == "slide":
         return compose([recording], out, Wish("floor", "slide", theme), at, scale)
+    require_name(out, FORMATS[:1], "picture of a view")
     application = _application()
     books, _ = _books_until(recording, at)
     window_s = _span(books.board.end)
@@ -98,10 +99,7 @@ def compose(
     `at` is seconds since the run started (default: its end), `scale` replaces that of the preset. Two calls give
     identical bytes. Raises `Trouble` as `shoot` does.
     """
-    if out.suffix.lower() not in FORMATS:
-        raise Trouble(
-            f"A picture cannot be written as {out.suffix or 'a file without an ending'}.", "Name a .png or .pdf."
-        )
+    require_name(out, FORMATS, "picture")
     preset_of(wish.kind, wish.preset)
     palette_of(wish.style)
     _application()

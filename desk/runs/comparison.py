@@ -53,7 +53,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 def compare(runs: Sequence[Summary]) -> Comparison:
     """The runs against the first of them. Raises `Trouble` unless there are two to four."""
     if not 2 <= len(runs) <= MOST:
-        raise Trouble(f"{len(runs)} runs cannot be compared.", f"Name two to {MOST}.")
+        raise Trouble(f"{len(runs)} run{'' if len(runs) == 1 else 's'} cannot be compared.", f"Name 2 to {MOST}.")
     first, *others = runs
     different = [reason for other in others for reason in unlike(first, other)]
     differences = [

@@ -111,7 +111,9 @@ class Runs:
     def find(self, words: str) -> Run:
         """The run of that name or title, or the only one where either begins so; raises `Trouble` for none."""
         runs = self.all()
-        if words == "latest" and runs:
+        if words == "latest" and not runs:
+            raise Trouble("No run was recorded here yet.", "desk run --seconds 30 records one.")
+        if words == "latest":
             return runs[0]
         exact = [run for run in runs if words in (run.name, run.marks.title)]
         close = exact or [run for run in runs if words and words in (run.name[: len(words)], run.title[: len(words)])]

@@ -109,6 +109,7 @@ def run(
     import msgspec
 
     from desk import headless
+    from desk.exports.files import require_name
     from desk.facts.tiers import Budget
     from desk.plant import settings
     from desk.plant.plant import Plant
@@ -125,6 +126,8 @@ def run(
         }
         given = {name: value for name, value in given.items() if value is not None}
         timed(scenario)
+        if shot is not None:
+            require_name(shot, (".png",), "picture")
         budget = Budget(joules=budget_wh and budget_wh * 3600, dollars=budget_dollars)
         plant = Plant.of(
             msgspec.structs.replace(chosen, **given), seed=seed, scenario=scenario, budget=budget, warmup_s=warmup

@@ -81,12 +81,16 @@ def install() -> list[Path]:
 
 
 def uninstall() -> list[Path]:
-    """Remove what `install` wrote; gives the files that were there."""
+    """Remove what `install` wrote; gives the files that were there. Raises `Trouble` where one cannot be removed."""
     if sys.platform in ("win32", "darwin"):
         return shortcuts.uninstall()
     found = [path for path in _files() if path.exists()]
-    for path in found:
-        path.unlink()
+    try:
+        for path in found:
+            path.unlink()
+    except OSError as error:
+        cause = f"The desktop entry could not be removed from {_home()}: {error.strerror or error}."
+        raise Trouble(cause, "Make the folder writable, or remove token-desk.* there by hand.") from error
     if found:
         _tell_desktops()
     return found

@@ -34,6 +34,10 @@ def export(
     forms = [form for form, wanted in asked.items() if wanted]
     if len(forms) != 1:
         raise typer.BadParameter("Ask for one of --csv, --jsonl, --markdown and --receipt.")
+    if (start or stop is not None) and not (csv or jsonl):
+        raise typer.BadParameter("They choose rows, so they go with --csv or --jsonl.", param_hint="--start, --stop")
+    if stop is not None and stop <= start:
+        raise typer.BadParameter("It must lie behind --start.", param_hint="--stop")
     from desk.exports.data import MARKS, data_of
 
     as_json = receipt and out is not None and out.suffix == ".json"

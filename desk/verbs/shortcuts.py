@@ -33,14 +33,17 @@ def install() -> list[Path]:
 
 
 def uninstall() -> list[Path]:
-    """Remove what `install` wrote; gives what was there."""
+    """Remove what `install` wrote; gives what was there. Raises `Trouble` where it cannot be removed."""
     place = _link() if sys.platform == "win32" else _applications()
     if not place.exists():
         return []
-    if place.is_dir():
-        shutil.rmtree(place)
-    else:
-        place.unlink()
+    try:
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
+    except OSError as error:
+        raise Trouble(f"{place} could not be removed: {error.strerror or error}.", "Remove it by hand.") from error
     return [place]
 
 

@@ -82,8 +82,11 @@ def shot(
     """
     from desk.panel.shot import Wish, compose, shoot
 
+    composed = kind is not None or len(runs) > 1
+    if not composed and (preset is not None or figure):
+        raise typer.BadParameter("They are for a composed picture: say which --kind.", param_hint="--preset, --figure")
     recordings = [recording_of(words) for words in runs]
-    if kind is not None or len(recordings) > 1:
+    if composed:
         wished = kind or Kind.compare
         compose(recordings, out, Wish(wished.value, preset and preset.value, style.value, figure), at)
     else:

@@ -163,6 +163,7 @@ def test_files_are_whole_and_other_peoples_stay(tmp_path):
         put(ours, as_csv(rows(run(seconds))).encode(), "file", MARKS)
     with pytest.raises(Trouble, match="cannot be written"):
         put(tmp_path / "nowhere" / "run.csv", b"x", "file", MARKS)
-    with pytest.raises(Trouble, match="cannot be written"):
-        put(tmp_path, b"x", "file")
+    for folder in (tmp_path, type(tmp_path)()):
+        with pytest.raises(Trouble, match="is a folder"):
+            put(folder, b"x", "file")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.csv", "run.csv"]

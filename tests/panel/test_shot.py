@@ -117,4 +117,6 @@ def test_no_recording_and_no_folder_are_said(application, record, tmp_path):
         shoot(tmp_path / "none.jsonl", tmp_path / "a.png")
     with pytest.raises(Trouble, match="cannot be written"):
         shoot(record(seconds=10.0), tmp_path / "nowhere" / "a.png")
+    with pytest.raises(Trouble, match=r"as \.jpg"):
+        shoot(record(seconds=10.0), tmp_path / "a.jpg")
     assert list(tmp_path.iterdir()) == []

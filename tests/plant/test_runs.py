@@ -295,6 +295,8 @@ def test_the_verbs_do_all_of_it(folder, tmp_path):
         assert done.exit_code == code, done.output + repr(done.exception)
         return done.output
 
+    with pytest.raises(Trouble, match="No run was recorded here yet"):
+        CliRunner().invoke(app, ["runs", "show"], catch_exceptions=False)
     put(folder, story("20260101-a"))
     put(folder, story("20260102-b", rate=20, wall=2e9))
     put(folder, story("20260103-c", wall=3e9, stop=False), packed=False)
