@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -36,6 +37,8 @@ from desk.panel.words import tr
 
 BESIDE = 456
 SCROLLBAR = 10
+MOST = 0.45
+"""Long words, and figures of many digits, make the cards wider up to this part of the view."""
 UNSOLD = tr("Users are not held back at what is sold at most.")
 CORRECTED = tr("It rests on points with other answers.")
 SCENARIO = tr("The load follows a scenario, and the prediction is for its full height.")
@@ -73,7 +76,7 @@ class Beside(QScrollArea):
         self.factors.changed.connect(self._climb)
 
     def _arrange(self) -> None:
-        lower = WordyCard(self._desk.theme)
+        lower = self._below = WordyCard(self._desk.theme)
         turns = QHBoxLayout()
         turns.setSpacing(4)
         self._lower = QStackedWidget()
@@ -90,7 +93,7 @@ class Beside(QScrollArea):
             button.setCheckable(True)
             button.setProperty("quiet", True)
             button.setChecked(not number)
-            button.clicked.connect(lambda _=False, page=page: self._lower.setCurrentWidget(page))
+            button.clicked.connect(lambda _=False, page=page: self._turn(page))
             chosen.addButton(button)
             turns.addWidget(button)
             self._lower.addWidget(page)
@@ -111,13 +114,26 @@ class Beside(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setStyleSheet("QScrollArea, QWidget#beside { background: transparent; }")
         self.setWidget(page)
-        self._desk.theme.changed.connect(self._measure)
-        self._measure()
+        self._desk.theme.changed.connect(self.fit)
+        self.fit()
 
-    def _measure(self) -> None:
-        # Figures of many digits in a large text want more than was designed for them.
-        wanted = self._cards.minimumSizeHint().width() + SCROLLBAR
-        self.setFixedWidth(max(scaled(BESIDE), wanted))
+    def _turn(self, page: QWidget) -> None:
+        self._lower.setCurrentWidget(page)
+        self.fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        for part in self._cards.findChildren(QWidget):  # what has not been dressed yet asks for other room
+            part.ensurePolished()
+        self.fit()
+
+    def fit(self) -> None:
+        """Take the width that the cards want, within the view."""
+        layouts = [layout for card in (self.mix, self._below) if (layout := card.layout()) is not None]
+        wanted = max(layout.minimumSize().width() for layout in layouts) + SCROLLBAR
+        view = self.parentWidget()
+        room = MOST * view.width() if view is not None and self.isVisible() else 0.0
+        self.setFixedWidth(max(scaled(BESIDE), int(min(wanted, room))))
 
     # ---- the mix
 
@@ -174,7 +190,7 @@ class Beside(QScrollArea):
             edits = self.edits
             in_force = not change(self.answered.best, edits.wanted.values()).after
             self.mix.show_answer(self.answered, read_only=edits.read_only, running=edits.running, in_force=in_force)
-            self._measure()
+            self.fit()
 
     def _climb(self) -> None:
         """The ladder from the best mix."""
@@ -210,6 +226,7 @@ class Beside(QScrollArea):
             ledger = self._desk.books.ledger
             tariff = ledger.standing.tariff
             self.statement.show_statement(earnings(ledger.totals(), tariff), tariff)
+            self.fit()
         if self._trial is not None:
             self._trial.look(self._desk.books.board, self.edits, shown)
             self.mix.show_checked(self._trial.checked)

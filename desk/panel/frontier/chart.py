@@ -33,10 +33,12 @@ LEFT, RIGHT, BOTTOM, HEAD = 72.0, 62.0, 44.0, 58.0
 """Beside the plot; `HEAD` holds the names of the bands."""
 HIT = 14.0
 """A point is hit so near to its middle."""
+SIGN = 14.0
+"""The room of a warning before words."""
 APART = 18.0
 """Two ticks of the vertical axis are so far apart at least."""
-LABEL = 78.0
-"""Two names of bands are so far apart."""
+LABEL, BESIDE = 78.0, 8.0
+"""Two names of bands are so far apart, or as far as the longest words below them are long, and this."""
 
 
 class FrontierChart(QWidget):
@@ -157,9 +159,13 @@ class FrontierChart(QWidget):
         if not bands:
             return
         edges = [max(plot.left(), self._at(band.left, self._y.low, plot).x()) for band in bands]
-        most = plot.right() - LABEL + 14
-        labels = spread(edges, plot.left(), max(most, plot.left()), LABEL)
-        for band, left, label in zip(bands, edges, labels, strict=True):
+        speeds = [tr("{speed} now", speed=numbers.figure(band.now)) for band in bands]
+        metrics = QFontMetricsF(font(11, 600))
+        wide = [metrics.horizontalAdvance(now) + SIGN * band.short for band, now in zip(bands, speeds, strict=True)]
+        apart = max(LABEL, *(each + BESIDE for each in wide))
+        most = plot.right() - apart + 14
+        labels = spread(edges, plot.left(), max(most, plot.left()), apart)
+        for band, left, label, now in zip(bands, edges, labels, speeds, strict=True):
             right = plot.right() if band.right is None else self._at(band.right, self._y.low, plot).x()
             painter.fillRect(
                 QRectF(left, plot.top(), right - left, plot.height()),
@@ -172,12 +178,11 @@ class FrontierChart(QWidget):
             painter.setFont(font(11))
             painter.setPen(theme.colour("soft"))
             painter.drawText(QPointF(label, 28), numbers.price(band.price))
-            now = tr("{speed} now", speed=numbers.figure(band.now))
             painter.setFont(font(11, 600 if band.now is not None else 400))
             shift = 0.0
             if band.short:
                 paint_warning(painter, theme, QPointF(label + 5, 40), 9)
-                shift = 14.0
+                shift = SIGN
             painter.setPen(theme.colour("text" if band.now is not None else "mut"))
             painter.drawText(QPointF(label + shift, 44), now)
 
@@ -247,7 +252,8 @@ class FrontierChart(QWidget):
             painter.drawEllipse(at, 10, 10)
 
     def _paint_slots(self, painter: QPainter, plot: QRectF) -> None:
-        """How many slots each point of the edge has, above and to the right of it."""
+        """How many slots each point of the edge has, above and to the right of it; at the end of the plot, where the
+        edge does not run to its left."""
         painter.setFont(font(11))
         painter.setPen(self._theme.colour("soft"))
         for spot in self._scene.spots:
@@ -255,8 +261,10 @@ class FrontierChart(QWidget):
                 words = plural("{n} slot", "{n} slots", spot.point.tier.slots)
                 at = self._at(spot.x.value, spot.y.value, plot)
                 wide = QFontMetricsF(painter.font()).horizontalAdvance(words)
-                left = min(at.x() + 9, plot.right() - wide)
-                painter.drawText(QPointF(left, max(at.y() - 9, plot.top() + 12)), words)
+                left, base = at.x() + 9, at.y() - 9
+                if left + wide > plot.right():
+                    left, base = at.x() - 9 - wide, at.y() + 18 if self._scene.better_up else base
+                painter.drawText(QPointF(left, max(base, plot.top() + 12)), words)
 
     def _paint_places(self, painter: QPainter, plot: QRectF) -> None:
         """Promises on the edge, hollow because they are interpolated, and the lanes as they run."""

@@ -31,6 +31,7 @@ class Detail(QWidget):
         self._numbers = numbers
         self._run = ""
         self._title = Label(theme, "", 13, 600)
+        self._title.setWordWrap(True)
         self._labels = [(Label(theme, "", 11, token="mut"), Label(theme, "", 12, 600)) for _ in range(8)]
         self.course = Course(theme, numbers)
         self._open = QPushButton(tr("Open the run"))

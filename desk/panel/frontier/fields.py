@@ -2,20 +2,30 @@
 
 from collections.abc import Callable
 
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QFontMetricsF, QKeyEvent
 from PySide6.QtWidgets import QLineEdit
 
 from desk.facts.trouble import Trouble
-from desk.panel.theme import scaled
+from desk.panel.theme import font, scaled
 from desk.panel.views import Desk
 from desk.panel.words import tr
 
 
 class NumberField(QLineEdit):
-    """A number above 0, or nothing. `then` is called when another one is given; what is none is told and taken back."""
+    """A number above 0, or nothing. `then` is called when another one is given; what is none is told and taken back.
+
+    It is `wide` pixels of the design, or as wide as its hint is long.
+    """
 
     def __init__(
-        self, desk: Desk, name: str, hint: str, then: Callable[[], None], parts: tuple[int, ...] = (1,)
+        self,
+        desk: Desk,
+        name: str,
+        hint: str,
+        then: Callable[[], None],
+        parts: tuple[int, ...] = (1,),
+        *,
+        wide: int,
     ) -> None:
         super().__init__()
         self._desk, self._name, self._then, self._parts = desk, name, then, parts
@@ -25,6 +35,7 @@ class NumberField(QLineEdit):
         self.setAccessibleName(name)
         self.setToolTip(name)
         self.editingFinished.connect(lambda: desk.order(self._take))
+        self._wide = wide
         desk.theme.changed.connect(self._dress)
         self._dress()
 
@@ -34,6 +45,8 @@ class NumberField(QLineEdit):
         base = f"padding: 0 {px(6)}px; min-height: {px(20)}px; font-size: {px(12)}px"
         ring = f"padding: 0 {px(6) - 1}px; min-height: {px(20) - 2}px"
         self.setStyleSheet(f"QLineEdit {{ {base}; }} QLineEdit:focus {{ {ring}; }}")
+        hint = QFontMetricsF(font(12)).horizontalAdvance(self.placeholderText())
+        self.setFixedWidth(max(px(self._wide), round(hint) + px(24)))
 
     @property
     def value(self) -> float | None:

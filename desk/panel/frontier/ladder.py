@@ -215,8 +215,11 @@ class Factors(QWidget):
         for row, (key, factor) in enumerate(self.given.items()):
             title = Label(theme, f"{factor.title}, %" if factor.unit == "%" else factor.title, 12)
             title.setToolTip(factor.source)
+            title.setWordWrap(True)
             hint = DASH if factor.suggested is None else desk.numbers.short(100 * factor.suggested)
-            edit = self.fields[key] = NumberField(desk, factor.title, hint, lambda key=key: self._take(key), (1, 3))
+            edit = self.fields[key] = NumberField(
+                desk, factor.title, hint, lambda key=key: self._take(key), (1, 3), wide=96
+            )
             edit.setToolTip(f"{factor.source}\n{HOW}")
             if factor.range is not None:
                 edit.put(*_values(factor))
@@ -235,13 +238,7 @@ class Factors(QWidget):
         column.setContentsMargins(0, 6, 0, 0)
         column.addLayout(grid)
         column.addStretch(1)
-        theme.changed.connect(self._measure)
-        self._measure()
         self._mark()
-
-    def _measure(self) -> None:
-        for edit in self.fields.values():
-            edit.setFixedWidth(scaled(96))
 
     def _suggest(self, key: str) -> None:
         suggested = self._shipped[key].suggested

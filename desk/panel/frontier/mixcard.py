@@ -58,9 +58,8 @@ class MixCard(WordyCard):
             self.goal.addItem(words, key)
         self.goal.setProperty("quiet", True)
         self.goal.currentIndexChanged.connect(self.asked)
-        self.watts = NumberField(
-            desk, tr("Budget of power in watts; empty: this device"), tr("this device"), self.asked.emit
-        )
+        budget = tr("Budget of power in watts; empty: this device")
+        self.watts = NumberField(desk, budget, tr("this device"), self.asked.emit, wide=92)
         self.watts.setToolTip(
             tr("Split so many watts between whole devices, as on the keynote's slide. Empty: this device")
         )
@@ -104,13 +103,6 @@ class MixCard(WordyCard):
         column.addWidget(self._grid_at)
         column.addLayout(foot)
         column.addWidget(self._checked)
-        self.theme.changed.connect(self._measure)
-        self._measure()
-
-    def _measure(self) -> None:
-        self.watts.setFixedWidth(scaled(92))
-        for edit in self.demand.values():
-            edit.setFixedWidth(scaled(60))
 
     @property
     def question(self) -> Question:
@@ -150,12 +142,12 @@ class MixCard(WordyCard):
                     tr("Tokens per second of {tier} that can be sold at most", tier=name),
                     tr("any"),
                     self.asked.emit,
+                    wide=60,
                 )
                 edit.setAlignment(right)
                 edit.put(*kept.get(name, ()))
                 self._grid.addWidget(edit, row, 5, right)
         self._grid.setColumnStretch(0, 1)
-        self._measure()
 
     def _name_columns(self) -> None:
         for head, words in zip(self._heads, HEADS, strict=True):

@@ -47,6 +47,7 @@ class PointTable(QTableWidget):
             words += [*self._words(spot.x), *self._words(spot.y), str(len(spot.point.windows))]
             for column, text in enumerate(words):
                 item = QTableWidgetItem(text)
+                item.setToolTip(text)  # a narrow column cuts it
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.setItem(row, column, item)
 

@@ -31,6 +31,7 @@ class SweepBar(QWidget):
         self._theme, self._numbers = theme, numbers
         self._share = 0.0
         self._words = Label(theme, "", 12)
+        self._words.setWordWrap(True)
         stop = QPushButton(tr("Stop the sweep"))
         stop.setProperty("quiet", True)
         stop.setToolTip(tr("What was measured is kept"))

@@ -67,9 +67,8 @@ class Page(View):
         self.axis = _box(tr("Vertical axis"), {key: title for key, (title, _) in AXES.items()})
         self.by = _box(tr("Which speed of a user"), BY)
         self.scope = _box(tr("What the watts stand for"), SCOPES)
-        self.host = NumberField(desk, tr("Watts of the rest of the machine"), tr("rest, W"), self._draw)
+        self.host = NumberField(desk, tr("Watts of the rest of the machine"), tr("rest, W"), self._draw, wide=80)
         self.host.setToolTip(tr("What the machine draws beside the metered device, in watts"))
-        self.host.setFixedWidth(scaled(80))
         self.keynote = _switch(tr("Keynote"), tr("Readings of the keynote's chart: illustration, second-hand"))
         self.as_table = _switch(tr("Table"), tr("Show the points as a table"))
         self.new = _switch(tr("New sweep"), tr("Measure this machine"))
@@ -278,6 +277,7 @@ class Page(View):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._make_room()
+        self.beside.fit()
 
     def leave(self) -> None:
         self.library.close()
