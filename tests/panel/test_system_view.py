@@ -4,6 +4,7 @@ import json
 import socket
 import sys
 import tomllib
+from itertools import cycle
 
 import pytest
 from PySide6.QtCore import Qt
@@ -209,15 +210,14 @@ def test_a_broken_file_is_named_with_line_and_field_and_left_alone_until_it_is_m
 
 def test_labels_follow_a_change_of_theme(quiet, application):
     window = quiet.desk.window
-    for part in quiet.parts:
+    for part, choice in zip(quiet.parts, cycle(("light", "dark"))):
         quiet.turn_to(part)
         application.processEvents()
-        for choice in ("light", "dark"):
-            window.theme.choose(choice)
-            application.processEvents()
-            for label in (*quiet.findChildren(Label), *window.runbar.findChildren(Label)):
-                wanted = window.theme.colour(label._token)
-                assert label.palette().windowText().color() == wanted, (part, label.text())
+        window.theme.choose(choice)
+        application.processEvents()
+        for label in (*quiet.findChildren(Label), *window.runbar.findChildren(Label)):
+            wanted = window.theme.colour(label._token)
+            assert label.palette().windowText().color() == wanted, (part, label.text())
 
 
 # ---- the check-up
