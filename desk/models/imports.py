@@ -3,11 +3,10 @@
 Nothing is copied before it was looked at, and nothing lies under its name before it is whole.
 """
 
-import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from desk.facts.trouble import Trouble
@@ -20,9 +19,7 @@ from desk.models.foreign import fitness
 from desk.models.foreign.layout import describe
 from desk.models.manifest import FileStamp, Manifest
 from desk.models.precision import PRECISIONS
-from desk.models.store import Origin, imported_dir, name_for, note, part_of, size_of
-
-Report = Callable[[str, int, int | None], None]
+from desk.models.store import Origin, Report, imported_dir, name_for, note, part_of, sha256_of, size_of
 
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 """Files that are programs once they are read: whoever wrote one decides what runs here."""
@@ -138,7 +135,7 @@ def _build(path: Path, name: str, precision: str, part: Path, report: Report) ->
     # In no precision does a graph take more than the same weights in 16-bit floats: four times those in 4 bits.
     size = path.stat().st_size
     require_room(part, 4 * size, name)
-    found = _sha256(path, lambda done: report("reading the file", done, size))
+    found = sha256_of(path, lambda done: report("reading the file", done, size))
     source = Entry(
         name=name,
         title=path.stem,
@@ -156,20 +153,10 @@ def _stamped(part: Path, report: Report) -> dict[str, FileStamp]:
     files = list(_files(part))
     done, total, stamps = 0, sum(file.stat().st_size for file in files), {}
     for file in files:
-        found = _sha256(file, lambda read, before=done: report("verifying", before + read, total))
+        found = sha256_of(file, lambda read, before=done: report("verifying", before + read, total))
         stamps[file.relative_to(part).as_posix()] = FileStamp(bytes=file.stat().st_size, sha256=found)
         done += file.stat().st_size
     return stamps
-
-
-def _sha256(path: Path, tell: Callable[[int], None]) -> str:
-    digest, done = hashlib.sha256(), 0
-    with path.open("rb") as content:
-        while chunk := content.read(_CHUNK):
-            digest.update(chunk)
-            done += len(chunk)
-            tell(done)
-    return digest.hexdigest()
 
 
 def _refused(path: Path) -> Trouble:

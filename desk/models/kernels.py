@@ -47,7 +47,6 @@ class KernelTable:
     def __init__(self, path: Path) -> None:
         with gzip.open(path) as file:
             table = json.load(file)
-        self.onnxruntime: str = table["onnxruntime"]
         self._kernels: dict[str, dict[Place, list[list]]] = table["kernels"]
         self._schemas: dict[str, dict[int, dict[str, list]]] = {
             operator: {int(since): schema for since, schema in versions.items()}

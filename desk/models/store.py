@@ -28,6 +28,9 @@ RUNS_ON: dict[str, tuple[Used, ...]] = {"q8": ("cpu",), "q4": ("cpu",), "fp16": 
 """Which providers have kernels for a precision that is built here. Attention on CUDA wants 16-bit floats, so fp32
 graphs stay outside."""
 
+Report = Callable[[str, int, int | None], None]
+"""Told the stage of a job, and how much of how much of it is done. Whatever it raises ends the job."""
+
 _READ_BYTES = 1 << 22
 ORIGIN, MISMATCH = "origin.json", "mismatch.json"
 
@@ -227,7 +230,18 @@ def note(folder: Path, found: Origin | Mismatch) -> None:
     os.replace(draft, path)
 
 
-def verify(folder: Path, report: Callable[[str, int, int | None], None]) -> None:
+def sha256_of(path: Path, tell: Callable[[int], None]) -> str:
+    """The SHA-256 of a file in hexadecimal, read piece by piece; told the bytes so far."""
+    found, done = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(_READ_BYTES):
+            found.update(chunk)
+            done += len(chunk)
+            tell(done)
+    return found.hexdigest()
+
+
+def verify(folder: Path, report: Report) -> None:
     """Read every byte of a model folder again; raises `Trouble` for the first file that is not what it must be.
 
     What is found is noted beside the files: such a model is not loaded until it is mended.
@@ -242,18 +256,14 @@ def verify(folder: Path, report: Callable[[str, int, int | None], None]) -> None
     (folder / MISMATCH).unlink(missing_ok=True)
     require_whole(folder)
     for name, stamp in known.items():
-        found = hashlib.sha256()
         try:
-            with (folder / name).open("rb") as file:
-                while chunk := file.read(_READ_BYTES):
-                    found.update(chunk)
-                    done += len(chunk)
-                    report("verifying", done, total)
+            found = sha256_of(folder / name, lambda read, before=done: report("verifying", before + read, total))
         except OSError as error:
             cause = f"The file {name} of model {folder.name} cannot be read: {error.strerror or error}."
             raise Trouble(cause, "Get it again; if that fails as well, check the disk.") from error
-        if found.hexdigest() != stamp.sha256:
-            note(folder, Mismatch(file=name, expected=stamp.sha256, found=found.hexdigest()))
+        done += stamp.bytes
+        if found != stamp.sha256:
+            note(folder, Mismatch(file=name, expected=stamp.sha256, found=found))
     require_whole(folder)
 
 

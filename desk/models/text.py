@@ -42,13 +42,13 @@ class Text:
         start = self._manifest.bos
         return ids if start is None or ids[:1] == [start] else [start, *ids]
 
-    def chat(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> list[int]:
+    def chat(self, messages: Sequence[Message]) -> list[int]:
         """The ids of a conversation, ready for the model's answer; raises `Trouble` where its template fails."""
         if self._template is None:
             raise Trouble(f"Model {self._manifest.name} has no chat template.", "Choose a model made for conversation.")
         context = {
             "messages": [dict(message) for message in messages],
-            "add_generation_prompt": add_generation_prompt,
+            "add_generation_prompt": True,
             "raise_exception": _refuse,
             **self._special,
         }

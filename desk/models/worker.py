@@ -20,13 +20,12 @@ from desk.facts.happened import Job, JobEnded, Progressed, now
 from desk.facts.trouble import Trouble
 from desk.models import store
 from desk.models.catalogue import catalogue, entry
+from desk.models.store import Report
 
 _GRACE_S = 0.5
 """How long a cancelled job may take to notice before the process ends under it."""
 
 _BEAT_S = 0.1
-
-Report = Callable[[str, int, int | None], None]
 
 
 class _Cancelled(Exception):

@@ -155,6 +155,7 @@ def test_other_content_than_the_hub_has_is_never_ready(far, home, name):
         fetched()
     assert not store.ready("tiny", "q4")
     assert (state().state, state().actions) == ("hash mismatch", ("get again", "discard"))
+    assert state().remedy.startswith("Get it again")
     fetched()
     assert state().state == "ready"
 

@@ -42,8 +42,8 @@ def test_a_conversation_is_written_as_the_model_learnt_it(text):
         "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
         "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     )
-    assert text.chat([{"role": "system", "content": "Be brief."}, *CONVERSATION], add_generation_prompt=False) == (
-        text.encode("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n")
+    assert text.chat([{"role": "system", "content": "Be brief."}, *CONVERSATION]) == text.encode(
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     )
 
 
