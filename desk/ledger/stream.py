@@ -1,6 +1,8 @@
 """The text of the one request in view, with its time to first token and its speed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from desk.facts.happened import AnyFact, ChildEnded, Finished, FirstToken, Said, Worked
 
@@ -37,24 +39,26 @@ class Streams:
 
     def see(self, fact: AnyFact) -> None:
         """Take a fact in."""
-        match fact:
-            case Worked():
-                if self.tier and not self.ended:
-                    self._worked(fact)
-            case FirstToken():
-                self._open[fact.tier, fact.request] = fact.submitted, fact.t
-                if (fact.tier, fact.request) == (self.tier, self.request):
-                    self._begin(fact.submitted, fact.t)
-            case Finished():
-                self._open.pop((fact.tier, fact.request), None)
-                if (fact.tier, fact.request) == (self.tier, self.request):
-                    self.tokens, self._latest, self.ended = fact.emitted, fact.t, fact.reason
-            case Said():
-                self._said(fact)
-            case ChildEnded(child="engine"):
-                self._open.clear()
-                if self.tier and not self.ended:
-                    self.ended = "cancelled"
+        take = _TAKES.get(type(fact))
+        if take is not None:
+            take(self, fact)
+
+    def _first_token(self, fact: FirstToken) -> None:
+        self._open[fact.tier, fact.request] = fact.submitted, fact.t
+        if fact.request == self.request and fact.tier == self.tier:
+            self._begin(fact.submitted, fact.t)
+
+    def _finished(self, fact: Finished) -> None:
+        self._open.pop((fact.tier, fact.request), None)
+        if fact.request == self.request and fact.tier == self.tier:
+            self.tokens, self._latest, self.ended = fact.emitted, fact.t, fact.reason
+
+    def _child_ended(self, fact: ChildEnded) -> None:
+        if fact.child != "engine":
+            return
+        self._open.clear()
+        if self.tier and not self.ended:
+            self.ended = "cancelled"
 
     def _begin(self, submitted: float, first: float) -> None:
         self.ttft, self._first = first - submitted, first
@@ -69,8 +73,19 @@ class Streams:
         self.text = (fact.text if again else self.text + fact.text)[-LONGEST:]
 
     def _worked(self, fact: Worked) -> None:
+        if self.ended or not self.tier:
+            return
         for work in fact.lanes:
             if work.tier == self.tier:
                 for slot in work.slots:
                     if slot.request == self.request and slot.emitted > self.tokens:
                         self.tokens, self._latest = slot.emitted, fact.t
+
+
+_TAKES: dict[type, Callable[[Streams, Any], None]] = {
+    Worked: Streams._worked,
+    FirstToken: Streams._first_token,
+    Finished: Streams._finished,
+    Said: Streams._said,
+    ChildEnded: Streams._child_ended,
+}

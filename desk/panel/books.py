@@ -32,15 +32,16 @@ class Books:
 
     def post(self, fact: AnyFact) -> None:
         if isinstance(fact, RunStarted):
-            self.moment, self.heard, self.streams = 0.0, {}, Streams()
-        self.streams.see(fact)
-        if isinstance(fact, RunStarted | Calibrated):
+            self.moment, self.heard, self.split, self.streams = 0.0, {}, None, Streams()
+        elif isinstance(fact, Calibrated):
             self.split = None
-        self.moment = max(self.moment, fact.t)
+        self.streams.see(fact)
+        if fact.t > self.moment:
+            self.moment = fact.t
         if isinstance(fact, Read):
             for reading in fact.devices:
                 if told := [*reading.edges[-1:], *reading.samples[-1:]]:
-                    self.heard[reading.device] = max(t for t, _ in told)
+                    self.heard[reading.device] = max(told)[0]
         for period in self.ledger.post(fact):
             self.board.add(period)
             if period.uncalibrated:
