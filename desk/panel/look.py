@@ -4,8 +4,9 @@ Nothing is decided here that the ledger or the board could decide; this is choic
 """
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 
+from desk.board.board import KEPT_EVENTS
 from desk.facts.figures import FIGURES, READINGS
 from desk.facts.happened import Progressed, RunStarted, Slot
 from desk.facts.orders import Calibrate
@@ -189,6 +190,12 @@ def _plain(text: str, standing: Standing) -> str:
         return _ENDS[stopped.reason]
     if run and text == f"Run started ({run.preset})":
         return tr("Run started")
+    return _labelled(text)
+
+
+@lru_cache(maxsize=KEPT_EVENTS)
+def _labelled(text: str) -> str:
+    """Settings by their labels. Whoever looks meets the same marks twice a second, as many as a board keeps."""
     for setting in FIELDS:
         text = text.replace(f" {setting.path} ", f" {setting.label.lower()} ")
     return text
