@@ -214,10 +214,11 @@ class Batch:
 
     def settle(self, run: Run) -> Outcome:
         """Take in what the run computed and draw the next token of every row that is through."""
+        tokens = run.tokens
         for row in run.rows:
             if row is not None:
-                row.cached += run.tokens
-                if run.tokens > 1:  # a token alone is rounded in its own way, which no other prompt may take over
+                row.cached += tokens
+                if tokens > 1:  # a token alone is rounded in its own way, which no other prompt may take over
                     self._held[row.slot] = _Held(row.known, row.cached)
         if not any(run.choosers):
             return Outcome([], run.prefilled)

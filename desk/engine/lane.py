@@ -170,6 +170,7 @@ class Lane:
         book.steps += 1
         book.prefill += outcome.prefilled
         waits: dict[float, int] = {}  # by the moment of the token before: in a steady batch, one moment for all
+        emitted = 0
         for row, token in outcome.tokens:
             request = self.active[row]
             if token in eos:
@@ -178,7 +179,7 @@ class Lane:
                 continue
             row.known.append(token)
             request.emitted += 1
-            book.emitted += 1
+            emitted += 1
             if request.first is None:
                 self._first(request, now)
             else:
@@ -190,6 +191,7 @@ class Lane:
                 self._finish(request, "stop", now)
             elif len(row.known) >= request.end:
                 self._finish(request, "length", now)
+        book.emitted += emitted
         for latest, count in waits.items():
             bucket = bucket_of(now - latest)
             book.gaps[bucket] = book.gaps.get(bucket, 0) + count
@@ -245,7 +247,7 @@ class Lane:
         self.tier = tier
         for request in (*self.active.values(), *self.queue):
             if request.row is not None:
-                request.row.chooser.sampling = tier.sampling
+                request.row.chooser = request.row.chooser.retuned(tier.sampling)
         self._dismiss(now)
 
     def multiply(self, load: float, now: float) -> None:

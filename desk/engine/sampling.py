@@ -8,6 +8,7 @@ one 10, and one that has to bring shapes into line 15 more, while a Python state
 three numpy calls on arrays of one shape and all else is plain Python on memory that was looked up once.
 """
 
+import copy
 import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -30,7 +31,8 @@ well within a float of 32 bits, and the power's own rounding changes no chance b
 class Chooser:
     """How one request draws: its sampling, its own chain of random numbers, and the tokens it has already seen.
 
-    `known` is the request's own list, prompt and answer, which grows as tokens come.
+    `known` is the request's own list, prompt and answer, which grows as tokens come. The `sampling` of a chooser never
+    changes: samplers work it out once.
     """
 
     def __init__(self, sampling: Sampling, seed: int, known: Sequence[int] = ()) -> None:
@@ -39,6 +41,12 @@ class Chooser:
         self._known = known
         self._seen: set[int] = set()
         self._read = 0
+
+    def retuned(self, sampling: Sampling) -> "Chooser":
+        """Who goes on in its place with another sampling, on the same chain of random numbers."""
+        other = copy.copy(self)
+        other.sampling = sampling
+        return other
 
     def choose(self, logits: Sequence[float], ids: Sequence[int]) -> int:
         """The request's next token, of candidates in falling order."""
@@ -84,27 +92,23 @@ class Sampler:
         self._values, self._sums = (array.data.cast("B").cast("f") for array in (logits, self._weights))
         self._ids = ids.data.cast("B").cast("q")
         self._largest, self._likeliest = self._values[::width], self._ids[::width]
-        self._settings: list[Sampling | None] = []
-        self._together: list[tuple[int, int, int, float]] = []
-        self._alone: list[int] = []
+        self._rows: Sequence[Chooser | None] = ()
+        self._together: list[tuple[int, int, int, float, Chooser]] = []
+        self._alone: list[tuple[int, Chooser]] = []
         self._colds: list[float] = []
 
     def choose(self, rows: Sequence[Chooser | None]) -> list[int]:
         """A token for each row; where there is nobody to choose, any."""
-        settings = [None if row is None else row.sampling for row in rows]
-        if settings != self._settings:
-            self._adopt(settings)
+        if rows != self._rows:
+            self._adopt(rows)
         tokens = self._likeliest.tolist()
-        alone = self._alone
-        if self._together:
-            alone = self._draw(rows, tokens)
-        for index in alone:
-            row, own = rows[index], slice(index * self._width, (index + 1) * self._width)
-            assert row is not None
+        alone = self._draw(tokens) if self._together else self._alone
+        for index, row in alone:
+            own = slice(index * self._width, (index + 1) * self._width)
             tokens[index] = row.choose(self._values[own].tolist(), self._ids[own].tolist())
         return tokens
 
-    def _draw(self, rows: Sequence[Chooser | None], tokens: list[int]) -> list[int]:
+    def _draw(self, tokens: list[int]) -> list[tuple[int, Chooser]]:
         """Draw for the rows that can share their calls; gives those that are left."""
         powers = list(map(mul, self._largest.tolist(), self._colds))
         if max(powers) <= _REACH:
@@ -112,14 +116,12 @@ class Sampler:
         else:
             with np.errstate(over="ignore"):
                 self._weigh()
-        alone = self._alone
-        for index, first, last, top_p in self._together:
-            row = rows[index]
-            assert row is not None
+        alone, sums, ids = self._alone, self._sums, self._ids
+        for index, first, last, top_p, row in self._together:
             if -_REACH <= powers[index] <= _REACH:
-                tokens[index] = self._ids[_place(self._sums, first, last, top_p, row.random())]
+                tokens[index] = ids[_place(sums, first, last, top_p, row.random())]
             else:
-                alone = [*alone, index]
+                alone = [*alone, (index, row)]
         return alone
 
     def _weigh(self) -> None:
@@ -129,20 +131,21 @@ class Sampler:
         np.exp(weights, weights)
         np.add.accumulate(weights, 1, None, weights)
 
-    def _adopt(self, settings: list[Sampling | None]) -> None:
+    def _adopt(self, rows: Sequence[Chooser | None]) -> None:
         """Work out what depends on the rows' settings alone, for as long as they stay the same."""
-        self._settings = settings
-        self._together, self._alone, self._colds = [], [], [0.0] * len(settings)
-        for index, sampling in enumerate(settings):
-            if sampling is None:
+        self._rows = list(rows)
+        self._together, self._alone, self._colds = [], [], [0.0] * len(rows)
+        for index, row in enumerate(rows):
+            if row is None:
                 continue
+            sampling = row.sampling
             candidates = min(sampling.top_k or self._width, self._width)
             if sampling.repetition_penalty != 1.0:
-                self._alone.append(index)
+                self._alone.append((index, row))
             elif sampling.temperature > 0.0 and candidates > 1:
                 self._colds[index] = 1.0 / max(sampling.temperature, _COLDEST)
                 first = index * self._width
-                self._together.append((index, first, first + candidates - 1, sampling.top_p))
+                self._together.append((index, first, first + candidates - 1, sampling.top_p, row))
         self._coldness[:] = np.array(self._colds)[:, None]
 
 

@@ -109,9 +109,9 @@ def test_a_sampler_follows_rows_that_come_go_and_change_their_settings():
     hot, cold = Sampling(temperature=5.0, top_k=0), Sampling(temperature=0.0)
     rows, sampler = [Chooser(hot, seed) for seed in range(3)], Sampler(logits, ids)
     assert any(sampler.choose(rows) != ids[:, 0].tolist() for _ in range(20))
-    rows[0].sampling = rows[1].sampling = cold
+    rows[:2] = [row.retuned(cold) for row in rows[:2]]
     assert all(sampler.choose(rows)[:2] == ids[:2, 0].tolist() for _ in range(20))
-    rows[2].sampling, rows[0] = cold, None
+    rows[0], rows[2] = None, rows[2].retuned(cold)
     assert sampler.choose(rows)[1:] == ids[1:, 0].tolist()
 
 
