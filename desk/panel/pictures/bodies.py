@@ -1,11 +1,12 @@
 """The bodies of pictures of one run: one figure, one chart, a chart with the table of tiers, and the Floor."""
 
+import re
 from dataclasses import replace
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPen, QPolygonF
 
-from desk.panel.bars import PROVENANCES
+from desk.panel.bars import PROVENANCES, badge_width
 from desk.panel.numbers import DASH
 from desk.panel.pictures.frame import Frame
 from desk.panel.pictures.paper import LANE, LEAST_CHART, STAMPS, TALL, Paper, width
@@ -199,23 +200,29 @@ def _paint_box(paper: Paper, box: QRectF, value: Value, scene: Scene) -> None:
     """A figure with its unit and the word of its provenance inside one box, so that a crop keeps them together."""
     paper.card(box)
     left, right = box.left() + 14, box.right() - 12
-    wide = paper.badge(right, box.top() + 9, PROVENANCES[value.provenance], BADGES.get(value.provenance, "dashed"))
     noted = box.height() >= BOX - 8
     title = value.title if noted else LONE_TITLES.get(value.key, value.title)
-    paper.say(left, box.top() + 22, title, font(12, 600), "soft", room=right - wide - 6 - left)
     text = scene.numbers.figure(value.value, value.unit)
     missing = text == DASH
+    unit = "" if missing else "%" if value.unit == "%" else scene.numbers.unit(value.unit)
     size = 38 if box.height() >= 96 else 30 if box.height() >= BOX - 2 else 26
+    word, style = PROVENANCES[value.provenance], BADGES.get(value.provenance, "dashed")
+    end, beside = right - badge_width(word) - 6, False
+    if width(font(12, 600), title) > end - left:  # the word goes down to the figure, which makes room for it
+        small = [each for each in (38, 30, 26) if each <= size]
+        told = width(font(14), unit) + 6
+        fits = (each for each in small if left + width(font(each, 600, tight=True), text) + told <= end)
+        size, beside = next(((each, True) for each in fits), (size, False))
     big, base = font(size, 600, tight=True), box.top() + 25 + size
+    paper.badge(right, base - 20 if beside else box.top() + 9, word, style)
+    paper.say(left, box.top() + 22, title, font(12, 600), "soft", room=(right if beside else end) - left)
     drawn = paper.say(left - 1, base, text, big, "mut" if missing else "text")
-    if not missing and value.unit != "%":
-        paper.say(left + drawn + 6, base, scene.numbers.unit(value.unit), font(14), "mut")
-    elif not missing:
-        paper.say(left + drawn + 4, base, "%", font(14), "mut")
+    if unit:
+        paper.say(left + drawn + (4 if unit == "%" else 6), base, unit, font(14), "mut")
     note, room = _note(value), right - left
     # Whole words, as many as there is room for: what was cut short cannot be asked about on a slide.
-    while ", " in note and width(font(11), note) > room:
-        note = note.rpartition(", ")[0]
+    while width(font(11), note) > room and (found := list(_BREAK.finditer(note))):
+        note = note[: found[-1].start()]
     if not noted:
         return
     paper.say(left, box.bottom() - 10, note, font(11), "mut", room=room)
@@ -303,6 +310,10 @@ def paint_tiers(paper: Paper, box: QRectF, scene: Scene) -> None:
             value = scene.values[column.key]
             said = numbers.figure(value.value, value.unit)
             paper.say(edge, bottom + high / 2 + 4.5, said, font(12, 600), right=True)
+
+
+_BREAK = re.compile("[,;] ")
+"""Where a note may end."""
 
 
 class _Column:

@@ -153,7 +153,7 @@ def paint_comparison(paper: Paper, box: QRectF, told: Contest) -> None:
     count = len(told.runs)
     rows = len(_rows(told.runs[0], told.compared.found.no_money)) + 1
     if box.width() >= 700 and box.height() < TALL:
-        wide = min(92.0 + 92 * count, box.width() * 0.55)
+        wide = min(_named(paper, told, 92.0) + 92 * count, box.width() * 0.55)
         _paint_curves(paper, QRectF(box.left(), box.top(), box.width() - wide - 32, box.height()), told)
         _paint_table(paper, QRectF(box.right() - wide, box.top(), wide, min(box.height(), 34.0 * rows)), told)
         return
@@ -170,7 +170,8 @@ def _paint_curves(paper: Paper, box: QRectF, told: Contest) -> None:
     title = tr(FIGURES[told.figure].title)
     left, unit = box.left(), CURVES[told.figure]
     left += paper.say(left, box.top() + 14, title, font(13, 600)) + 8
-    paper.say(left, box.top() + 14, tr("{unit}, by the time since the start", unit=unit), font(11), "mut")
+    over = tr("{unit}, by the time since the start", unit=unit)
+    paper.say(left, box.top() + 14, over, font(11), "mut", room=box.right() - left)
     plot = box.adjusted(GUTTER - 8, 30, -64, -22)
     stories = told.compared.stories
     longest = max((story.seconds for story in stories), default=0.0) or 1.0
@@ -242,7 +243,7 @@ def _paint_table(paper: Paper, box: QRectF, contest: Contest, most: int | None =
     runs = contest.runs
     rows = [_rows(run, contest.compared.found.no_money)[:most] for run in runs]
     high = box.height() / (len(rows[0]) + 1)
-    first = 92.0 if box.width() > 400 else 76.0
+    first = _named(paper, contest, 92.0 if box.width() > 400 else 76.0)
     step = (box.width() - first) / len(runs)
     for place in range(len(runs)):
         right = box.left() + first + step * (place + 1)
@@ -274,6 +275,12 @@ def _paint_table(paper: Paper, box: QRectF, contest: Contest, most: int | None =
                 )
         if row < len(rows[0]):
             paper.rule(box.left(), top + high - 1, box.width(), token="grid")
+
+
+def _named(paper: Paper, contest: Contest, least: float) -> float:
+    """The room for what the rows of the table are called."""
+    names = [paper.numbers.unit(name) for name, _, _ in _rows(contest.runs[0], contest.compared.found.no_money)]
+    return max(least, *(width(font(11), name) + 8 for name in names))
 
 
 def _rows(run: Summary, no_money: str) -> list[tuple[str, str, Figure | str]]:

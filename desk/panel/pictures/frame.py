@@ -16,7 +16,8 @@ LOW = 380
 """A canvas that is less high has one line for each part of its head, and three for its foot."""
 FOOT = 0.2
 """The part of the height that the footer takes at most."""
-TITLES = (26, 24, 22, 20, 18)
+TITLES, SMALL = (26, 24, 22, 20, 18), (16, 14)
+"""The sizes of titles, and those of long ones that two lines would not hold."""
 LINE = 16
 
 
@@ -65,7 +66,13 @@ def _paint_head(paper: Paper, frame: Frame, inner: QRectF) -> float:
     top -= 24
     room = inner.width() - (taken + 24 if beside else 0)
     face = fitting(frame.title, room, TITLES if beside else TITLES[2:], 600)
-    lines = paper.flow(frame.title, face, room)[:2]
+    lines = paper.flow(frame.title, face, room)
+    for size in SMALL if len(lines) > 2 else ():
+        face = font(size, 600)
+        lines = paper.flow(frame.title, face, room)
+        if len(lines) <= 2:
+            break
+    lines = [*lines[:1], *([" ".join(lines[1:])] if lines[1:] else [])]
     high = round(face.pixelSize() * 1.2)
     base = top + (18.0 if beside else 44.0)
     for line in lines:
