@@ -23,8 +23,7 @@ COLUMNS = (
 `account` is a tier, or `standby` or `other` (`kind` tells which): so that `energy_J` over all rows of a period adds up
 to what the counter counted. `energy_J` of a tier is loaded, `active_energy_J` without its part of the floor. A cell is
 empty (null) where there is nothing to tell. The accounts of a run count energy from its first token on and leave a
-warm-up out; the rows have all there was. `currency` is what
-the money of a row is in, whatever its column is called.
+warm-up out; the rows have all there was. `currency` is what the money of a row is in, whatever its column is called.
 """
 
 Row = dict[str, Any]

@@ -9,6 +9,7 @@ from desk.exports.table import dollars, number
 from desk.facts.codec import encode
 from desk.facts.currency import unit
 from desk.facts.happened import AnyFact
+from desk.facts.tiers import Tariff
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import TierPeriod
 
@@ -48,12 +49,12 @@ def digest(facts: Iterable[AnyFact]) -> str:
 def receipt(ledger: Ledger, digest: str) -> dict[str, Any]:
     """The receipt in SI units and money; `None` stands for what is not available.
 
-    `currency` is what all money is in: names with `usd` in them are older than other currencies.
-    Nothing is converted.
+    `currency` is what all money is in: names with `usd` in them are older than other currencies. Nothing is converted.
 
     Joules of a tier are loaded; with `standby_joules` and `other_joules` they add up to `joules`. `price_usd_per_mtok`
-    is the list price in force at the end; a price that was changed during the run shows in the revenue alone. `digest`
-    is that of the facts.
+    is the list price in force at the end; a price that was changed during the run shows in the revenue alone. Where
+    energy has a price for each hour of the day, `usd_per_kwh_by_hour` of the `tariff` has the 24, which go before
+    `usd_per_kwh`. `digest` is that of the facts.
     """
     standing, totals = ledger.standing, ledger.totals()
     tariff = standing.tariff
@@ -90,15 +91,19 @@ def receipt(ledger: Ledger, digest: str) -> dict[str, Any]:
         "energy_source": totals.source,
         "energy_quality": totals.quality,
         "tokens_per_joule": totals.tokens_per_joule,
-        "tariff": None
-        if tariff is None
-        else {"usd_per_kwh": tariff.dollars_per_kwh, "pue": tariff.pue, "wall_factor": tariff.wall_factor},
+        "tariff": None if tariff is None else _tariff(tariff),
         "energy_cost_usd": totals.energy_cost,
         "not_included": _NOT_INCLUDED.get(
             totals.source, "Processor, memory, power supply, cooling, the machine itself, the network."
         ),
         "sha256": digest,
     }
+
+
+def _tariff(tariff: Tariff) -> dict[str, Any]:
+    found = {"usd_per_kwh": tariff.dollars_per_kwh, "pue": tariff.pue, "wall_factor": tariff.wall_factor}
+    by_hour = tariff.dollars_per_kwh_by_hour
+    return found | ({"usd_per_kwh_by_hour": list(by_hour)} if by_hour else {})
 
 
 def markdown(told: dict[str, Any]) -> str:
@@ -138,11 +143,15 @@ def hours(joules: float | None) -> float | None:
 
 
 def priced(told: dict[str, Any]) -> str:
-    """What a kilowatt-hour costs on this receipt: `at 0.31 $/kWh, assumed`, with what it is multiplied by."""
+    """What a kilowatt-hour costs on this receipt: `at 0.31 $/kWh, assumed`, with what it is multiplied by; where the
+    price goes by the hour of the day, the lowest and the highest of them."""
     tariff = told["tariff"]
     if tariff is None:
         return "without a tariff"
     factors = [
         f"× {tariff[key]:g} {word}" for key, word in (("pue", "PUE"), ("wall_factor", "wall")) if tariff[key] != 1
     ]
-    return " ".join([f"at {tariff['usd_per_kwh']:g} {unit('$/kWh', told['currency'])}", *factors]) + ", assumed"
+    price = f"{tariff['usd_per_kwh']:g} {unit('$/kWh', told['currency'])}"
+    if by_hour := tariff.get("usd_per_kwh_by_hour"):
+        price = f"{min(by_hour):g} to {max(by_hour):g} {unit('$/kWh', told['currency'])} by the hour"
+    return " ".join([f"at {price}", *factors]) + ", assumed"

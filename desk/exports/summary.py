@@ -11,8 +11,7 @@ from desk.ledger.standing import Alarmed, Standing
 def summary(ledger: Ledger, mode: Literal["live", "replay"]) -> dict[str, Any]:
     """The accounts of the run, in SI units and money; `None` (null) stands for what is not available.
 
-    `currency` is what all money is in: names with `usd` in them are older than other currencies.
-    Nothing is converted.
+    `currency` is what all money is in: names with `usd` in them are older than other currencies. Nothing is converted.
 
     `tokens_per_joule` counts output tokens, `tokens_per_second_per_user` is 1 / ITL p50, joules of a tier are loaded.
     """

@@ -1,6 +1,6 @@
 import pytest
 
-from desk.exports.receipt import markdown, receipt
+from desk.exports.receipt import markdown, priced, receipt
 from desk.exports.report import report
 from desk.exports.table import dollars
 from desk.facts.currency import sign, unit
@@ -28,3 +28,12 @@ def test_pages_of_a_run_in_euros_have_no_dollar():
     for page in (markdown(told), report(ledger)):
         assert "€" in page
         assert "$" not in page
+
+
+def test_a_price_by_the_hour_stands_on_the_receipt_in_place_of_the_flat_one():
+    ledger = Ledger()
+    prices = (0.125, *[0.25] * 22, 0.5)
+    ledger.post(TariffChanged(t=0.0, tariff=Tariff(dollars_per_kwh_by_hour=prices, pue=1.5)))
+    told = receipt(ledger, "")
+    assert told["tariff"]["usd_per_kwh_by_hour"] == list(prices)
+    assert priced(told) == "at 0.125 to 0.5 $/kWh by the hour × 1.5 PUE, assumed"
