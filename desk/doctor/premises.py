@@ -16,7 +16,6 @@ from desk.facts.metered import MeterOpened
 from desk.facts.tiers import Provider, Tier
 from desk.facts.trouble import Trouble
 from desk.models.catalogue import catalogue
-from desk.models.manifest import Manifest
 from desk.models.store import open_model
 from desk.plant.settings import Watts
 
@@ -157,15 +156,9 @@ def planned_bytes(tiers: Iterable[Tier], provider: Provider) -> tuple[int, int, 
     for tier in tiers:
         home, manifest = open_model(tier.model, tier.precision if provider == "cpu" else "", provider)
         weights[str(home)] = manifest.weights_bytes
-        caches += tier.slots * tier.context * _token_bytes(manifest)
+        caches += manifest.kv_bytes(tier.slots, tier.context)
         lanes += 1
     return sum(weights.values()), caches, lanes
-
-
-def _token_bytes(manifest: Manifest) -> int:
-    """What one token takes in the KV cache: a key and a value per layer."""
-    width = {"float32": 4, "float16": 2}[manifest.kv_type]
-    return 2 * manifest.layers * manifest.kv_heads * manifest.head_size * width
 
 
 def size_words(bytes_: int) -> str:
