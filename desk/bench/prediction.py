@@ -82,7 +82,7 @@ class Checked:
 
 @dataclass(slots=True)
 class _Round:
-    """The windows of one round: of each tier alone, and of all tiers in each split, which began with `tiers`."""
+    """The windows of one round: of each tier alone, and of all tiers in each split."""
 
     alone: dict[str, Window] = field(default_factory=dict)
     splits: dict[str, dict[str, Window]] = field(default_factory=dict)

@@ -22,10 +22,6 @@ class Place:
     y: float
     index: int | None = None
 
-    @property
-    def interpolated(self) -> bool:
-        return self.index is None
-
 
 @dataclass(frozen=True, slots=True)
 class Edge:

@@ -111,12 +111,11 @@ class Window:
     """The sums of the half-seconds inside one repeat of a point; times in seconds since its run started.
 
     `tier` is the account of the lane, `worked` its seconds, `covered` the seconds that `joules` stands for, of all the
-    device drew. `whole` is false where the sweep was stopped inside.
+    device drew.
     """
 
     start: float
     end: float
-    whole: bool = True
     tier: TierPeriod = field(default_factory=TierPeriod)
     worked: float = 0.0
     covered: float = 0.0
@@ -190,7 +189,8 @@ class Point:
     def height(self, axis: Axis, denominator: Denominator = BOARD, tariff: Tariff | None = None) -> Measure | None:
         """A figure of the vertical axis; `None` where it cannot be formed (no watts, no tariff).
 
-        `dollars_per_mtok` is all-in where the tariff has an hourly rate, else energy alone.
+        `dollars_per_mtok` is all-in where the tariff has an hourly rate, else energy alone, at the flat price: a point
+        belongs to no hour of the day.
         """
         match axis:
             case "tokens_per_second":
@@ -325,7 +325,7 @@ class Survey:
 
     def _finish(self, end: float, whole: bool) -> None:
         if self._open is not None and self._tier is not None:
-            self._open.end, self._open.whole, self._open = end, whole, None
+            self._open.end, self._open = end, None
             if whole:
                 self.done.add((setting(self._tier), self._repeat))
 

@@ -102,7 +102,7 @@ class Chain:
     def describe(self) -> MeterOpened:
         """The fact that the meter is open as it now is."""
         order = get_args(Source)
-        metered = self.in_use
+        metered, on_bus = self.in_use, sysfs.nvidia_on_bus(self._root)
         tried = [*self._failed, *(each for source in self._open.values() for each in source.tried)]
         return MeterOpened(
             t=self._clock.now(),
@@ -112,7 +112,7 @@ class Chain:
             driver=next((source.driver for source in self._open.values() if source.driver), ""),
             devices=tuple(self._named(device, source) for source in self._open.values() for device in source.devices()),
             tried=tuple(sorted(tried, key=lambda each: order.index(each.source))),
-            on_bus=sysfs.nvidia_on_bus(self._root),
+            on_bus=None if on_bus is None else len(on_bus),
         )
 
     def _named(self, device: Device, source: Metered) -> Device:

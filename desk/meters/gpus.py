@@ -19,9 +19,6 @@ DESERTED_S = 30.0
 FALLING_ASLEEP_S = 20.0
 """Seconds that it is given to fall asleep. One that has not by then is being used, or never sleeps."""
 
-NVIDIA = "0x10de"
-DISPLAY_CLASS = "0x03"
-
 NOT_OURS = nvml.CANNOT | {nvml.NO_PERMISSION, nvml.NOT_FOUND}
 
 FIELDS = "fields"
@@ -34,7 +31,7 @@ class Gpus:
     stays = True
 
     def __init__(self, root: Path, clock: Clock, tell: Tell, without: frozenset[str]) -> None:
-        self._bus = root / "bus" / "pci" / "devices"
+        self._root, self._bus = root, sysfs.devices_of(root)
         self._clock = clock
         self._tell = tell
         self._fields = FIELDS not in without
@@ -115,7 +112,7 @@ class Gpus:
 
     def _open(self) -> None:
         """Open the driver and find the GPUs, unless all there are sleep: merely asking would wake them."""
-        on_bus = self._on_bus()
+        on_bus = sysfs.nvidia_on_bus(self._root) or []
         if not on_bus or any(not self._sleeps(pci) for pci in on_bus):
             self._driver = Driver()
             self.driver = self._driver.version
@@ -179,19 +176,6 @@ class Gpus:
             raise Renewal(f"The NVIDIA driver went away: {trouble.cause}.") from trouble
 
     # ---- sleep
-
-    def _on_bus(self) -> list[str]:
-        """The PCI addresses of NVIDIA's display devices, as the kernel knows them without asking the driver."""
-        try:
-            addresses = sorted(path.name for path in self._bus.iterdir())
-        except OSError:
-            return []
-        return [
-            address
-            for address in addresses
-            if sysfs.text(self._bus / address / "vendor") == NVIDIA
-            and (sysfs.text(self._bus / address / "class") or "").startswith(DISPLAY_CLASS)
-        ]
 
     def _sleeps(self, pci: str) -> bool:
         return sysfs.text(self._bus / pci / "power" / "runtime_status") == "suspended"

@@ -31,10 +31,17 @@ def number(path: Path) -> int | None:
         return None
 
 
-def nvidia_on_bus(root: Path) -> int | None:
-    """How many NVIDIA display devices (class 0x03) the kernel sees; `None` where it does not tell."""
-    devices = root / "bus" / "pci" / "devices"
-    if not devices.is_dir():
+def devices_of(root: Path) -> Path:
+    """Where the devices of the PCI bus stand."""
+    return root / "bus" / "pci" / "devices"
+
+
+def nvidia_on_bus(root: Path) -> list[str] | None:
+    """The PCI addresses of NVIDIA's display devices (class 0x03), as the kernel knows them without asking the driver;
+    `None` where it does not tell."""
+    try:
+        devices = sorted(devices_of(root).iterdir())
+    except OSError:
         return None
-    told = ((text(device / "vendor"), text(device / "class") or "") for device in devices.iterdir())
-    return sum(vendor == "0x10de" and kind.startswith("0x03") for vendor, kind in told)
+    told = ((device.name, text(device / "vendor"), text(device / "class") or "") for device in devices)
+    return [name for name, vendor, kind in told if vendor == "0x10de" and kind.startswith("0x03")]

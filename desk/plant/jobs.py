@@ -13,7 +13,7 @@ from desk.facts.happened import AnyFact, Job, JobEnded, Progressed, now
 from desk.facts.trouble import Trouble
 from desk.models import store
 from desk.models.catalogue import catalogue
-from desk.models.condition import Condition, Key, Room, Running, conditions
+from desk.models.condition import Key, Running
 from desk.plant.children import Child, command
 from desk.plant.supervision import REMEDIES
 
@@ -98,10 +98,6 @@ class Jobs:
     def running(self) -> dict[Key, Running]:
         """What is at work, by model and precision."""
         return {key: work.running for key, work in self._works.items()}
-
-    def conditions(self, room: Room) -> list[Condition]:
-        """Every model's condition, these jobs included."""
-        return conditions(self.running, room)
 
     def drain(self) -> list[AnyFact]:
         """The facts since the last call; also sees children off that have ended or will not."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from cuda_stub.build import LIBRARIES, RUNTIME
 
 ILLEGAL_ADDRESS = 700
-LAUNCH_FAILURE = 719
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,6 @@ class CudaStub:
     def launches_of(self, part: str) -> int:
         """How often kernels were launched whose (mangled) name has `part` in it."""
         return self._runtime.cuda_stub_launches_of(part.encode())
-
-    def forget_peak(self) -> None:
-        """Let `peak` start again from what is in use now."""
-        self._raw.peak = self._raw.in_use
 
     def set_memory(self, memory: int) -> None:
         """Change the size of the card, as when another program takes or frees memory."""

@@ -90,7 +90,7 @@ class TestEdge:
         if not first.x <= x <= last.x:
             assert place is None
         else:
-            assert place.interpolated == (x not in [each.x for each in found.places])
+            assert (place.index is None) == (x not in [each.x for each in found.places])
             assert last.y * (1 - 1e-9) <= place.y <= first.y * (1 + 1e-9)
 
     def test_a_power_law_is_followed_exactly(self):

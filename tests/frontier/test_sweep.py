@@ -124,7 +124,6 @@ class TestSweep:
         known = survey([first])
         assert len(known.done) == 2
         assert [len(point.windows) for point in known.points()] == [1, 1, 1]
-        assert not known.points()[-1].windows[0].whole
         assert known.plan == PLAN
         again, course = swept(done=known.done, sweep=known.sweep, start=900.0)
         assert course.ended

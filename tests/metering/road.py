@@ -29,7 +29,6 @@ class Road:
     """
 
     def __init__(self, standin, model, engine=0, careful=True, **meter):
-        self.standin = standin
         self.facts = []
         self.periods = []
         self.ledger = Ledger()

@@ -321,11 +321,11 @@ def test_nothing_is_asked_that_would_not_be_used(tree, monkeypatch):
     assert math.isinf(min((each.due for each in chain.rounds()), default=math.inf))
 
 
-def test_nvidia_devices_are_counted_on_the_bus_whatever_drives_them(tmp_path):
+def test_nvidia_devices_are_found_on_the_bus_whatever_drives_them(tmp_path):
     assert sysfs.nvidia_on_bus(tmp_path) is None
     for name, vendor, kind in (("a", "0x10de", "0x030000"), ("b", "0x10de", "0x040300"), ("c", "0x1002", "0x030000")):
         folder = tmp_path / "bus" / "pci" / "devices" / name
         folder.mkdir(parents=True)
         (folder / "vendor").write_text(f"{vendor}\n")
         (folder / "class").write_text(f"{kind}\n")
-    assert sysfs.nvidia_on_bus(tmp_path) == 1
+    assert sysfs.nvidia_on_bus(tmp_path) == ["a"]

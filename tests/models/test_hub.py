@@ -21,7 +21,7 @@ from desk.facts.trouble import Trouble
 from desk.models import hub, store
 from desk.models.catalogue import catalogue, entry
 from desk.models.claims import alone, worker_on
-from desk.models.condition import Room, condition
+from desk.models.condition import Room, condition, conditions
 from desk.models.contacts import contacts
 from desk.plant.jobs import Jobs
 
@@ -334,7 +334,7 @@ def test_a_fetch_is_paused_killed_and_gone_on_with(far, jobs, served):
     with pytest.raises(Trouble, match="at work on tiny already"):
         jobs.fetch("tiny")
     receive(jobs)
-    (shown,) = [found for found in jobs.conditions(ROOM) if found.precision == "q4"]
+    (shown,) = [found for found in conditions(jobs.running, ROOM) if found.precision == "q4"]
     assert (shown.state, shown.actions) == ("downloading", ("pause", "discard"))
     assert 0 <= shown.done < shown.total
     with pytest.raises(Trouble, match="at work on tiny"):
