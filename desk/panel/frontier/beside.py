@@ -6,6 +6,7 @@ from dataclasses import replace
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QButtonGroup,
     QFrame,
     QHBoxLayout,
@@ -36,7 +37,7 @@ from desk.panel.views import Desk
 from desk.panel.words import tr
 
 BESIDE = 456
-SCROLLBAR = 10
+SCROLLBAR, PAD = 10, 16
 MOST = 0.45
 """Long words, and figures of many digits, make the cards wider up to this part of the view."""
 UNSOLD = tr("Users are not held back at what is sold at most.")
@@ -77,8 +78,9 @@ class Beside(QScrollArea):
 
     def _arrange(self) -> None:
         lower = self._below = WordyCard(self._desk.theme)
-        turns = QHBoxLayout()
-        turns.setSpacing(4)
+        self._turns = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._turns.setSpacing(4)
+        self._halves = QHBoxLayout(), QHBoxLayout()
         self._lower = QStackedWidget()
         chosen = QButtonGroup(self)
         for number, (words, page) in enumerate(
@@ -95,12 +97,15 @@ class Beside(QScrollArea):
             button.setChecked(not number)
             button.clicked.connect(lambda _=False, page=page: self._turn(page))
             chosen.addButton(button)
-            turns.addWidget(button)
+            self._halves[number // 2].addWidget(button)
             self._lower.addWidget(page)
-        turns.addStretch(1)
+        for half in self._halves:
+            half.setSpacing(4)
+            self._turns.addLayout(half)
+        self._turns.addStretch(1)
         inner = QVBoxLayout(lower)
-        inner.setContentsMargins(16, 10, 16, 10)
-        inner.addLayout(turns)
+        inner.setContentsMargins(PAD, 10, PAD, 10)
+        inner.addLayout(self._turns)
         inner.addWidget(self._lower, 1)
         page = self._cards = QWidget()
         page.setObjectName("beside")
@@ -130,10 +135,14 @@ class Beside(QScrollArea):
     def fit(self) -> None:
         """Take the width that the cards want, within the view."""
         layouts = [layout for card in (self.mix, self._below) if (layout := card.layout()) is not None]
-        wanted = max(layout.minimumSize().width() for layout in layouts) + SCROLLBAR
+        turns = sum(half.minimumSize().width() for half in self._halves) + self._turns.spacing() + 2 * PAD
+        wanted = max(turns, *(layout.minimumSize().width() for layout in layouts)) + SCROLLBAR
         view = self.parentWidget()
         room = MOST * view.width() if view is not None and self.isVisible() else 0.0
-        self.setFixedWidth(max(scaled(BESIDE), int(min(wanted, room))))
+        wide = max(scaled(BESIDE), int(min(wanted, room)))
+        self.setFixedWidth(wide)
+        ways = QBoxLayout.Direction
+        self._turns.setDirection(ways.LeftToRight if turns + SCROLLBAR <= wide else ways.TopToBottom)
 
     # ---- the mix
 

@@ -163,6 +163,8 @@ class FrontierChart(QWidget):
         metrics = QFontMetricsF(font(11, 600))
         wide = [metrics.horizontalAdvance(now) + SIGN * band.short for band, now in zip(bands, speeds, strict=True)]
         apart = max(LABEL, *(each + BESIDE for each in wide))
+        if (max(wide) + 4) * len(bands) > plot.width():  # in a narrow chart the figures stand alone
+            speeds, apart = [numbers.figure(band.now) for band in bands], LABEL
         most = plot.right() - apart + 14
         labels = spread(edges, plot.left(), max(most, plot.left()), apart)
         for band, left, label, now in zip(bands, edges, labels, speeds, strict=True):

@@ -14,7 +14,7 @@ from desk.panel.words import tr
 class NumberField(QLineEdit):
     """A number above 0, or nothing. `then` is called when another one is given; what is none is told and taken back.
 
-    It is `wide` pixels of the design, or as wide as its hint is long.
+    It is `wide` pixels of the design, and takes more where its hint is longer and there is room.
     """
 
     def __init__(
@@ -46,7 +46,8 @@ class NumberField(QLineEdit):
         ring = f"padding: 0 {px(6) - 1}px; min-height: {px(20) - 2}px"
         self.setStyleSheet(f"QLineEdit {{ {base}; }} QLineEdit:focus {{ {ring}; }}")
         hint = QFontMetricsF(font(12)).horizontalAdvance(self.placeholderText())
-        self.setFixedWidth(max(px(self._wide), round(hint) + px(24)))
+        self.setMinimumWidth(px(self._wide))
+        self.setMaximumWidth(max(px(self._wide), round(hint) + px(24)))
 
     @property
     def value(self) -> float | None:

@@ -24,6 +24,8 @@ SPAN = 4.0
 BESIDE, BARS, RATE, ENDS = 82.0, 158.0, 60.0, 112.0
 """Where the words beside a rung's name begin, and the bars, and how wide the rate and its range are that end the row:
 longer words take more."""
+MARKS, ROOMY = ((0.5, "×½"), (1.0, "×1"), (2.0, "×2")), 60.0
+"""What stands above the bars; of narrower ones the base alone is named."""
 BELOW = 40.0
 """The room of what is missing, in words."""
 RUNGS = {"this device": tr("this device"), "server": tr("server"), "rack": tr("rack")}
@@ -116,7 +118,7 @@ class Ladder(QWidget):
             axis = LogAxis(1 / SPAN, SPAN)
             left, right = columns.bar
             if self._rungs:
-                for value, word in ((0.5, "×½"), (1.0, "×1"), (2.0, "×2")):
+                for value, word in MARKS if right - left >= ROOMY else MARKS[1:2]:
                     x = left + (right - left) * axis.place(value)
                     painter.drawText(QRectF(x - 20, 0, 40, 16), Qt.AlignmentFlag.AlignCenter, word)
                     painter.fillRect(QRectF(round(x), 18, 1, ROW * len(self._rungs)), self._theme.colour("grid"))
