@@ -270,7 +270,7 @@ class _Shift:
                 self._insist(fact)
             case Troubled() | ChildGivenUp() | AlarmRaised():
                 self.lines.say(f"{fact.cause} {fact.remedy}".rstrip())
-            case JobEnded() | ChildEnded() if fact.cause:
+            case JobEnded() | ChildEnded(child="engine" | "meter") if fact.cause:  # of a worker its job tells
                 self.lines.say(f"{fact.cause} {getattr(fact, 'remedy', '')}".rstrip())
 
     def _insist(self, fact: LaneFailed) -> None:

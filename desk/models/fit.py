@@ -230,9 +230,9 @@ def remember(ready: LaneReady) -> None:
     load = Load(
         revision=ready.revision, precision=ready.precision, provider=ready.provider, beside=beside, wall=time.time()
     )
-    path = places.data_dir() / "loads.json"
-    draft = path.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):  # an estimate that stays as it was
+        path = places.data_dir() / "loads.json"
+        draft = path.with_suffix(f".{os.getpid()}")
         draft.write_bytes(msgspec.json.encode([*kept, load]))
         os.replace(draft, path)
 

@@ -89,8 +89,8 @@ def fetch(wanted: Entry, precision: str, report: Report) -> Path:
     folder = folder_of(wanted.name, precision)
     part = part_of(folder)
     with (
-        alone(folder, f"{wanted.title} in precision {precision} is being fetched already"),
         written(folder.parent, wanted.title),
+        alone(folder, f"{wanted.title} in precision {precision} is being fetched already"),
         _explained(wanted),
         _noted(f"fetching {wanted.name}"),
     ):

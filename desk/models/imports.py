@@ -41,7 +41,7 @@ def take_in(source: str, name: str, report: Report, precision: str = "") -> Path
     name = name_for(path, name)
     folder = imported_dir() / name
     part = part_of(folder)
-    with alone(folder, f"{name} is being imported already"), written(folder.parent, name):
+    with written(folder.parent, name), alone(folder, f"{name} is being imported already"):
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
         try:

@@ -21,6 +21,7 @@ from desk.facts.trouble import Trouble
 from desk.models.archives import place_of
 from desk.models.catalogue import Entry, Used, Variant, catalogue, entry
 from desk.models.claims import holders, worker_on
+from desk.models.disk import written
 from desk.models.foreign.layout import describe
 from desk.models.manifest import BUILDER, MANIFEST, FileStamp, Manifest, read_manifest
 
@@ -86,9 +87,18 @@ def precision_for(model: str, precision: str = "", provider: Provider = "cpu") -
 # ---- where
 
 
+def models_dir() -> Path:
+    """The folder of all models, made on first use; raises `Trouble` where it cannot be."""
+    try:
+        return places.models_dir()
+    except OSError as error:
+        cause = f"The folder of models cannot be made: {error.strerror or error}."
+        raise Trouble(cause, "Make room, or set TOKEN_DESK_HOME to a folder that can be written.") from error
+
+
 def folder_of(model: str, precision: str) -> Path:
     """Where a catalogue model of that precision lies, or will."""
-    return places.models_dir() / model / precision
+    return models_dir() / model / precision
 
 
 def part_of(folder: Path) -> Path:
@@ -98,8 +108,9 @@ def part_of(folder: Path) -> Path:
 
 def imported_dir() -> Path:
     """The folder of what the user brought, made on first use."""
-    folder = places.models_dir() / "imported"
-    folder.mkdir(exist_ok=True)
+    folder = models_dir() / "imported"
+    with written(folder.parent, "What is imported"):
+        folder.mkdir(exist_ok=True)
     return folder
 
 
@@ -287,7 +298,7 @@ def remove(model: str, precision: str = "") -> int:
     """
     folders = _folders(model, precision)
     if not any(place.is_dir() for folder in folders for place in (folder, part_of(folder))):
-        raise Trouble(f"Nothing of {model} lies in {places.models_dir()}.", "Look at what is there: desk models list")
+        raise Trouble(f"Nothing of {model} lies in {models_dir()}.", "Look at what is there: desk models list")
     for folder in folders:
         if (worker := worker_on(folder)) is not None:
             cause = f"A job is at work on {model} (process {worker})."

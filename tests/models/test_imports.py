@@ -145,6 +145,12 @@ def test_a_disk_without_room_is_asked_first(folder, monkeypatch):
     refused(folder, "takes 3.. kB on the disk, and 268 MB are free")
 
 
+def test_a_data_folder_that_takes_no_notes_is_told_in_words(folder, home):
+    (home / "held").write_text("no folder")
+    with pytest.raises(Trouble, match="cannot be written"):
+        imports.take_in(str(folder), "", quietly)
+
+
 def test_an_import_that_is_broken_off_leaves_nothing(folder):
     def stop(stage, done, total):
         if stage == "copying":

@@ -36,6 +36,15 @@ def ready(model, precision, **more):
 # ---- conditions
 
 
+def test_a_folder_that_cannot_be_made_is_trouble_for_whoever_asks(tiny_catalogue, home, monkeypatch):
+    (home / "file").write_text("")
+    monkeypatch.setenv("TOKEN_DESK_HOME", str(home / "file" / "below"))
+    for ask in (lambda: conditions({}, ROOM), lambda: store.open_model("tiny"), lambda: store.located("elsewhere")):
+        with pytest.raises(Trouble, match="folder of models cannot be made"):
+            ask()
+    assert not store.ready("tiny")
+
+
 def test_every_condition_has_its_actions_and_none_hides_its_row(tiny_catalogue, home):
     keys = {(found.model, found.precision) for found in conditions({}, ROOM)}
     assert keys == {("tiny", "q8"), ("tiny", "q4"), ("tiny", "fp16")}
