@@ -87,6 +87,7 @@ def test_the_version():
         ["run", "--shot", "nowhere/floor.png"],
         ["export", "r.jsonl", "--csv", "--start", "5", "--stop", "5"],
         ["export", "r.jsonl", "--receipt", "--stop", "5"],
+        ["bench", "--peers", "nowhere/python"],
         ["shot"],
         ["shot", "r.jsonl", "-o", "a.png", "--figure", "watts"],
     ],

@@ -256,6 +256,7 @@ def bench(
     Example: desk bench --model smollm2-135m --peers P/bin/python --gguf SmolLM2-135M-Instruct.Q8_0.gguf
     """
     import shlex
+    import shutil
 
     from desk.bench.contest import Plan
     from desk.plant.machine import this_machine
@@ -275,6 +276,8 @@ def bench(
         raise typer.BadParameter("Give numbers of rows, such as 1,8,16.", param_hint="--batches")
     if gguf and not peers:
         raise typer.BadParameter("llama.cpp runs in the environment of --peers.", param_hint="--gguf")
+    if peers and shutil.which(peers) is None:
+        raise typer.BadParameter(f"There is no program {peers} that may be run.", param_hint="--peers")
     plan = Plan(
         models=model or ["smollm2-135m"],
         precision=precision,

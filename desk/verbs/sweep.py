@@ -57,8 +57,10 @@ def sweep(
     if not show:
         if known.plan is not None and plan is not None and plans.read(plan) != known.plan:
             raise typer.BadParameter("The plan is another one than that of the sweep to go on with.")
+        if known.plan is not None and preset is not None:
+            raise typer.BadParameter("A sweep that goes on keeps the tiers it began with.", param_hint="--preset")
         asked = known.plan or (plans.read(plan) if plan is not None else Plan())
-        if preset is not None and known.plan is None:
+        if preset is not None:
             asked = msgspec.structs.replace(asked, tiers=presets.preset(preset).tiers)
         recorded = _measure(asked, known)
         known = survey([*before, recorded])
