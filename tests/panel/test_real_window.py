@@ -55,6 +55,8 @@ def screen(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name not in gone}
     environment |= {"DISPLAY": f":{display}", "QT_QPA_PLATFORM": "xcb", "HOME": str(tmp_path)}
     manager = subprocess.Popen(["openbox"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # A window that opens while the window manager is still coming up may be lost to it, and is never shown.
+    until(lambda: Hand(environment).xdotool("get_num_desktops"), "the window manager")
     yield environment
     for process in (manager, server):
         process.terminate()
