@@ -339,6 +339,14 @@ def test_percentiles_are_those_of_their_window_whoever_looks_when(seed, widest):
         assert latencies.count(1, newest) == sum(window.values())
 
 
+def test_counts_beyond_belief_break_nothing():
+    latencies = Latencies(Window(5.0, (0.5, 0.95), ("low", "high"), "given"), 40, 1)
+    for _ in range(12):
+        latencies.append([{0: 2**70, LAST_BUCKET: 1}, {7: 2**53}])
+    assert np.isfinite(latencies.columns(0, 1, 12)["high"]).all()
+    assert latencies.count(2, 12) == 10 * 2**53
+
+
 def scattered(count):
     """Periods of a run of chance: a tier that appears late and goes again, latencies, silences."""
     chance = np.random.default_rng(7)

@@ -51,14 +51,17 @@ class Latencies:
         self._length = round(window.seconds / PERIOD_S)
         self._kept = kept + self._length
         self._parts: list[tuple[bytes, ...]] = []
-        """Of each period its tiers' histograms: all buckets, then all counts. A tier that came later has none."""
+        """Of each period its tiers' histograms: all buckets, then all counts. A tier that came later has none.
+
+        They are floats, which hold whole numbers exactly as far as any run counts, and take any number a file may tell.
+        """
         self._begin = begin
         self._formed: dict[int, _Formed] = {}
 
     def append(self, histograms: Sequence[Mapping[int, int]]) -> None:
         """The next period: what was counted in each row but the first."""
         self._parts.append(
-            tuple([pack(f"{2 * len(each)}q", *each, *each.values()) if each else b"" for each in histograms])
+            tuple([pack(f"{2 * len(each)}d", *each, *each.values()) if each else b"" for each in histograms])
         )
         if len(self._parts) >= self._kept + DROPPED_AT_ONCE:
             del self._parts[:DROPPED_AT_ONCE]
@@ -84,7 +87,7 @@ class Latencies:
     def count(self, row: int, number: int) -> int:
         """How many observations the window of a period holds."""
         parts = chain.from_iterable(self._of(row, number, number + 1))
-        return sum(int(np.frombuffer(part, np.int64)[len(part) // 16 :].sum()) for part in parts)
+        return sum(int(np.frombuffer(part)[len(part) // 16 :].sum()) for part in parts)
 
     def _of(self, row: int, first: int, end: int) -> list[tuple[bytes, ...]]:
         """The histograms of a row in the windows of some periods."""
@@ -102,12 +105,12 @@ class Latencies:
         parts, wanted = self._of(row, first, end), end - first
         values = np.zeros((2, wanted))
         histograms = list(chain.from_iterable(parts))
-        told = np.frombuffer(b"".join(histograms), np.int64)
+        told = np.frombuffer(b"".join(histograms))
         if not told.size:
             return values
         sizes = np.array([len(histogram) for histogram in histograms]) // 16
         at = np.arange(told.size // 2) + np.repeat(sizes.cumsum() - sizes, sizes)
-        buckets, counts = told[at], told[at + np.repeat(sizes, sizes)]
+        buckets, counts = told[at].astype(np.int64), told[at + np.repeat(sizes, sizes)]
         lowest = int(buckets.min())
         width = int(buckets.max()) - lowest + 1
         periods = np.repeat(np.repeat(np.arange(len(parts)), [len(part) for part in parts]), sizes)
