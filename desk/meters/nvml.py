@@ -244,7 +244,7 @@ class Board:
         if ENERGY in self._fields:
             self._energy = Way()
         else:
-            self._quietly(self._energy)
+            self._try(self._energy)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -262,13 +262,18 @@ class Board:
         if covered in self._fields:
             self._usage = Way()
         else:
-            self._quietly(self._usage)
+            self._try(self._usage)
 
     def _ask_fields(self, wanted: list[tuple[int, int]]) -> list[tuple[int, int, float]]:
         return _answers(self._about(wanted))
 
     def _about(self, wanted: list[tuple[int, int]]) -> Question:
         return Question(ask(pynvml._nvmlGetFunctionPointer, "nvmlDeviceGetFieldValues"), self._handle, wanted)
+
+    def _try(self, way: Way) -> None:
+        """Find out whether a quantity can be had, and whether it is only not for this user."""
+        self._quietly(way)
+        self.denied |= way.denied
 
     def _quietly(self, call: Callable[[], T]) -> T | None:
         """An answer that may be missing: only the loss of the GPU or of the driver is an error."""

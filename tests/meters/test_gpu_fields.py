@@ -141,8 +141,9 @@ def test_all_power_unsupported_goes_down_the_chain_and_still_shows_the_gpu(simul
     assert (reading.state, reading.watts, reading.utilization) == ("not supported", None, 0.5)
 
 
-def test_power_without_permission_is_told_once_with_the_reason(simulate):
-    scenario = "fail field:83 * 4\nfail field:185 * 4\nfail field:186 * 4\n"
+@pytest.mark.parametrize("fields", [3, 4], ids=["by the calls alone", "by fields and calls"])
+def test_power_without_permission_is_told_once_with_the_reason(simulate, fields):
+    scenario = "".join(f"fail field:{field} * {fields}\n" for field in (83, 185, 186))
     scenario += "fail nvmlDeviceGetTotalEnergyConsumption * 4\nfail nvmlDeviceGetPowerUsage * 4\n"
     facts = simulate("gpu 0\nlog\n" + scenario, 3)
     assert facts.opened[-1].source == "none"
