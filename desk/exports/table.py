@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 
 from desk.facts.currency import USD, amount, unit
+from desk.facts.figures import INSTRUMENTS
 from desk.ledger.ledger import Ledger
 from desk.ledger.period import TierPeriod, Totals
 from desk.ledger.standing import Standing
@@ -14,14 +15,6 @@ DASH = "–"
 
 _COLUMNS = ("Tier", "tok/s", "/user", "TTFT\np50 s", "\np95 s", "ITL\nms", "tokens\nin", "\nout")
 _WORTH = ("\nJ", "\ntok/J", "worth\n$/h", "on\ntime")
-
-_SOURCES = {
-    "nvml-counter": "NVML energy counter",
-    "nvml-power": "NVML power, integrated",
-    "amd": "AMD GPU",
-    "rapl": "CPU package (RAPL)",
-    "battery": "battery, whole machine",
-}
 
 
 def table(ledger: Ledger) -> Table:
@@ -107,7 +100,7 @@ def _caption(ledger: Ledger) -> str:
     lines = [f"{totals.seconds:.1f} s {since}; {worth}."]
     if totals.joules is None:
         return f"{lines[0]}\nNo source of watts."
-    source = _SOURCES.get(totals.source, totals.source)
+    source = INSTRUMENTS[totals.source]
     if totals.source == "declared" and standing.declared is not None:
         watts = standing.declared
         word = "assumed" if watts.assumed else "declared"
