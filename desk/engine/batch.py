@@ -233,10 +233,8 @@ class Batch:
         if self.network.seamless and row.missing == tokens + 1:
             tokens -= 1  # no chunk may be left with a single token
         feed.chunk(row.known[row.cached : row.cached + tokens], row.cached)
-        through = tokens == row.missing
-        return Run(
-            feed, [row], tokens, [row.chooser if through else None], min(tokens, max(0, row.pending - row.cached))
-        )
+        chooser = row.chooser if tokens == row.missing else None
+        return Run(feed, [row], tokens, [chooser], min(tokens, max(0, row.pending - row.cached)))
 
     def _decode(self, waiting: int, highest: int) -> Run:
         """All rows that need one token, of which there are `waiting`, in slots up to `highest`. Others below that are
