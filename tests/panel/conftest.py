@@ -16,7 +16,9 @@ PLANT = Path(__file__).resolve().parents[1] / "plant"
 def application(qapp):
     from desk.panel.app import dressed_application
 
-    return dressed_application()
+    yield dressed_application()
+    # Without a display the clipboard outlives Python: the end of what Python has put on it would crash the process.
+    qapp.clipboard().clear()
 
 
 @pytest.fixture(scope="session")
