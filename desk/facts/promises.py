@@ -9,7 +9,7 @@ from desk.facts.tiers import Promise
 SOURCE = "MLPerf Inference policies, July 2026"
 
 PROMISES: dict[str, Promise] = {
-    name: Promise(ttft_s=ttft_ms / 1000, tokens_per_second_per_user=1000 / tpot_ms)
+    name: Promise(ttft_s=ttft_ms / 1000, tokens_per_second_per_user=round(1000 / tpot_ms, 1))
     for name, ttft_ms, tpot_ms in (
         ("Llama 3.1 8B, server", 2000, 100),
         ("Llama 3.1 8B, interactive", 500, 30),

@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QPushButton
 
+from desk.facts.promises import PROMISES
 from desk.panel.tiers.fields import FIELDS
 from desk.plant import presets, settings
 
@@ -163,6 +164,22 @@ def test_tiers_are_added_and_removed_between_runs(page, qtbot):
     qtbot.waitUntil(lambda: page.grid.settings.columns == ("Ultra", "High", "Free"), timeout=PATIENCE_MS)
     start(qtbot, page)
     assert not page._set.isEnabled()
+
+
+def test_a_published_promise_is_given_to_the_chosen_tier(page):
+    page.grid.setCurrentIndex(page.grid.settings.index(0, 0))
+    tier = page.grid.settings.columns[0]
+    before = page.edits.wanted[tier].promise
+    page.promise_menu.aboutToShow.emit()
+    head, _, *offered = page.promise_menu.actions()
+    assert (head.text(), head.isEnabled()) == (f"{tier}, as published in MLPerf Inference policies, July 2026", False)
+    assert len(offered) == len(PROMISES)
+    chosen = next(action for action in offered if action.text().startswith("Llama 3.1 8B, interactive"))
+    assert chosen.text().endswith("≥ 33.3 tok/s, ≤ 0.5 s")
+    chosen.trigger()
+    assert page.edits.wanted[tier].promise == PROMISES["Llama 3.1 8B, interactive"] != before
+    page.undo.click()
+    assert page.edits.wanted[tier].promise == before
 
 
 def test_a_file_is_saved_opened_and_told_where_it_is_broken(page, qtbot, tmp_path, monkeypatch):

@@ -8,11 +8,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
-from desk.facts.tiers import TIER_NAMES
+from desk.facts.promises import PROMISES, SOURCE
+from desk.facts.tiers import TIER_NAMES, Promise
 from desk.panel.furniture import Label, headed_card
 from desk.panel.shown import Shown
 from desk.panel.theme import GUTTER, MARGIN, scaled
 from desk.panel.tiers.changes import Changes
+from desk.panel.tiers.fields import BY_PATH
 from desk.panel.tiers.grid import Grid
 from desk.panel.views import Desk, View
 from desk.panel.words import plural, tr
@@ -22,6 +24,8 @@ from desk.plant.settings import keep
 
 BESIDE = 1180
 """From this width on, the changes have a card of their own beside the table."""
+
+SPEED, TTFT = BY_PATH["promise.tokens_per_second_per_user"], BY_PATH["promise.ttft_s"]
 
 
 class Page(View):
@@ -43,6 +47,12 @@ class Page(View):
         self.set_menu.aboutToShow.connect(self._fill_set)
         self._set = QPushButton(tr("Add, remove"))
         self._set.setMenu(self.set_menu)
+        self.promise_menu = QMenu(self)
+        self.promise_menu.setToolTipsVisible(True)
+        self.promise_menu.aboutToShow.connect(self._fill_promises)
+        self._promises = QPushButton(tr("Promises"))
+        self._promises.setToolTip(tr("What services are held to, as promises of the chosen tier"))
+        self._promises.setMenu(self.promise_menu)
         self.undo = self._button(tr("Undo"), tr("Undo  Ctrl+Z"), lambda: self._order(self.edits.undo))
         self.redo = self._button(tr("Redo"), tr("Redo  Ctrl+Y"), lambda: self._order(self.edits.redo))
         self.open = self._button(tr("Open…"), tr("Tiers from a TOML file"), self.open_file)
@@ -56,7 +66,7 @@ class Page(View):
         self.grid.edited.connect(self._follow)
         self.changes.reverted.connect(self._revert)
         self.changes.all_reverted.connect(lambda: self._order(self.edits.revert))
-        for widget in (self._set, self.undo, self.redo, self.open, self.save):
+        for widget in (self._set, self._promises, self.undo, self.redo, self.open, self.save):
             widget.setVisible(not self.edits.read_only)
         self.presets.setEnabled(not self.edits.read_only)
         self.setFocusProxy(self.grid)
@@ -78,7 +88,7 @@ class Page(View):
         tools = QHBoxLayout(self._tools)
         tools.setContentsMargins(0, 0, 0, 0)
         tools.setSpacing(8)
-        for button in (self._set, self.undo, self.redo, self.open, self.save):
+        for button in (self._set, self._promises, self.undo, self.redo, self.open, self.save):
             tools.addWidget(button)
         tools.addStretch(1)
         self._head, self._column = head, column
@@ -182,8 +192,7 @@ class Page(View):
 
     def _fill_set(self) -> None:
         self.set_menu.clear()
-        edits, index = self.edits, self.grid.currentIndex()
-        like = self.grid.settings.columns[max(index.column(), 0)] if edits.wanted else ""
+        edits, like = self.edits, self._chosen()
         for name in TIER_NAMES:
             if name not in edits.wanted and like:
                 words = tr("Add {tier}", tier=name)
@@ -191,6 +200,29 @@ class Page(View):
         for name in reversed(edits.wanted):
             words = tr("Remove {tier}", tier=name)
             self.set_menu.addAction(words, lambda name=name: self._order(lambda: edits.remove(name)))
+
+    def _fill_promises(self) -> None:
+        """The published promises, for the tier whose column the cursor is in."""
+        self.promise_menu.clear()
+        name = self._chosen()
+        if not name:
+            return
+        self.promise_menu.addAction(tr("{tier}, as published in {source}", tier=name, source=SOURCE)).setEnabled(False)
+        self.promise_menu.addSeparator()
+        for title, promise in PROMISES.items():
+            speed, ttft = promise.tokens_per_second_per_user, promise.ttft_s
+            told = f"{title}   ≥ {SPEED.write(speed)} tok/s, ≤ {TTFT.write(ttft)} s"
+            self.promise_menu.addAction(told, lambda promise=promise: self._promise(name, promise))
+
+    def _promise(self, name: str, promise: Promise) -> None:
+        tier = self.edits.wanted.get(name)
+        if tier is not None:
+            self._order(lambda: self.edits.change(msgspec.structs.replace(tier, promise=promise)))
+
+    def _chosen(self) -> str:
+        """The tier whose column the cursor is in, the first where it is in none; empty where there are no tiers."""
+        columns = self.grid.settings.columns
+        return columns[max(self.grid.currentIndex().column(), 0)] if columns else ""
 
     # ---- files
 
