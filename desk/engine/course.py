@@ -174,7 +174,10 @@ class Course:
         """
         lengths, passed = [prompt], 0
         for waiting in range(rows - 1, 0, -1):
-            chunks = -(-lengths[-1] // chunk_beside(waiting, self._network.seamless))
+            cached, chunks = 0, 0
+            while cached < lengths[-1]:
+                cached += chunk_beside(waiting, cached, self._network.seamless)
+                chunks += 1
             passed += chunks
             lengths.append(max(1, lengths[-1] - chunks))
         return lengths[::-1], max(prompt, lengths[-1] + passed)
