@@ -9,3 +9,11 @@ Real = Annotated[float, Meta(ge=-1e15, le=1e15)]
 
 Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """Tokens, requests, bytes."""
+
+
+def in_words(value: float) -> str:
+    """The number in a sentence; a whole one may be larger than any float."""
+    try:
+        return f"{value:g}"
+    except OverflowError:
+        return "beyond all bounds"

@@ -5,6 +5,7 @@ from itertools import product
 
 import msgspec
 
+from desk.facts.numbers import in_words
 from desk.facts.tiers import Price, Promise, Provider, Sampling, Tier
 
 LANE = "Sweep"
@@ -62,7 +63,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
         }
         for field, (value, low, high) in limits.items():
             if not low <= value <= high:
-                raise ValueError(f"{field} is {value:g}, but must lie between {low:g} and {high:g}")
+                raise ValueError(f"{field} is {in_words(value)}, but must lie between {low:g} and {high:g}")
         for field in ("graphs", "slots", "contexts", "works"):
             if not getattr(self, field):
                 raise ValueError(f"{field} is empty, so there is nothing to measure")

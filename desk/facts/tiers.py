@@ -4,7 +4,7 @@ from typing import Literal
 
 from desk.facts.currency import USD
 from desk.facts.frozen import Frozen
-from desk.facts.numbers import Real, Whole
+from desk.facts.numbers import Real, Whole, in_words
 
 TIER_NAMES = ("Free", "Medium", "High", "Premium", "Ultra")
 """From the cheapest service to the dearest. Views list them the other way round, Ultra on top."""
@@ -89,7 +89,9 @@ class Tier(Frozen, frozen=True, kw_only=True):
         }
         for field, (value, low, high) in limits.items():
             if not low <= value <= high:
-                raise ValueError(f"{field} of tier {self.name} is {value:g}, but must lie between {low:g} and {high:g}")
+                raise ValueError(
+                    f"{field} of tier {self.name} is {in_words(value)}, but must lie between {low:g} and {high:g}"
+                )
         if "" in self.sampling.stop:
             raise ValueError(f"sampling.stop of tier {self.name} has an empty text, which would end every answer")
         for field, value in (
@@ -97,7 +99,7 @@ class Tier(Frozen, frozen=True, kw_only=True):
             ("promise.tokens_per_second_per_user", self.promise.tokens_per_second_per_user),
         ):
             if value is not None and not 0 < value < 1e6:
-                raise ValueError(f"{field} of tier {self.name} is {value:g}, but must be above 0")
+                raise ValueError(f"{field} of tier {self.name} is {in_words(value)}, but must be above 0")
 
 
 class Tariff(Frozen, frozen=True, kw_only=True):

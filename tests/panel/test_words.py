@@ -216,7 +216,8 @@ def test_a_catalogue_speaks_with_as_many_forms_as_its_language_has(tmp_path, mon
 @pytest.mark.parametrize("name", ["", "xx"])
 def test_what_has_no_catalogue_is_english(name, tmp_path, monkeypatch):
     write_catalogue(tmp_path, "pl", {"Stop": "Zatrzymaj"})
-    monkeypatch.setenv("LANGUAGE", "pl")
+    # Not the environment itself: the C library would keep what it has once said in another language.
+    monkeypatch.setattr("os.environ", os.environ.copy() | {"LANGUAGE": "pl"})
     monkeypatch.setattr(words, "_language", words.spoken_language(name, tmp_path))
     assert words.tr("Stop") == "Stop"
     counts = {1: "1 run", 1.5: "1.5 runs", 0: "0 runs", 2: "2 runs"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from desk.facts.promises import PROMISES, SOURCE
 from desk.facts.tiers import TIER_NAMES, Promise
@@ -22,6 +22,7 @@ from desk.plant import presets
 from desk.plant.presets import Preset
 from desk.plant.settings import keep
 
+SPACING = 8
 BESIDE = 1180
 """From this width on, the changes have a card of their own beside the table."""
 
@@ -85,12 +86,18 @@ class Page(View):
         head.addWidget(self._count)
         head.addStretch(1)
         self._tools = QWidget()
-        tools = QHBoxLayout(self._tools)
-        tools.setContentsMargins(0, 0, 0, 0)
-        tools.setSpacing(8)
-        for button in (self._set, self._promises, self.undo, self.redo, self.open, self.save):
-            tools.addWidget(button)
-        tools.addStretch(1)
+        self._rows = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._tools)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setSpacing(SPACING)
+        self._tool_rows = (QHBoxLayout(), QHBoxLayout())
+        buttons_of = (self._set, self._promises), (self.undo, self.redo, self.open, self.save)
+        for line, buttons in zip(self._tool_rows, buttons_of, strict=True):
+            line.setSpacing(SPACING)
+            for button in buttons:
+                line.addWidget(button)
+            self._rows.addLayout(line)
+            self._rows.setAlignment(line, Qt.AlignmentFlag.AlignLeft)
+        self._rows.addStretch(1)
         self._head, self._column = head, column
         head.addWidget(self._tools)
         column.addWidget(self.grid, 1)
@@ -105,13 +112,14 @@ class Page(View):
         super().resizeEvent(event)
 
     def _fit(self) -> None:
-        """Where the head has no room for its buttons, they stand in a row of their own."""
+        """Where the head has no room for its buttons, they stand in a row of their own, or in two."""
         beside = self.width() >= scaled(BESIDE)
         self.changes.setVisible(beside)
         room = self.width() - (self.changes.width() + GUTTER if beside else 0)
+        tools = sum(row.sizeHint().width() for row in self._tool_rows) + SPACING
         needs = self._head.sizeHint().width()
         if self._lowered:
-            needs += self._head.spacing() + self._tools.sizeHint().width()
+            needs += self._head.spacing() + tools
         if (needs > room) != self._lowered:
             self._lowered = needs > room
             self._head.removeWidget(self._tools)
@@ -122,6 +130,8 @@ class Page(View):
                 self._head.addWidget(self._tools)
             inset = MARGIN if self._lowered else 0
             self._tools.setContentsMargins(inset, 0, inset, 0)
+        stacked = self._lowered and tools + 2 * MARGIN > room
+        self._rows.setDirection(QBoxLayout.Direction.TopToBottom if stacked else QBoxLayout.Direction.LeftToRight)
 
     # ---- mirroring
 
