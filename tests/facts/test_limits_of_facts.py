@@ -43,6 +43,7 @@ def test_numbers_that_nothing_can_be_reckoned_with_are_no_facts(line):
         ({"window_s": 1.0}, "window_s is 1, but must lie between 3 and 3600"),
         ({"slots": ()}, "slots is empty, so there is nothing to measure"),
         ({"slots": (0,)}, "slots of tier Sweep is 0"),
+        ({"contexts": (10**400,)}, "context of tier Sweep is beyond all bounds, but must lie between"),
     ],
 )
 def test_a_plan_that_measures_nothing_is_refused(settings, words):
