@@ -182,6 +182,22 @@ def test_a_published_promise_is_given_to_the_chosen_tier(page):
     assert page.edits.wanted[tier].promise == before
 
 
+def test_the_promises_are_a_part_of_the_menu_beside_them_where_they_have_no_room(page, qapp):
+    def offered():
+        page.set_menu.aboutToShow.emit()
+        return page.promise_menu.menuAction() in page.set_menu.actions()
+
+    assert not offered()
+    page.desk.theme.choose(text_size=200)
+    page.window().resize(1024, 700)
+    qapp.processEvents()
+    assert offered()
+    page.desk.theme.choose(text_size=100)
+    page.window().resize(1440, 900)
+    qapp.processEvents()
+    assert not offered()
+
+
 def test_a_file_is_saved_opened_and_told_where_it_is_broken(page, qtbot, tmp_path, monkeypatch):
     path = tmp_path / "my-tiers.toml"
     monkeypatch.setattr(page, "ask_save", lambda: path)

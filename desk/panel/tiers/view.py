@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from desk.facts.promises import PROMISES, SOURCE
 from desk.facts.tiers import TIER_NAMES, Promise
@@ -48,7 +48,7 @@ class Page(View):
         self.set_menu.aboutToShow.connect(self._fill_set)
         self._set = QPushButton(tr("Add, remove"))
         self._set.setMenu(self.set_menu)
-        self.promise_menu = QMenu(self)
+        self.promise_menu = QMenu(tr("Promises"), self)
         self.promise_menu.setToolTipsVisible(True)
         self.promise_menu.aboutToShow.connect(self._fill_promises)
         self._promises = QPushButton(tr("Promises"))
@@ -60,14 +60,15 @@ class Page(View):
         self.save = self._button(
             tr("Save as…"), tr("A TOML file that can be edited, and run: desk run --preset FILE"), self.save_file
         )
-        self._lowered = False
+        self._buttons = (self._set, self._promises, self.undo, self.redo, self.open, self.save)
+        self._lowered = self._folded = False
         self._arrange()
         theme.changed.connect(self._fit)
         self.presets.activated.connect(self._choose)
         self.grid.edited.connect(self._follow)
         self.changes.reverted.connect(self._revert)
         self.changes.all_reverted.connect(lambda: self._order(self.edits.revert))
-        for widget in (self._set, self._promises, self.undo, self.redo, self.open, self.save):
+        for widget in self._buttons:
             widget.setVisible(not self.edits.read_only)
         self.presets.setEnabled(not self.edits.read_only)
         self.setFocusProxy(self.grid)
@@ -86,18 +87,12 @@ class Page(View):
         head.addWidget(self._count)
         head.addStretch(1)
         self._tools = QWidget()
-        self._rows = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._tools)
-        self._rows.setContentsMargins(0, 0, 0, 0)
-        self._rows.setSpacing(SPACING)
-        self._tool_rows = (QHBoxLayout(), QHBoxLayout())
-        buttons_of = (self._set, self._promises), (self.undo, self.redo, self.open, self.save)
-        for line, buttons in zip(self._tool_rows, buttons_of, strict=True):
-            line.setSpacing(SPACING)
-            for button in buttons:
-                line.addWidget(button)
-            self._rows.addLayout(line)
-            self._rows.setAlignment(line, Qt.AlignmentFlag.AlignLeft)
-        self._rows.addStretch(1)
+        tools = QHBoxLayout(self._tools)
+        tools.setContentsMargins(0, 0, 0, 0)
+        tools.setSpacing(SPACING)
+        for button in self._buttons:
+            tools.addWidget(button)
+        tools.addStretch(1)
         self._head, self._column = head, column
         head.addWidget(self._tools)
         column.addWidget(self.grid, 1)
@@ -112,14 +107,15 @@ class Page(View):
         super().resizeEvent(event)
 
     def _fit(self) -> None:
-        """Where the head has no room for its buttons, they stand in a row of their own, or in two."""
+        """Where the head has no room for its buttons, they stand in a row of their own; where that has none either, the
+        promises are a part of the menu beside them."""
         beside = self.width() >= scaled(BESIDE)
         self.changes.setVisible(beside)
         room = self.width() - (self.changes.width() + GUTTER if beside else 0)
-        tools = sum(row.sizeHint().width() for row in self._tool_rows) + SPACING
+        tools = sum(button.sizeHint().width() + SPACING for button in self._buttons)
         needs = self._head.sizeHint().width()
         if self._lowered:
-            needs += self._head.spacing() + tools
+            needs += self._head.spacing() + self._tools.sizeHint().width()
         if (needs > room) != self._lowered:
             self._lowered = needs > room
             self._head.removeWidget(self._tools)
@@ -130,8 +126,8 @@ class Page(View):
                 self._head.addWidget(self._tools)
             inset = MARGIN if self._lowered else 0
             self._tools.setContentsMargins(inset, 0, inset, 0)
-        stacked = self._lowered and tools + 2 * MARGIN > room
-        self._rows.setDirection(QBoxLayout.Direction.TopToBottom if stacked else QBoxLayout.Direction.LeftToRight)
+        self._folded = self._lowered and tools + 2 * MARGIN > room
+        self._promises.setVisible(not (self._folded or self.edits.read_only))
 
     # ---- mirroring
 
@@ -152,7 +148,7 @@ class Page(View):
         self.changes.show_edits(edits)
         self.undo.setEnabled(bool(edits.history.done))
         self.redo.setEnabled(bool(edits.history.undone))
-        self._set.setEnabled(not edits.running)
+        self._set.setEnabled(self._folded or not edits.running)
         self._set.setToolTip(tr("Tiers come and go between runs only: stop the run first.") if edits.running else "")
         changed = len(edits.changes())
         words = [plural("{n} change", "{n} changes", changed)] if changed else []
@@ -210,6 +206,10 @@ class Page(View):
         for name in reversed(edits.wanted):
             words = tr("Remove {tier}", tier=name)
             self.set_menu.addAction(words, lambda name=name: self._order(lambda: edits.remove(name)))
+        for action in self.set_menu.actions():
+            action.setEnabled(not edits.running)
+        if self._folded:
+            self.set_menu.addMenu(self.promise_menu)
 
     def _fill_promises(self) -> None:
         """The published promises, for the tier whose column the cursor is in."""
