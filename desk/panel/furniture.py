@@ -274,6 +274,8 @@ class Footer(QWidget):
             self._totals.setText(f'<span style="font-size:{scaled(12)}px">{head}{body}</span>')
             if self._totals.sizeHint().width() <= room:
                 break
+        else:
+            self._totals.setText("")
 
 
 def _choice(name: str, words: list[str]) -> QComboBox:

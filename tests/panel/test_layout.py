@@ -220,6 +220,9 @@ def test_rail_footer_and_the_head_of_the_tiers_give_way_before_a_word_is_cut(flo
             totals = window.footer._totals
             assert totals.sizeHint().width() <= totals.width(), (size, text)
             assert totals.geometry().left() > window.footer.follow.geometry().right(), (size, text)
+            window.footer.show_totals(Shown())
+            application.processEvents()
+            assert window.footer.span.width() >= window.footer.span.sizeHint().width(), (size, text)
             if window.view.undo.mapTo(window.view, QPoint(0, 0)).y() > window.view.presets.y():
                 lowered.add((size, text))
     assert ((1440, 900), 100) not in lowered
