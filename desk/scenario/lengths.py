@@ -1,8 +1,8 @@
 """How long prompts and answers are: lognormal mixes fitted to published traces, at sizes that a small model can take.
 
-The shape of a mix (p90 over median) is that of its trace; its medians are the trace's divided by about four, because a
-small local model cannot take prompts of twelve thousand tokens at speed. Where a tier's context is shorter than the one
-a mix is meant for, all its lengths shrink with it.
+The shape of a mix (p90 over median) is that of its trace, and so is its mean to within a quarter; its medians are the
+trace's, some divided by four, because a small local model cannot take prompts of twelve thousand tokens at speed. Where
+a tier's context is shorter than the one a mix is meant for, all its lengths shrink with it.
 """
 
 import math
@@ -59,7 +59,7 @@ MIXES = {
         Lengths(1700, 6734),
         Lengths(85, 145),
         8192,
-        "Mooncake trace, FAST 2025: means of tool and agent / 4, spread of conversation",
+        "Mooncake trace, FAST 2025, conversation / 4",
     ),
     "reasoning": Mix(Lengths(128, 192), Lengths(1024, 1536), 2048, "InferenceX 1k/8k / 8; the spread is assumed"),
 }

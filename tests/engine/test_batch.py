@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_decoder
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from tiny_decoder import VOCABULARY
@@ -14,6 +15,7 @@ from desk.engine.feeds import open_cache
 from desk.engine.sampling import Chooser
 from desk.facts.tiers import Sampling
 from desk.facts.trouble import Trouble
+from desk.models.manifest import read_manifest
 from desk.models.store import open_model
 
 MASKED = Path(__file__).parents[1] / "data" / "layouts" / "genai-llama-fp32"
@@ -238,9 +240,12 @@ def test_a_prompt_begins_behind_what_a_slot_holds_of_it(network, monkeypatch, se
 
 
 @pytest.mark.parametrize("seamless", [False, True])
-def test_a_prompt_as_long_as_the_models_context_leaves_what_one_run_of_it_leaves(network, monkeypatch, seamless):
-    monkeypatch.setattr(network, "seamless", seamless)
-    longest = network.manifest.context
+def test_a_prompt_as_long_as_a_long_context_leaves_what_one_run_of_it_leaves(runtime, tmp_path, monkeypatch, seamless):
+    longest = 4200
+    monkeypatch.setattr(tiny_decoder, "CONTEXT", longest)
+    folder = tiny_decoder.write(tmp_path / "long", end=-1)
+    network = runtime.load(folder, read_manifest(folder), "cpu")
+    network.seamless = seamless
     prompt = sequence(longest - 3, 3, 7)
     reference = open_cache(network, 1, longest)
     whole = reference.feed(0, 1, len(prompt))

@@ -105,7 +105,7 @@ def test_a_prompt_must_leave_room_for_an_answer(folder):
     longest = tiny_decoder.CONTEXT - 1
     _, whole = told(folder, prompt=" w7" * longest)
     assert (len(whole["prompt_ids"]), len(whole["token_ids"]), whole["finish"]) == (longest, 1, "length")
-    with pytest.raises(Trouble, match="512 tokens"):
+    with pytest.raises(Trouble, match="takes 512 tokens, and Tiny decoder holds 512 with"):
         told(folder, prompt=" w7" * (longest + 1))
 
 

@@ -15,6 +15,13 @@ from desk.scenario.users import LOOK_S
 
 SHIPPED = ("steady", "ramp", "rush-hour", "spike")
 
+PUBLISHED = {
+    "chat": ((1020, 2734, 1155, 4), (129, 424, 211, 1)),
+    "code": ((1469, 5188, 2048, 4), (13, 55, 28, 1)),
+    "agent": ((6909, 27367, 12035, 4), (350, 597, 343, 4)),
+}
+"""Of prompts and of answers in the traces that the mixes name: median, 90th percentile, mean, and what divides them."""
+
 
 def tier(**settings):
     return Tier(**({"name": "Free", "model": "m", "users": 4, "answer_tokens": 10**6, "context": 10**6} | settings))
@@ -84,6 +91,17 @@ def test_lengths_have_the_documented_percentiles(name):
         assert statistics.median(drawn) == pytest.approx(documented.median, rel=0.06)
         assert statistics.quantiles(drawn, n=10)[8] == pytest.approx(documented.p90, rel=0.08)
         assert statistics.fmean(drawn) == pytest.approx(documented.mean, rel=0.06)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_mixes_are_those_of_the_published_traces(name):
+    assert MIXES.keys() - PUBLISHED == {"reasoning"}  # a shape of a benchmark, not a trace
+    for lengths, (median, p90, mean, divisor) in zip(
+        (MIXES[name].prompt, MIXES[name].answer), PUBLISHED[name], strict=True
+    ):
+        assert lengths.median == pytest.approx(median / divisor, rel=0.05)
+        assert lengths.p90 == pytest.approx(p90 / divisor, rel=0.05)
+        assert lengths.mean == pytest.approx(mean / divisor, rel=0.25)
 
 
 def test_lengths_shrink_with_the_context_and_stay_within_it():
