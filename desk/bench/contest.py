@@ -181,7 +181,8 @@ class Contest:
         takes of both."""
         plan = self._plan
         self._told("Measuring the machine itself")
-        child = Contestant(command("roofline", str(plan.threads), plan.precision, *plan.models), "The look at it")
+        argv = command("roofline", str(plan.threads), plan.precision, *plan.models)
+        child = Contestant(argv, "The look at the machine")
         with contextlib.closing(child):
             speeds = child.answer()
             self._machine = {name: max(speed, self._machine.get(name, 0.0)) for name, speed in speeds.items()}

@@ -24,12 +24,12 @@ class Contestant:
     """A child under that command line; `name` begins the sentences about it. Raises `Trouble` where it does not start,
     does not answer, or answers with one.
 
-    One of ours gets the environment that the engine gets, a `stranger` that of its own users.
+    One of ours gets the environment that the engine gets and tells its own trouble, a `stranger` that of its own users.
     """
 
     def __init__(self, argv: Sequence[str], name: str, patience: float = PATIENCE_S, *, stranger: bool = False) -> None:
         self.name = name
-        self._patience = patience
+        self._patience, self._stranger = patience, stranger
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the child
         try:
             self._process = subprocess.Popen(
@@ -91,7 +91,8 @@ class Contestant:
         except ValueError:
             raise Trouble(f"{self.name} answers what is no JSON.", "Update both sides.") from None
         if "cause" in told:
-            raise Trouble(f"{self.name}: {told['cause'].rstrip('.')}.", told["remedy"] or "Check its files.")
+            whose = f"{self.name}: " if self._stranger else ""
+            raise Trouble(f"{whose}{told['cause'].rstrip('.')}.", told["remedy"] or "Check its files.")
         return told
 
     def close(self) -> None:

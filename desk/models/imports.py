@@ -38,6 +38,11 @@ def take_in(source: str, name: str, report: Report, precision: str = "") -> Path
     path = Path(source).expanduser()
     if not path.exists():
         raise Trouble(f"There is nothing at {path}.", "Name a model folder, an archive of one, or a GGUF file.")
+    if precision and (path.is_dir() or is_archive(path)):
+        raise Trouble(
+            f"{path.name} is taken in as it is, in the precisions that it holds; only a GGUF file is built in one.",
+            "Leave the precision out here, and name it at the tier.",
+        )
     name = name_for(path, name)
     folder = imported_dir() / name
     part = part_of(folder)

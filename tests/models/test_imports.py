@@ -138,6 +138,13 @@ def test_other_files_are_refused_by_their_kind(tmp_path, name, words):
     refused(tmp_path / name, words)
 
 
+def test_a_precision_for_what_is_taken_in_as_it_is_is_refused(folder, tmp_path):
+    for source in (folder, shutil.make_archive(str(tmp_path / "packed"), "zip", folder)):
+        with pytest.raises(Trouble, match="taken in as it is"):
+            imports.take_in(str(source), "mine", quietly, "q8")
+    assert store.imported() == {}
+
+
 def test_a_disk_without_room_is_asked_first(folder, monkeypatch):
     from types import SimpleNamespace
 
