@@ -24,6 +24,7 @@ from desk.exports.summary import summary
 from desk.facts.alarmed import AlarmRaised
 from desk.facts.codec import decode_fact
 from desk.facts.currency import unit, words
+from desk.facts.figures import LATE_S
 from desk.facts.happened import (
     AnyFact,
     Calibrated,
@@ -100,7 +101,7 @@ def run(
     if shift.failed or shift.first is None:
         return Exit.TROUBLE
     missed = missed_promises(shift.ledger, found)
-    for sentence in missed:
+    for sentence in (*missed, *belated(shift.ledger)):
         shift.lines.say(sentence)
     if strict and missed:
         return Exit.PROMISE_MISSED
@@ -159,6 +160,16 @@ def missed_promises(ledger: Ledger, found: dict[str, Any]) -> list[str]:
         if promised is not None and speed is not None and speed < promised:
             missed.append(f"{tier.name} missed its promise: {speed:.1f} tok/s/user < {promised:g}")
     return missed
+
+
+def belated(ledger: Ledger) -> list[str]:
+    """A sentence for each tier whose requests came later than its users asked: the load was less than it says."""
+    lanes = ledger.standing.lanes.items()
+    return [
+        f"{name}: requests came up to {lane.lag:.2f} s late from the users"
+        for name, lane in lanes
+        if lane.lag >= LATE_S
+    ]
 
 
 class _Lines:

@@ -141,11 +141,15 @@ class TestRun:
         assert "out of scripted memory" in shown.err
         assert json.loads(shown.out)["total"]["tokens_out"] > 0
 
-    def test_a_missed_promise_counts_only_where_it_must(self, plant, capsys):
+    def test_a_missed_promise_counts_only_where_it_must_and_late_requests_are_told_of(self, plant, capsys):
         impossible = Promise(ttft_s=0.001, tokens_per_second_per_user=1e5)
         assert headless.run(plant(promise=impossible), seconds=0.5) == Exit.OK
-        assert "missed its promise" in capsys.readouterr().err
-        assert headless.run(plant(promise=impossible), seconds=0.5, strict=True) == Exit.PROMISE_MISSED
+        told = capsys.readouterr().err
+        assert "missed its promise" in told
+        assert "late" not in told
+        late = plant(promise=impossible, engine="asks late")
+        assert headless.run(late, seconds=0.5, strict=True) == Exit.PROMISE_MISSED
+        assert "Free: requests came up to 0.40 s late from the users" in capsys.readouterr().err
 
     def test_a_recording_that_is_none_is_trouble(self, tmp_path):
         (tmp_path / "x.jsonl").write_text("hello\n")

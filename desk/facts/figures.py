@@ -7,6 +7,9 @@ from desk.facts.metered import Source
 
 Kind = Literal["measured", "derived", "assumed"]
 
+LATE_S = 0.05
+"""A lag of the generator, by which requests come after they were due, is in no figure to be seen below this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:

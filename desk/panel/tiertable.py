@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from desk.facts.figures import FIGURES, READINGS
+from desk.facts.figures import FIGURES, LATE_S, READINGS
 from desk.panel.bars import TRACK, paint_fill, paint_rule, paint_swatch, paint_warning
 from desk.panel.cards import paint_card, paint_focus
 from desk.panel.icons import paint_icon
@@ -20,8 +20,6 @@ APART = 4
 """The least distance between the heads of two columns."""
 EYE = 34
 """The left part of a row, where its eye can be hit."""
-WORTH_TELLING_S = 0.05
-"""A lag of the generator below this is in no figure to be seen."""
 USUAL = 480
 """A card that is less wide has no bars of what came on time."""
 NARROWEST = 416
@@ -127,7 +125,7 @@ class TierTable(QWidget):
         words.append(tr("Where its figures come from  I"))
         if line.cancelled:
             words.append(tr("{n} cancelled", n=numbers.count(line.cancelled)))
-        if line.lag >= WORTH_TELLING_S:
+        if line.lag >= LATE_S:
             lag = numbers.with_unit(line.lag, "s")
             words.append(tr("requests came up to {lag} late from the users", lag=lag))
         return "\n".join(words)

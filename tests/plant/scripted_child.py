@@ -130,7 +130,14 @@ class Engine:
         self.beats += 1
         emitted = 0 if self.paused else 1
         lanes = tuple(
-            LaneWork(tier=tier.name, busy=0.01 * emitted, emitted=emitted, steps=emitted, gaps={500: emitted})
+            LaneWork(
+                tier=tier.name,
+                busy=0.01 * emitted,
+                emitted=emitted,
+                steps=emitted,
+                gaps={500: emitted},
+                lag=0.4 if behaviour == "asks late" else 0.0,
+            )
             for tier in self.tiers
         )
         say(Worked(t=now(), span=BEAT_S, lanes=lanes))
