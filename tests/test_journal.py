@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.facts.codec import encode
+from desk.facts.codec import decode_fact, encode
 from desk.facts.happened import FORMAT, Machine, Noted, RunContinued, RunStarted
 from desk.facts.tiers import Tariff
 from desk.facts.trouble import Trouble
@@ -172,6 +172,33 @@ def test_facts_of_another_version_are_passed_over_and_counted(path):
     reading = read(written(path, LINES[0], strange, LINES[1], broken, b"\xff\xfe\n", LINES[2]))
     assert list(reading) == FACTS[:3]
     assert (reading.unknown, reading.broken, reading.torn) == (1, 2, False)
+
+
+ONE, TWO = LINES[1][:-1], LINES[2][:-1]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"\n%b%b\n" % (ONE, TWO),
+        b"%b\n%b\n%b%b\n" % (ONE[:8], ONE[8:], TWO, TWO),
+        b"%b\n%b\n" % (ONE[:9], ONE[9:]),
+        b"%b\r%b\r\n\n" % (ONE, TWO),
+        b"%b\r%b\n" % (ONE[:8], ONE[8:]),
+    ],
+)
+def test_what_is_no_fact_on_a_line_of_its_own_is_counted(path, lines):
+    """Two facts on one line make up for no other that tells none, nor are two lines one because their text would be."""
+    text, found, lost = LINES[0] + lines + LINES[3], [], []
+    for line in text.splitlines(keepends=True):
+        try:
+            found.append(decode_fact(line))
+        except Trouble:
+            lost.append(line)
+    reading = read(written(path, text))
+    assert list(reading) == found
+    assert reading.broken == sum(line.endswith(b"\n") for line in lost) > 0
+    assert reading.torn == (reading.broken < len(lost))
 
 
 def test_fields_of_another_version_are_passed_over(path):

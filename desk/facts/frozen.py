@@ -5,7 +5,7 @@ from typing import Any, Self
 import msgspec
 
 
-class Frozen(msgspec.Struct, frozen=True):
+class Frozen(msgspec.Struct, frozen=True, gc=False):
     """A value. It is its own copy, so that whoever copies what holds thousands of them copies only the holder."""
 
     def __copy__(self) -> Self:

@@ -5,18 +5,20 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import FileIO
+from itertools import islice
+from operator import length_hint
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 
-from desk.facts.codec import NOT_JSON, decode_fact
+from desk.facts.codec import NOT_JSON, decode_fact, decode_facts
 from desk.facts.happened import FORMAT, AnyFact, RunContinued, RunStarted
 from desk.facts.trouble import Trouble
 from desk.journal.files import existing, parts
 
 BLOCK = 2**16
-"""Bytes that are unpacked at a time: some two hundred lines."""
+"""Bytes that are unpacked at a time, and decoded in half a millisecond: some two hundred lines."""
 
 LONGEST_LINE = 16 * 2**20
 """No line of ours comes near; a file without ends of lines must not fill the memory."""
@@ -142,8 +144,9 @@ class Reading:
         self.started = _started(path)
         self._tape = _Tape(self._files())
         self._here = self._tape.place(0)
+        self._length = 0
+        self._facts: Iterator[AnyFact] = iter(())
         self._lines: Iterator[bytes] = iter(())
-        self._passed = 0
         self._cut = False
 
     @property
@@ -151,35 +154,33 @@ class Reading:
         return self._cut or self._tape.torn
 
     def __iter__(self) -> Iterator[AnyFact]:
-        return self
-
-    def __next__(self) -> AnyFact:
         while True:
+            yield from self._facts
             for line in self._lines:
-                self._passed += 1
                 try:
                     fact = decode_fact(line)
                 except Trouble:
                     self._count(line)
                     continue
                 if not isinstance(fact, RunContinued):
-                    return fact
-            self._turn(self._tape.place(0))
-            if self._lines is _NONE:
-                raise StopIteration
+                    yield fact
+            if not self._turn(self._tape.place(0)):
+                return
+
+    def __next__(self) -> AnyFact:
+        return next(iter(self))
 
     def place(self) -> Place:
         """Where it stands now."""
-        here = self._here
-        return Place(here.part, here.offset, here.packed, here.rest, here.unpacker, self._passed)
+        here, ahead = self._here, length_hint(self._facts) + length_hint(self._lines)
+        return Place(here.part, here.offset, here.packed, here.rest, here.unpacker, self._length - ahead)
 
     def go(self, place: Place) -> None:
         """Go on from a place where a reading of this recording has been; what it counts is then counted again."""
         self._tape.go(place)
         self._turn(place)
-        for _ in range(place.passed):
-            next(self._lines, None)
-        self._passed = place.passed
+        for ahead in (self._facts, self._lines):  # one of the two is empty
+            next(islice(ahead, place.passed, place.passed), None)
 
     def raw(self) -> Iterator[bytes]:
         """The lines as they are, those of further parts' beginnings left out; instead of iterating."""
@@ -204,10 +205,14 @@ class Reading:
         """Let go of the file."""
         self._tape.close()
 
-    def _turn(self, here: Place) -> None:
-        self._here, self._passed = here, 0
+    def _turn(self, here: Place) -> bool:
+        """Go on to the next lines, all at once where each tells a fact, else one by one; whether there are any."""
         text = self._tape.lines()
-        self._lines = iter(text.splitlines(keepends=True)) if text else _NONE
+        facts = None if _CONTINUED in text else decode_facts(text)
+        lines = text.splitlines(keepends=True) if facts is None else []
+        self._here, self._length = here, len(facts or lines)
+        self._facts, self._lines = iter(facts or ()), iter(lines)
+        return bool(text)
 
     def _files(self) -> list[Path]:
         """The parts that belong to this recording, and not to another that has such a name by chance."""
@@ -279,7 +284,7 @@ class _Head(msgspec.Struct):
 
 _heads = msgspec.json.Decoder(_Head)
 _KINDS = frozenset(kind.__struct_config__.tag for kind in get_args(AnyFact))
-_NONE: Iterator[bytes] = iter(())
+_CONTINUED = b"run_continued"
 _OTHER = "Choose another file."
 
 
