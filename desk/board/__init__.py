@@ -6,7 +6,7 @@ of their own, and are formed for the periods that somebody looks at.
 """
 
 from desk.board.board import Board, Mark
-from desk.board.columns import Floats
+from desk.board.increments import Floats
 from desk.board.ratios import SHORTEST_S, Basis
 
 __all__ = ["SHORTEST_S", "Basis", "Board", "Floats", "Mark"]

@@ -1,16 +1,15 @@
 """The board itself: takes settled periods in, and gives figures as values and curves."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from math import ceil, isnan, nan
-from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.board.columns import AT, COLUMNS, Columns, Floats, Places
+from desk.board.columns import Columns, Places
+from desk.board.increments import AT, Floats
 from desk.board.latencies import WINDOWS, Latencies
 from desk.board.ratios import FEWEST_EDGES, LONGEST_S, NOTHING, RATIOS, SHORTEST_S, Basis, Ratio
 from desk.ledger.period import PERIOD_S, Event, Period
@@ -67,10 +66,7 @@ class Board:
         if self._columns.behind:
             self._columns.again()  # its numbers are known
             return
-        rows: list[tuple[float, ...] | None] = [None] * len(self._columns.rows)
-        for name, increments in zip((None, *period.tiers), _increments(period), strict=True):
-            rows[self._columns.rows[name]] = increments
-        self._columns.append(rows)
+        self._columns.append(period)
         tiers = [period.tiers.get(name) for name in islice(self._columns.rows, 1, None)]
         self._latencies["ttfts"].append([tier.ttfts if tier else {} for tier in tiers])
         self._latencies["itls"].append([tier.gaps if tier else {} for tier in tiers])
@@ -230,55 +226,3 @@ class Board:
         if ratio.given in ("covered", "worked"):
             missing |= ends - starts < SHORTEST_S / PERIOD_S
         return starts, missing
-
-
-_counts = attrgetter(*COLUMNS[AT["busy"] : AT["joules"]])
-"""What a tier's period says under the names of columns."""
-_NO_COUNTS = (0.0,) * (AT["joules"] - AT["busy"])
-_METERED = AT["metered"] - AT["busy"]
-
-_NO_READINGS = (0.0,) * (len(COLUMNS) - AT["utilization"])
-
-
-def _increments(period: Period) -> Iterator[tuple[float, ...]]:
-    """What the rows grow by: that of the factory, then those of the tiers of the period."""
-    time = (period.end, period.worked, period.covered, period.edges if period.quality == "measured" else FEWEST_EDGES)
-    tiers = period.tiers.values()
-    counts = [_counts(tier) for tier in tiers]
-    active = sum(tier.active_joules or 0.0 for tier in tiers)
-    energy = (period.joules, active, period.standby_joules, period.other_joules, period.energy_cost)
-    whole = [sum(column) for column in zip(_NO_COUNTS, *counts, strict=True)]
-    yield (*_grown(time, whole, energy), *_readings(period))
-    for tier, counted in zip(tiers, counts, strict=True):
-        energy = (tier.joules, tier.active_joules, None, None, tier.energy_cost)
-        yield (*_grown(time, counted, energy), *_NO_READINGS)
-
-
-def _grown(time: tuple[float, ...], counts: Sequence[float], energy: tuple[float | None, ...]) -> tuple[float, ...]:
-    """The columns before the readings. A figure of energy divides by the time and the tokens that have a price."""
-    _, worked, covered, _ = time
-    *sums, queue, slots = counts
-    joules, active, standby, other, cost = energy
-    priced = (0.0, 0.0) if cost is None else (covered, counts[_METERED])
-    amounts = (joules or 0.0, active or 0.0, standby or 0.0, other or 0.0, cost or 0.0)
-    return (*time, *sums, queue * worked, slots * worked, *amounts, *priced)
-
-
-def _readings(period: Period) -> tuple[float, ...]:
-    """Sums and counts of what the devices in use reported: shares averaged, amounts added, temperatures the highest."""
-    if not period.devices:
-        return _NO_READINGS
-    devices = [period.devices[name] for name in period.counted if name in period.devices]
-    devices = devices or list(period.devices.values())
-    degrees = [device.celsius for device in devices if device.celsius is not None]
-    return (
-        *_counted([device.utilization for device in devices], len(devices)),
-        *_counted([device.memory_used for device in devices]),
-        *((max(degrees), 1.0) if degrees else (0.0, 0.0)),
-        *_counted([device.power_limit for device in devices]),
-    )
-
-
-def _counted(values: Iterable[float | None], by: int = 1) -> tuple[float, float]:
-    known = [value for value in values if value is not None]
-    return (sum(known) / by, 1.0) if known else (0.0, 0.0)

@@ -1,28 +1,16 @@
 """The numbers of a board: running sums of every period that is kept, by row, column and place."""
 
-from collections.abc import Sequence
-from struct import Struct
-
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from desk.board.increments import AT, COLUMNS, Floats, packed, unpacked
+from desk.ledger.period import Period
+
 Places = NDArray[np.int64]
-
-COLUMNS = (
-    *("end", "worked", "covered", "edges"),
-    *("busy", "prefill", "emitted", "metered", "revenue", "on_time_revenue", "on_time_tokens", "finished_tokens"),
-    *("queue", "slots_used"),
-    *("joules", "active", "standby", "other", "energy_cost", "priced_s", "priced_tokens"),
-    *("utilization", "utilizations", "memory", "memories", "celsius", "temperatures", "limit", "limits"),
-)
-"""`end` is a moment, and no sum; the last eight are of devices, and grow in the row of the factory alone."""
-
-AT = {name: column for column, name in enumerate(COLUMNS)}
 
 FIRST_PLACES = 256
 MOST_WAITING = 512
-"""Periods that wait to be summed up: two megabytes of five tiers."""
+"""Periods that wait to be summed up: half a megabyte of five tiers."""
 
 
 class Columns:
@@ -35,18 +23,19 @@ class Columns:
     def __init__(self, capacity: int, end: float = 0.0, dropped: int = 0) -> None:
         """`capacity` periods are kept at least; `dropped` have come before those that `end` is the end of."""
         self.rows: dict[str | None, int] = {None: 0}
+        self._tiers: list[str] = []
         self._capacity = capacity
         self._dropped = dropped
         self._sums = np.zeros((1, len(COLUMNS), FIRST_PLACES))
         self._sums[:, AT["end"], 0] = end
         self._newest = self._known = 0
         self._fresh: list[bytes] = []
-        """Appended and not summed up yet: what the columns of each row grow by, row after row, period after period."""
+        """Periods that were appended and are not summed up yet."""
 
     @property
     def told(self) -> int:
         """How many periods have been taken in."""
-        return self._dropped + self._newest + len(self._fresh) // len(self.rows)
+        return self._dropped + self._newest + len(self._fresh)
 
     def number(self, place: int) -> int:
         """Which of all periods that were taken in the one of a place is, counted from 1."""
@@ -82,15 +71,13 @@ class Columns:
         """A tier that was not there before; all its sums so far are nothing."""
         self._sum_up()
         self.rows[tier] = len(self.rows)
+        self._tiers.append(tier)
         self._sums = np.concatenate([self._sums, np.zeros((1, *self._sums.shape[1:]))])
 
-    def append(self, increments: Sequence[Sequence[float] | None]) -> None:
-        """What each row grows by, in the order of the columns, with the period's end in place of the first.
-
-        A row without anything is `None`.
-        """
-        self._fresh += [_NOTHING if row is None else _packed(*row) for row in increments]
-        if len(self._fresh) >= MOST_WAITING * len(self.rows):
+    def append(self, period: Period) -> None:
+        """The next period, each of whose tiers has a row."""
+        self._fresh.append(packed(period, self._tiers))
+        if len(self._fresh) >= MOST_WAITING:
             self._sum_up()
 
     def again(self) -> None:
@@ -109,7 +96,7 @@ class Columns:
     def _sum_up(self) -> None:
         if not self._fresh:
             return
-        fresh = np.frombuffer(b"".join(self._fresh)).reshape(-1, len(self.rows), len(COLUMNS))
+        fresh = unpacked(self._fresh, len(self.rows) - 1)
         self._fresh.clear()
         while len(fresh):
             room = self._sums.shape[2] - 1 - self._newest
@@ -136,7 +123,3 @@ class Columns:
             self._sums[:, :, :kept] = self._sums[:, :, places - kept :]
             self._dropped += places - kept
             self._newest = kept - 1
-
-
-_packed = Struct(f"{len(COLUMNS)}d").pack  # several times as fast as any way that numpy knows from tuples
-_NOTHING = bytes(8 * len(COLUMNS))

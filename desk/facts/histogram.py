@@ -31,6 +31,9 @@ def seconds_of(bucket: int) -> float:
 
 def count_into(histogram: dict[int, int], counts: Mapping[int, int]) -> None:
     """Add `counts` to `histogram` in place."""
+    if not histogram:
+        histogram.update(counts)
+        return
     known = histogram.get
     for bucket, count in counts.items():
         histogram[bucket] = known(bucket, 0) + count

@@ -7,8 +7,7 @@ Times are seconds since the run started.
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any, Self
 
@@ -101,35 +100,72 @@ class Solo(Learned):
         super().__init__(0.5, LEARNED)
 
 
+Sums = list[float]
+"""Busy seconds of each tier up to a moment, by the tier's place in `Busy.tiers`. Never changed once it is made."""
+
+Tick = tuple[float, float, dict[str, float]]
+"""A stretch of known energy: its seconds, its joules, and the seconds of the tiers at work in it, none when no lane
+was."""
+
+
 class Busy:
     """How many seconds each tier has been busy up to any recent moment, work spread evenly over its span."""
 
     def __init__(self) -> None:
-        self._spans: deque[tuple[float, float, dict[str, float], dict[str, float]]] = deque()
-        """Start, end, and the sums up to both. Spans follow each other; the dictionaries are never changed."""
-        self._total: dict[str, float] = {}
+        self.tiers: dict[str, int] = {}
+        """The place of each tier in the sums: they came in this order."""
+        self._spans: deque[tuple[float, float, Sums, Sums]] = deque()
+        """Start, end, and the sums up to both. Spans follow each other."""
+        self._total: Sums = []
         self._end = 0.0
         self._until = 0.0
 
-    def add(self, start: float, end: float, seconds: dict[str, float]) -> None:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copy = type(self)()
+        copy.tiers, copy._spans = self.tiers.copy(), self._spans.copy()
+        copy._total, copy._end, copy._until = self._total, self._end, self._until
+        return copy
+
+    def add(self, start: float, end: float, seconds: Mapping[str, float]) -> None:
         """Count work in. Work that ended in settled time counts from the next moment on that is asked for."""
+        for tier in seconds:
+            if tier not in self.tiers:
+                self.tiers[tier] = len(self.tiers)
+                self._total = [*self._total, 0.0]
+                self._spans = deque((s, e, [*low, 0.0], [*high, 0.0]) for s, e, low, high in self._spans)
         if end <= self._until:
-            self._spans = deque((s, e, _sum(low, seconds), _sum(high, seconds)) for s, e, low, high in self._spans)
-            self._total = _sum(self._total, seconds)
+            self._spans = deque(
+                (s, e, self._sum(low, seconds), self._sum(high, seconds)) for s, e, low, high in self._spans
+            )
+            self._total = self._sum(self._total, seconds)
             return
         start, self._end = max(start, self._end), max(end, self._end)
-        before, self._total = self._total, _sum(self._total, seconds)
+        before, self._total = self._total, self._sum(self._total, seconds)
         self._spans.append((start, self._end, before, self._total))
 
-    def at(self, moment: float) -> dict[str, float]:
-        """Busy seconds by tier up to `moment`, which must not lie in settled time. Not for the caller to change."""
+    def _sum(self, total: Sums, seconds: Mapping[str, float]) -> Sums:
+        total, places = total.copy(), self.tiers
+        for tier, busy in seconds.items():
+            total[places[tier]] += busy
+        return total
+
+    def at(self, moment: float) -> Sums:
+        """Busy seconds up to `moment`, which must not lie in settled time."""
         for start, end, before, after in self._spans:
             if moment < end:
                 if moment <= start:
                     return before
                 part = (moment - start) / (end - start)
-                return {tier: (low := before.get(tier, 0.0)) + (high - low) * part for tier, high in after.items()}
+                return [low + (high - low) * part for low, high in zip(before, after, strict=True)]
         return self._total
+
+    def grown(self, was: Sums, now: Sums) -> dict[str, float]:
+        """The seconds of the tiers that were busy between two moments."""
+        if now is was:
+            return {}
+        if len(was) < len(now):
+            was = was + [0.0] * (len(now) - len(was))
+        return {tier: s for tier, low, high in zip(self.tiers, was, now, strict=True) if (s := high - low) > NOTHING}
 
     def ends(self, after: float, until: float) -> list[float]:
         """The moments between the two at which a span of work ended."""
@@ -141,29 +177,6 @@ class Busy:
         self._end = max(self._end, self._until)
         while self._spans and self._spans[0][1] <= self._until:
             self._spans.popleft()
-
-
-def grown(was: dict[str, float], now: dict[str, float]) -> dict[str, float]:
-    """The seconds of the tiers that were busy between two sums of `Busy`."""
-    if now is was:
-        return {}
-    return {tier: s for tier, total in now.items() if (s := total - was.get(tier, 0.0)) > NOTHING}
-
-
-def _sum(total: dict[str, float], seconds: dict[str, float]) -> dict[str, float]:
-    total = total.copy()
-    for tier, busy in seconds.items():
-        total[tier] = total.get(tier, 0.0) + busy
-    return total
-
-
-@dataclass(slots=True)
-class Tick:
-    """A stretch of known energy: `busy` are the seconds of the tiers at work in it; empty when no lane was."""
-
-    seconds: float
-    joules: float
-    busy: dict[str, float]
 
 
 class Account:
@@ -183,7 +196,7 @@ class Account:
         self._points: deque[tuple[float, float, bool]] = deque()
         self._last: tuple[float, float] | None = None
         self._cut: tuple[float, float] | None = None  # settled so far: seconds, joules
-        self._cut_busy: dict[str, float] = {}
+        self._cut_busy: Sums = []
         self._sampled: tuple[float, float] | None = None
         self._intervals = Recent()
         self._idle_s = 0.0
@@ -275,7 +288,7 @@ class Account:
                 joules = before + (joules - before) * (stop - start) / (moment - start)
             was, now = self._cut_busy, busy.at(stop)
             self._cut, self._cut_busy = (stop, joules), now
-            yield Tick(stop - start, joules - before, grown(was, now))
+            yield stop - start, joules - before, busy.grown(was, now)
 
     def pass_over(self, until: float) -> None:
         """Nobody asks for the energy up to `until`."""
@@ -285,21 +298,22 @@ class Account:
 
     def learn(self, tick: Tick, quiet: bool, loaded: bool) -> None:
         """Learn the floor from idle ticks (`quiet`: nothing loads either), solo watts from ticks of one tier."""
-        if tick.busy or self.foreign or not quiet:
+        seconds, joules, busy = tick
+        if busy or self.foreign or not quiet:
             self._idle_s = self._idle_joules = 0.0
         else:
-            self._idle_s += tick.seconds
-            self._idle_joules += tick.joules
+            self._idle_s += seconds
+            self._idle_joules += joules
             if self._idle_s >= FLOOR_SAMPLE_S:
                 self.floors[loaded].add(self._idle_joules / self._idle_s, self._idle_s)
                 self._idle_s = self._idle_joules = 0.0
-        if len(tick.busy) != 1 or self.foreign:
+        if len(busy) != 1 or self.foreign:
             return
         floor = self.floor_watts(loaded)
-        ((tier, busy),) = tick.busy.items()
-        if floor is not None and busy >= tick.seconds / 2:
-            watts = max(0.0, tick.joules - floor * tick.seconds) / busy
-            self.solo.setdefault(tier, Solo()).add(watts, tick.seconds)
+        ((tier, alone),) = busy.items()
+        if floor is not None and alone >= seconds / 2:
+            watts = max(0.0, joules - floor * seconds) / alone
+            self.solo.setdefault(tier, Solo()).add(watts, seconds)
 
     @property
     def settled(self) -> float:
@@ -311,7 +325,6 @@ class Account:
         watts = self.floors[loaded].watts
         return self.floors[not loaded].watts if watts is None else watts
 
-    def solo_watts(self, tier: str) -> float | None:
-        """Dynamic watts of a tier that runs alone, `None` until learned."""
-        seen = self.solo.get(tier)
-        return None if seen is None else seen.watts
+    def solo_watts(self) -> dict[str, float]:
+        """Dynamic watts of each tier that runs alone, of those that have been learned."""
+        return {tier: solo.watts for tier, solo in self.solo.items() if solo.watts is not None}

@@ -1,33 +1,54 @@
-"""One beat of the engine, divided among the periods that it falls into."""
+"""One beat of the engine, counted into the period that it falls into, or divided among several."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
-from desk.facts.happened import LaneWork, Worked
-from desk.ledger.period import PERIOD_S
+from desk.facts.happened import LaneWork
+from desk.facts.histogram import count_into
+from desk.facts.tiers import Tier
+from desk.ledger.money import output_value
+from desk.ledger.period import Period
+
+UNPRICED = Tier(name="", model="")
+"""What a tier is held to that nobody has set: no price and no promise."""
 
 
-def divided(fact: Worked, start: float, first: int, last: int) -> Iterator[tuple[int, float, tuple[LaneWork, ...]]]:
-    """The work of a beat that began at `start` by the periods `first` to `last`, with the seconds in each.
+def count(period: Period, lanes: tuple[LaneWork, ...], tiers: Mapping[str, Tier]) -> None:
+    """Count in what lanes did, at the prices of `tiers`."""
+    accounts = period.tiers
+    for work in lanes:
+        name = work.tier
+        account = accounts.get(name) or period.tier(name)
+        account.queue, account.slots_used = work.queue, len(work.slots)
+        account.busy += work.busy
+        account.steps += work.steps
+        account.prefill += work.prefill
+        if emitted := work.emitted:
+            account.emitted += emitted
+            account.revenue += output_value(tiers.get(name, UNPRICED).price, emitted)
+        if work.gaps:
+            count_into(account.gaps, work.gaps)
 
-    Work across the end of a period is divided there: a beat that fell now before and now after it would ripple.
+
+def count_part(
+    period: Period, lanes: tuple[LaneWork, ...], tiers: Mapping[str, Tier], start: float, stop: float
+) -> None:
+    """Count in the part of their work between two fractions of its span.
+
+    Work across the end of a period is divided there: a beat that fell now before and now after it would ripple. Whole
+    counts stay whole, and their sum the same; the gaps between tokens count where the beat ends.
     """
-    before = 0.0
-    for cell in range(first, last + 1):
-        share = 1.0 if cell == last else ((cell + 1) * PERIOD_S - start) / fact.span
-        yield cell, fact.span * (share - before), tuple(_part(work, before, share) for work in fact.lanes)
-        before = share
-
-
-def _part(work: LaneWork, start: float, stop: float) -> LaneWork:
-    """The part of a lane's work between two fractions of its span; whole counts stay whole, and their sum the same."""
-    prefill, emitted, steps = work.prefill, work.emitted, work.steps
-    return LaneWork(
-        tier=work.tier,
-        busy=work.busy * (stop - start),
-        prefill=round(prefill * stop) - round(prefill * start) if prefill else 0,
-        emitted=round(emitted * stop) - round(emitted * start) if emitted else 0,
-        steps=round(steps * stop) - round(steps * start) if steps else 0,
-        queue=work.queue,
-        slots=work.slots,
-        gaps=work.gaps if stop == 1.0 else {},
-    )
+    accounts, part = period.tiers, stop - start
+    for work in lanes:
+        name = work.tier
+        account = accounts.get(name) or period.tier(name)
+        account.queue, account.slots_used = work.queue, len(work.slots)
+        account.busy += work.busy * part
+        if steps := work.steps:
+            account.steps += round(steps * stop) - round(steps * start)
+        if prefill := work.prefill:
+            account.prefill += round(prefill * stop) - round(prefill * start)
+        if (emitted := work.emitted) and (emitted := round(emitted * stop) - round(emitted * start)):
+            account.emitted += emitted
+            account.revenue += output_value(tiers.get(name, UNPRICED).price, emitted)
+        if stop == 1.0 and work.gaps:
+            count_into(account.gaps, work.gaps)

@@ -4,15 +4,14 @@ In each tick of a device the floor comes off first, the rest is split by busy se
 lost: the accounts of a tick add up to its energy. Times are seconds since the run started.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import inf
 
 from desk.facts.metered import DeviceReading, FloorLearned, MeterOpened, SoloLearned, Source
-from desk.ledger.account import Account, Busy, Solo, Tick, grown
+from desk.ledger.account import Account, Busy, Solo, Sums, Tick
 
-Solos = Callable[[str], float | None]
-"""The dynamic watts of a tier that runs alone, `None` until learned."""
+Solos = Mapping[str, float]
+"""The dynamic watts of each tier that runs alone, of those that are known."""
 
 Settings = tuple[str, str, int, int]
 """What a lane draws depends on its model, its precision, its context and its slots."""
@@ -54,7 +53,7 @@ class Flow:
                 mine[tier] = mine.get(tier, 0.0) + joules
 
 
-def book(flow: Flow, tick: Tick, floor_watts: float | None, foreign: bool, solo: Solos) -> None:
+def book(flow: Flow, tick: Tick, floor_watts: float | None, foreign: bool, solos: Solos) -> None:
     """Divide the energy of a tick among the accounts.
 
     While no lane is busy all of it stands by, except what foreign programs draw above the floor. Else the floor is
@@ -62,30 +61,31 @@ def book(flow: Flow, tick: Tick, floor_watts: float | None, foreign: bool, solo:
     where the solo watts of one of them are not known. What foreign programs draw meanwhile cannot be told apart from
     the tiers' own, which is flagged, too.
     """
-    joules, busy = tick.joules, tick.busy
+    seconds, joules, busy = tick
     flow.joules += joules
-    flow.covered += tick.seconds
+    flow.covered += seconds
     flow.edges += 1
     if not busy:
         floor = joules
         if foreign:
-            floor = 0.0 if floor_watts is None else min(joules, floor_watts * tick.seconds)
+            floor = 0.0 if floor_watts is None else min(joules, floor_watts * seconds)
             flow.other += joules - floor
         flow.floor += floor
         flow.standby += floor
         return
-    floor = 0.0 if floor_watts is None else min(joules, floor_watts * tick.seconds)
+    floor = 0.0 if floor_watts is None else min(joules, floor_watts * seconds)
     flow.floor += floor
     dynamic, borne = joules - floor, floor / len(busy)
     weights: Mapping[str, float] = busy
     if len(busy) == 1:
         flow.exclusive += dynamic
     else:
-        weights = {tier: seconds * watts for tier, seconds in busy.items() if (watts := solo(tier)) is not None}
+        weights = {tier: each * solos[tier] for tier, each in busy.items() if tier in solos}
         if len(weights) < len(busy) or sum(weights.values()) <= 0.0:
             weights = busy
             flow.uncalibrated = True
-    flow.uncalibrated = flow.uncalibrated or foreign
+    if foreign:
+        flow.uncalibrated = True
     each = dynamic / sum(weights.values())
     active, loaded = flow.active, flow.loaded
     for tier, weight in weights.items():
@@ -104,7 +104,7 @@ class Energy:
         self._accounts: dict[str, Account] = {}
         self._lanes: dict[str, Settings] = {}
         self._declared_until = 0.0
-        self._declared_busy: dict[str, float] = {}
+        self._declared_busy: Sums = []
 
     def open(self, fact: MeterOpened) -> None:
         """The meter reads other sources from now on, or describes the same ones again."""
@@ -159,9 +159,13 @@ class Energy:
                         slots=slots,
                     )
 
-    def known_until(self, counted: tuple[str, ...]) -> float:
-        """The moment up to which the energy of all counted devices is known; infinite where none counts."""
-        return min((self._accounts[name].newest if name in self._accounts else -inf for name in counted), default=inf)
+    def known_past(self, moment: float, counted: tuple[str, ...]) -> bool:
+        """Whether the energy of all counted devices is known up to a moment, or beyond; so it is where none counts."""
+        for name in counted:
+            account = self._accounts.get(name)
+            if account is None or account.newest < moment:
+                return False
+        return True
 
     def floor_watts(self, counted: tuple[str, ...], loaded: bool) -> float | None:
         """Watts of the counted devices with no lane running; `None` until it was seen on each of them."""
@@ -179,10 +183,12 @@ class Energy:
             if name not in counted:
                 account.pass_over(until)
                 continue
-            flow = Flow()
+            flow, floor, solos = Flow(), account.floor_watts(loaded), account.solo_watts()
             for tick in account.ticks(until, self.busy):
                 account.learn(tick, quiet, loaded)
-                book(flow, tick, account.floor_watts(loaded), account.foreign, account.solo_watts)
+                if len(tick[2]) < 2:  # others teach nothing
+                    floor, solos = account.floor_watts(loaded), account.solo_watts()
+                book(flow, tick, floor, account.foreign, solos)
             flows.append(flow)
         if not flows or len(flows) < len(counted):
             return Flow()  # with a device missing the sum is not the machine's: then nothing is covered
@@ -208,9 +214,9 @@ class Energy:
         start = self._declared_until
         for stop in [*self.busy.ends(start, until), until]:
             total = self.busy.at(stop)
-            worked = grown(self._declared_busy, total)
+            worked = self.busy.grown(self._declared_busy, total)
             joules = idle * (stop - start) + (busy - idle) * sum(worked.values())
-            book(flow, Tick(stop - start, joules, worked), idle, False, lambda _: busy - idle)
+            book(flow, (stop - start, joules, worked), idle, False, dict.fromkeys(worked, busy - idle))
             start, self._declared_busy = stop, total
         self._declared_until = until
         return flow

@@ -4,7 +4,7 @@ No clock, no files, no threads: what it gives depends on the facts and their ord
 and the command line cannot disagree. Inside, times are seconds since the run started.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from math import ceil, inf
 from typing import Any
 
@@ -19,23 +19,21 @@ from desk.facts.happened import (
     FirstToken,
     LaneLoading,
     LaneReady,
-    LaneWork,
     RunStarted,
     RunStopped,
     Unrecorded,
     Worked,
 )
-from desk.facts.histogram import bucket_of, count_into
+from desk.facts.histogram import bucket_of
 from desk.facts.metered import FloorLearned, MeterOpened, Read, SoloLearned
-from desk.facts.tiers import Tier
-from desk.ledger.beats import divided
+from desk.ledger.beats import UNPRICED, count, count_part
 from desk.ledger.bridge import Bridge
 from desk.ledger.energy import Energy, Flow
 from desk.ledger.hearing import LONGEST_SILENCE_S, Hearing
 from desk.ledger.money import dollars_per_joule, input_value, kept, output_value
 from desk.ledger.period import PERIOD_S, Event, Period, TierPeriod, Totals
 from desk.ledger.requests import OpenRequests
-from desk.ledger.seeing import see
+from desk.ledger.seeing import CHANGES, Remark
 from desk.ledger.standing import Standing
 
 PATIENCE_S = 1.0
@@ -54,28 +52,34 @@ class Ledger:
 
     def post(self, fact: AnyFact) -> list[Period]:
         """Take in the next fact of the journal; gives the periods that it closes, oldest first."""
-        if isinstance(fact, RunStarted) or not self._begun:
-            self._begin(fact.t)
-            self._begun = True
-        moment = fact.t - self._origin
-        closed: list[Period] = []
-        if moment > self._latest:
-            if moment > self._latest + LONGEST_SILENCE_S:
-                closed += self._pass_over(fact, moment)
-            self._latest = moment
-        mark = see(self.standing, fact)
-        if mark is not None:
-            kind, text, tier = mark
-            self._period(moment).events.append(Event(moment, kind, text, tier))
-        fold = _FOLDS.get(type(fact))
-        if fold is not None:
-            fold(self, fact, moment)
-        if isinstance(fact, RunStopped):
-            closed += self._close(moment)
-            self._stopped = True
-        elif self._latest >= (self._cell + 1) * PERIOD_S:
-            closed += self._close(None)
-        return closed
+        return list(self.fold((fact,)))
+
+    def fold(self, facts: Iterable[AnyFact]) -> Iterator[Period]:
+        """Take in the facts of the journal one after the other; gives each period when it closes, oldest first."""
+        for fact in facts:
+            kind = type(fact)
+            if kind is RunStarted or not self._begun:
+                self._begin(fact.t)
+                self._begun = True
+            moment = fact.t - self._origin
+            closed: list[Period] = []
+            if moment > self._latest:
+                if moment > self._latest + LONGEST_SILENCE_S:
+                    closed += self._pass_over(fact, moment)
+                self._latest = moment
+            change, book = _ROADS.get(kind, _NOWHERE)
+            if change is not None and (mark := change(self.standing, fact)) is not None:
+                word, text, tier = mark
+                self._period(moment).events.append(Event(moment, word, text, tier))
+            if book is not None:
+                book(self, fact, moment)
+            if kind is RunStopped:
+                closed += self._close(moment)
+                self._stopped = True
+            elif self._latest >= self._end:
+                closed += self._close(None)
+            if closed:
+                yield from closed
 
     def totals(self) -> Totals:
         """The accounts of the run: final once it has stopped, else as of the last closed period. Not a copy."""
@@ -100,6 +104,8 @@ class Ledger:
         self._cells: dict[int, Period] = {}
         """Periods under construction, by their place on the grid of half-seconds."""
         self._cell = 0
+        self._end = PERIOD_S
+        """Of the period of that place, where it is a whole one."""
         self._start = 0.0
         self._index = 0
         self._lanes_were = (True, False)
@@ -117,7 +123,7 @@ class Ledger:
 
     def _cell_of(self, moment: float) -> int:
         # A period owns its end: a beat tells of the time up to its stamp.
-        return max(self._cell, ceil(moment / PERIOD_S) - 1)
+        return self._cell if moment <= self._end else ceil(moment / PERIOD_S) - 1
 
     def _at(self, cell: int) -> Period:
         period = self._cells.get(cell)
@@ -125,13 +131,6 @@ class Ledger:
             tiers = {name: TierPeriod() for name in self.standing.tiers}
             period = self._cells[cell] = Period(0, 0.0, 0.0, tiers)
         return period
-
-    @staticmethod
-    def _tier(period: Period, name: str) -> TierPeriod:
-        tier = period.tiers.get(name)
-        if tier is None:
-            tier = period.tiers[name] = TierPeriod()
-        return tier
 
     def _run_started(self, fact: RunStarted, moment: float) -> None:
         self._warmup_s = fact.warmup_s
@@ -144,7 +143,7 @@ class Ledger:
         self._hearing.silence(fact.child)
         if fact.child == "engine":
             for name, requests in self._requests.by_tier().items():
-                self._tier(self._period(moment), name).cancelled += requests
+                self._period(moment).tier(name).cancelled += requests
             self._requests.clear()
 
     def _child_started(self, fact: ChildStarted, moment: float) -> None:
@@ -165,32 +164,26 @@ class Ledger:
     def _worked(self, fact: Worked, moment: float) -> None:
         self._hearing.hear("engine", moment)
         self._requests.beat(fact.lanes)
-        start = moment - fact.span
-        busy = {work.tier: work.busy for work in fact.lanes if work.busy > 0}
+        span, lanes = fact.span, fact.lanes
+        start = moment - span
+        busy = {work.tier: work.busy for work in lanes if work.busy > 0}
         if busy:
             self._energy.busy.add(start, moment, busy)
+        tiers = self.standing.tiers
         first, last = self._cell_of(start), self._cell_of(moment)
+        before = 0.0
+        for cell in range(first, last):
+            period, share = self._at(cell), ((cell + 1) * PERIOD_S - start) / span
+            period.worked += span * (share - before)
+            count_part(period, lanes, tiers, before, share)
+            before = share
+        period = self._at(last)
         if first == last:
-            self._count(last, fact.span, fact.lanes)
-            return
-        for cell, seconds, lanes in divided(fact, start, first, last):
-            self._count(cell, seconds, lanes)
-
-    def _count(self, cell: int, seconds: float, lanes: tuple[LaneWork, ...]) -> None:
-        """Count in what lanes did in so many seconds of a period."""
-        period, settings = self._at(cell), self.standing.tiers
-        period.worked += seconds
-        for work in lanes:
-            tier = period.tiers.get(work.tier) or self._tier(period, work.tier)
-            tier.queue, tier.slots_used = work.queue, len(work.slots)
-            tier.busy += work.busy
-            tier.steps += work.steps
-            tier.prefill += work.prefill
-            if work.emitted:
-                tier.emitted += work.emitted
-                tier.revenue += output_value(settings.get(work.tier, _UNPRICED).price, work.emitted)
-            if work.gaps:
-                count_into(tier.gaps, work.gaps)
+            period.worked += span
+            count(period, lanes, tiers)
+        else:
+            period.worked += span * (1.0 - before)
+            count_part(period, lanes, tiers, before, 1.0)
 
     def _first(self, fact: FirstToken, moment: float) -> None:
         if self._totals.since is None:
@@ -200,8 +193,8 @@ class Ledger:
                 self._totals.since = ceil((moment + self._warmup_s) / PERIOD_S) * PERIOD_S
                 self._period(moment).events.append(Event(moment, "run", "Warm-up"))
         self._requests.see(fact)
-        tier = self._tier(self._period(moment), fact.tier)
-        price = self.standing.tiers.get(fact.tier, _UNPRICED).price
+        tier = self._period(moment).tier(fact.tier)
+        price = self.standing.tiers.get(fact.tier, UNPRICED).price
         tier.prompt += fact.prompt
         tier.cached += fact.cached
         tier.revenue += input_value(price, fact.prompt, fact.cached)
@@ -210,14 +203,14 @@ class Ledger:
 
     def _finished(self, fact: Finished, moment: float) -> None:
         self._requests.see(fact)
-        tier = self._tier(self._period(moment), fact.tier)
+        tier = self._period(moment).tier(fact.tier)
         if fact.reason in ("cancelled", "error"):
             tier.cancelled += 1
             return
         tier.finished += 1
         tier.finished_tokens += fact.emitted
         tier.finished_s += fact.t - fact.submitted
-        setting = self.standing.tiers.get(fact.tier, _UNPRICED)
+        setting = self.standing.tiers.get(fact.tier, UNPRICED)
         if kept(fact, setting.promise):
             price = setting.price
             tier.on_time_requests += 1
@@ -253,7 +246,7 @@ class Ledger:
         """Settle the periods that are over; all of them up to `stop`, where the run ended."""
         closed = []
         while True:
-            end = (self._cell + 1) * PERIOD_S
+            end = self._end
             if stop is None and (self._latest < end or not self._over(end)):
                 return closed
             if stop is not None and stop < end:
@@ -262,14 +255,14 @@ class Ledger:
                     closed.append(self._settle(stop))
                 return closed
             closed.append(self._settle(end))
-            self._cell += 1
+            self._go(self._cell + 1)
 
     def _over(self, end: float) -> bool:
         if not self._hearing.all_past(end):
             return False
         if not self._hearing.waits_for("meter") or self._read_until > end + PATIENCE_S:
             return True
-        return self._energy.known_until(self.standing.counted) >= end
+        return self._energy.known_past(end, self.standing.counted)
 
     def _pass_over(self, fact: AnyFact, moment: float) -> list[Period]:
         """Settle what there is, and go on with the period of `moment`."""
@@ -277,16 +270,19 @@ class Ledger:
         if not isinstance(fact, Unrecorded):  # else it says so itself
             self._not_recorded(Unrecorded(t=fact.t, since=self._latest + self._origin), moment)
         self._hearing.excuse_all()
-        self._cell = max(self._cell + 1, ceil(moment / PERIOD_S) - 1)
+        self._go(max(self._cell + 1, ceil(moment / PERIOD_S) - 1))
         self._start = self._cell * PERIOD_S
         return closed
+
+    def _go(self, cell: int) -> None:
+        self._cell, self._end = cell, (cell + 1) * PERIOD_S
 
     def _gather(self) -> None:
         """The end of the run takes in all that was recorded before it, whatever its stamp."""
         for cell in sorted(cell for cell in self._cells if cell > self._cell):
             later, period = self._cells.pop(cell), self._at(self._cell)
             for name, tier in later.tiers.items():
-                self._tier(period, name).add(tier)
+                period.tier(name).add(tier)
             period.worked += later.worked
             period.events += later.events
             period.devices |= later.devices
@@ -303,10 +299,13 @@ class Ledger:
         engine = standing.children.get("engine")
         if standing.running and engine is not None and engine.state in ("ended", "given up"):
             period.worked = end - self._start  # known to make nothing, unlike an engine that is only silent
+        heard_of = self._hearing.of
         period.late = tuple(
-            child
-            for child, now in standing.children.items()
-            if child != "worker" and now.state not in ("ended", "given up") and self._hearing.of(child) < end
+            [
+                child
+                for child, now in standing.children.items()
+                if child != "worker" and now.state not in ("ended", "given up") and heard_of(child) < end
+            ]
         )
         self._settle_energy(period)
         if not self._stopped:
@@ -316,21 +315,22 @@ class Ledger:
         return period
 
     def _settle_energy(self, period: Period) -> None:
-        standing = self.standing
+        standing, start, end = self.standing, period.start, period.end
         period.counted, period.quality = standing.counted, standing.quality
-        dollars = dollars_per_joule(standing.tariff, standing.hour(period.start))
+        dollars = dollars_per_joule(standing.tariff, standing.hour(start))
         if self._index == 0:
             self._flow(0.0)  # what the last edge before the run has to do with the time before it is not the run's
         first = self._totals.since
-        before = self._flow(first) if first is not None and period.start < first < period.end else None
-        flow = self._flow(period.end)
-        if first is not None and first < period.end and not self._stopped:
-            self._totals.add_energy(flow, dollars, standing.quality, standing.tiers)
+        before = self._flow(first) if first is not None and start < first < end else None
+        flow = self._flow(end)
+        if first is not None and first < end and not self._stopped:
+            self._totals.add_energy(flow, dollars, period.quality, standing.tiers)
         if before is not None:
             before.add(flow)
             flow = before
-        self._energy.settle(period.end)
-        standing.floor_watts = self._energy.floor_watts(standing.counted, standing.loaded)
+        self._energy.settle(end)
+        _, loaded = self._lanes_were
+        standing.floor_watts = self._energy.floor_watts(standing.counted, loaded)
         self._bridge.book(period, flow)
         if flow.covered <= 0.0:
             period.quality = "unavailable"
@@ -341,24 +341,22 @@ class Ledger:
         period.energy_cost = None if dollars is None else flow.joules * dollars
         standing.uncalibrated = flow.uncalibrated
         for name in flow.loaded:
-            self._tier(period, name)
+            period.tier(name)
+        borne, active = flow.loaded.get, flow.active.get
         for name, tier in period.tiers.items():
-            tier.joules, tier.active_joules = flow.loaded.get(name, 0.0), flow.active.get(name, 0.0)
-            tier.energy_cost = None if dollars is None else tier.joules * dollars
+            tier.joules, tier.active_joules = joules, _ = borne(name, 0.0), active(name, 0.0)
+            tier.energy_cost = None if dollars is None else joules * dollars
 
     def _flow(self, until: float) -> Flow:
         standing = self.standing
-        quiet = all(lane.state != "loading" for lane in standing.lanes.values()) and not any(
-            standing.children[child].state == "started" for child in ("engine", "worker") if child in standing.children
-        )
+        counted, declared = standing.counted, standing.declared
         # What a period is told of the lanes came a moment after it: one right after a change teaches no floor.
-        before, self._lanes_were = self._lanes_were, (quiet, standing.loaded)
-        quiet = quiet and before == self._lanes_were
-        flow = self._energy.measured(standing.counted, until, quiet, standing.loaded)
+        before, self._lanes_were = self._lanes_were, (standing.quiet, standing.loaded)
+        quiet, loaded = self._lanes_were
+        flow = self._energy.measured(counted, until, quiet and before == self._lanes_were, loaded)
         if self._gap[0] < until <= self._gap[1]:
             return Flow()
-        declared = standing.declared
-        if standing.source == "declared" and declared is not None:
+        if declared is not None and standing.source == "declared":
             return self._energy.declared(declared.idle, declared.busy, until)
         return flow
 
@@ -375,9 +373,6 @@ class Ledger:
         if totals.since is not None:
             totals.seconds = max(0.0, period.end - totals.since - self._unrecorded_s)
 
-
-_UNPRICED = Tier(name="", model="")
-"""What a tier is held to that nobody has set: no price and no promise."""
 
 _FOLDS: dict[type, Callable[[Ledger, Any, float], None]] = {
     RunStarted: Ledger._run_started,
@@ -397,3 +392,8 @@ _FOLDS: dict[type, Callable[[Ledger, Any, float], None]] = {
     FloorLearned: Ledger._recall,
     SoloLearned: Ledger._recall,
 }
+
+_Road = tuple[Callable[[Standing, Any], Remark | None] | None, Callable[[Ledger, Any, float], None] | None]
+_NOWHERE: _Road = (None, None)
+_ROADS: dict[type, _Road] = {kind: (CHANGES.get(kind), _FOLDS.get(kind)) for kind in CHANGES.keys() | _FOLDS.keys()}
+"""What a fact of each kind changes of what stands, and of the accounts."""

@@ -65,23 +65,24 @@ class TierPeriod:
         self.steps += period.steps
         self.prefill += period.prefill
         self.emitted += period.emitted
-        self.prompt += period.prompt
-        self.cached += period.cached
         self.revenue += period.revenue
-        self.on_time_revenue += period.on_time_revenue
-        self.on_time_tokens += period.on_time_tokens
-        self.finished += period.finished
-        self.on_time_requests += period.on_time_requests
-        self.finished_tokens += period.finished_tokens
-        self.cancelled += period.cancelled
         self.metered += period.metered
-        self.finished_s += period.finished_s
+        self.cancelled += period.cancelled
         self.queue = period.queue
         self.slots_used = period.slots_used
         if period.gaps:
             count_into(self.gaps, period.gaps)
         if period.ttfts:
             count_into(self.ttfts, period.ttfts)
+            self.prompt += period.prompt
+            self.cached += period.cached
+        if period.finished:
+            self.finished += period.finished
+            self.finished_tokens += period.finished_tokens
+            self.finished_s += period.finished_s
+            self.on_time_requests += period.on_time_requests
+            self.on_time_tokens += period.on_time_tokens
+            self.on_time_revenue += period.on_time_revenue
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return replace(self, gaps=self.gaps.copy(), ttfts=self.ttfts.copy())  # numbers alone, and many
@@ -149,6 +150,13 @@ class Period:
     counted: tuple[str, ...] = ()
     events: list[Event] = field(default_factory=list)
 
+    def tier(self, name: str) -> TierPeriod:
+        """The account of a tier, opened where there is none yet."""
+        account = self.tiers.get(name)
+        if account is None:
+            account = self.tiers[name] = TierPeriod()
+        return account
+
 
 @dataclass(slots=True)
 class Totals:
@@ -196,11 +204,12 @@ class Totals:
         self.quality = "estimated" if self.quality == "estimated" else quality
         if dollars_per_joule is not None:
             self.energy_cost = (self.energy_cost or 0.0) + flow.joules * dollars_per_joule
+        loaded, active = flow.loaded.get, flow.active.get
         for name in dict.fromkeys([*tiers, *flow.loaded]):
-            tier = self.tier(name)
-            joules = flow.loaded.get(name, 0.0)
+            tier = self.tiers.get(name) or self.tier(name)
+            joules = loaded(name, 0.0)
             tier.joules = (tier.joules or 0.0) + joules
-            tier.active_joules = (tier.active_joules or 0.0) + flow.active.get(name, 0.0)
+            tier.active_joules = (tier.active_joules or 0.0) + active(name, 0.0)
             if dollars_per_joule is not None:
                 tier.energy_cost = (tier.energy_cost or 0.0) + joules * dollars_per_joule
 

@@ -17,19 +17,20 @@ Remark = tuple[EventKind, str, str]
 """Kind, text and tier of a mark for the event lane."""
 
 _Change = TypeVar("_Change", bound=Callable[..., Remark | None])
-_CHANGES: dict[type, Callable[[Standing, Any], Remark | None]] = {}
+CHANGES: dict[type, Callable[[Standing, Any], Remark | None]] = {}
+"""How each kind of fact brings what stands up to date; gives the mark that it deserves, if any."""
 
 
 def see(standing: Standing, fact: AnyFact) -> Remark | None:
     """Bring `standing` up to date with a fact; gives the mark that it deserves, if any."""
-    change = _CHANGES.get(type(fact))
+    change = CHANGES.get(type(fact))
     return None if change is None else change(standing, fact)
 
 
 def _change(change: _Change) -> _Change:
     """Register how a fact changes what stands, by the kinds of facts that it is annotated with."""
     kinds = change.__annotations__["fact"]
-    _CHANGES.update(dict.fromkeys(get_args(kinds) or (kinds,), change))
+    CHANGES.update(dict.fromkeys(get_args(kinds) or (kinds,), change))
     return change
 
 

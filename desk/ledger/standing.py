@@ -25,6 +25,7 @@ from desk.ledger.mapping import Mapping
 LaneState = Literal["closed", "loading", "ready", "draining", "failed"]
 ChildState = Literal["started", "running", "stale", "ended", "given up"]
 
+_LOADED: frozenset[LaneState] = frozenset({"ready", "draining"})
 KEPT_TROUBLES = 20
 KEPT_ALARMS = 200
 
@@ -123,7 +124,8 @@ class Standing:
     def source(self) -> Source:
         """Where the joules come from."""
         if self.counted and self.meter is not None:
-            return source_of(next(device for device in self.meter.devices if device.id == self.counted[0]), self.meter)
+            devices = {device.id: device for device in self.meter.devices}
+            return source_of(devices[self.counted[0]], self.meter)
         return "none" if self.declared is None else "declared"
 
     @property
@@ -146,7 +148,13 @@ class Standing:
     @property
     def loaded(self) -> bool:
         """Whether models are in memory."""
-        return any(lane.state in ("ready", "draining") for lane in self.lanes.values())
+        return not _LOADED.isdisjoint([lane.state for lane in self.lanes.values()])
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is being loaded."""
+        children = [now.state for child, now in self.children.items() if child != "meter"]
+        return "started" not in children and "loading" not in [lane.state for lane in self.lanes.values()]
 
     @property
     def doubt(self) -> str:

@@ -89,3 +89,6 @@ _TAKES: dict[type, Callable[[Streams, Any], None]] = {
     Said: Streams._said,
     ChildEnded: Streams._child_ended,
 }
+
+FOLLOWED = frozenset(_TAKES)
+"""The kinds of facts that tell something of a request's text."""

@@ -1,16 +1,17 @@
 """The books that a window or a picture keeps of one stream of facts."""
 
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 
 from desk.board import Board, Mark
 from desk.facts.happened import AnyFact, Calibrated, RunStarted
-from desk.facts.metered import Read
+from desk.facts.metered import DeviceReading, Read
 from desk.ledger.ledger import Ledger
-from desk.ledger.stream import Streams
+from desk.ledger.stream import FOLLOWED, Streams
 from desk.panel.machine import HEADLINE_S
 
-State = tuple[Ledger, Streams, float, dict[str, float], float | None, str]
+State = tuple[Ledger, Streams, float, dict[str, DeviceReading], float | None, str]
 """All that folding changes beside the board."""
 
 
@@ -18,34 +19,45 @@ State = tuple[Ledger, Streams, float, dict[str, float], float | None, str]
 class Books:
     """Ledger and board of one stream of facts.
 
-    `moment` is the stamp of the newest fact, `heard` that of each device's newest energy or power. `split` is the end
+    `moment` is the stamp of the newest fact, `heard` what each device last told of energy or power. `split` is the end
     of the last period whose joules were shared among tiers without knowing what each of them draws.
     """
 
     ledger: Ledger = field(default_factory=Ledger)
     board: Board = field(default_factory=Board)
     moment: float = 0.0
-    heard: dict[str, float] = field(default_factory=dict)
+    heard: dict[str, DeviceReading] = field(default_factory=dict)
     split: float | None = None
     streams: Streams = field(default_factory=Streams)
     _doubt: str = ""
 
     def post(self, fact: AnyFact) -> None:
-        if isinstance(fact, RunStarted):
-            self.moment, self.heard, self.split, self.streams = 0.0, {}, None, Streams()
-        elif isinstance(fact, Calibrated):
-            self.split = None
-        self.streams.see(fact)
-        if fact.t > self.moment:
-            self.moment = fact.t
-        if isinstance(fact, Read):
-            for reading in fact.devices:
-                if told := [*reading.edges[-1:], *reading.samples[-1:]]:
-                    self.heard[reading.device] = max(told)[0]
-        for period in self.ledger.post(fact):
+        """Take in the next fact."""
+        self.take((fact,))
+
+    def take(self, facts: Iterable[AnyFact]) -> None:
+        """Take in the next facts."""
+        for period in self.ledger.fold(self._seen(facts)):
             self.board.add(period)
             if period.uncalibrated:
                 self.split, self._doubt = period.end, self.ledger.standing.doubt
+
+    def _seen(self, facts: Iterable[AnyFact]) -> Iterator[AnyFact]:
+        """Note of each fact what neither ledger nor board keeps."""
+        for fact in facts:
+            if isinstance(fact, Read):
+                for reading in fact.devices:
+                    if reading.edges or reading.samples:
+                        self.heard[reading.device] = reading
+            elif isinstance(fact, RunStarted):
+                self.moment, self.heard, self.split, self.streams = 0.0, {}, None, Streams()
+            elif isinstance(fact, Calibrated):
+                self.split = None
+            if type(fact) in FOLLOWED:
+                self.streams.see(fact)
+            if fact.t > self.moment:
+                self.moment = fact.t
+            yield fact
 
     def mark(self) -> tuple[State, Mark]:
         """Where these books stand, for `back_to`: some forty kilobytes, the columns of the board are shared."""
@@ -61,7 +73,7 @@ class Books:
     def ages(self, now: float | None = None) -> dict[str, float]:
         """Seconds since each device was heard, by the newest fact, or by the clock of the facts where it is given."""
         moment = self.moment if now is None else max(now, self.moment)
-        return {device: max(0.0, moment - t) for device, t in self.heard.items()}
+        return {device: max(0.0, moment - _newest(reading)) for device, reading in self.heard.items()}
 
     @property
     def uncalibrated(self) -> bool:
@@ -72,3 +84,8 @@ class Books:
     def doubt(self) -> str:
         """What stands against the joules of the tiers, as long as their headline figures hold such joules."""
         return self.ledger.standing.doubt or (self._doubt if self.uncalibrated else "")
+
+
+def _newest(reading: DeviceReading) -> float:
+    """The stamp of the newest energy or power in a reading that tells of some."""
+    return max(t for t, _ in (*reading.edges[-1:], *reading.samples[-1:]))

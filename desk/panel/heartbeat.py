@@ -63,10 +63,10 @@ EAGER_S = 2.0
 """... until something is asked for, whose answer is looked for at the full rate for so long. So rests a held replay."""
 HIDDEN_MS = 500
 """A window that nobody sees takes facts in, and does no more, at this interval."""
-TURNS = (
+TURNS = {
     *(AlarmShelved, RunStarted, RunStopped, Paused, Resumed, TierChanged, TierRemoved, LoadChanged, BudgetChanged),
     *(WattsDeclared, Calibrating, Calibrated),
-)
+}
 """What an order comes back as is shown at the next tick: a button that lags behind would be pressed twice."""
 FRONTIER_MS = 2000
 """What is on the Floor besides the run has time until all else is there."""
@@ -238,8 +238,7 @@ class Heartbeat(QObject):
                 return False
             self._wake()
             self._notice(fresh)
-            for fact in fresh:
-                self.books.post(fact)
+            self.books.take(fresh)
         self._since_numbers = since  # what turned on the way is no answer to an order
         self._behind = moment if self._behind is None else self._behind
         return True
@@ -250,11 +249,12 @@ class Heartbeat(QObject):
 
     def _notice(self, fresh: list[AnyFact]) -> None:
         """See what facts change about how they are shown."""
-        if any(isinstance(fact, RunStarted) for fact in fresh):
+        kinds = set(map(type, fresh))
+        if RunStarted in kinds:
             self.charts.follow_now()  # what was held belongs to the run before
-        if any(isinstance(fact, TURNS) for fact in fresh):
+        if not TURNS.isdisjoint(kinds):
             self._since_numbers = 2 * RESTING_MS
-        self._spoken = self._spoken or any(isinstance(fact, Said) for fact in fresh)
+        self._spoken = self._spoken or Said in kinds
 
     # ---- carried out
 

@@ -94,7 +94,8 @@ class Replay:
         self._restored: _Mark | None = None
         self._begun = False
         self._facts = journal.read(path)
-        first = next(self._facts, None)
+        self._telling = iter(self._facts)
+        first = next(self._telling, None)
         if first is None:
             raise Trouble(f"The recording {path} is empty.", "Choose another recording.")
         self._next: AnyFact | None = first
@@ -175,13 +176,15 @@ class Replay:
         """The facts whose time has come since the last call, in the order of the file; at most so many of them."""
         if self._playing and self.loop is not None and (self.position >= self.loop[1] or self.ended):
             self.seek(self.loop[0])
-        position = self.position
+        position, origin, telling = self.position, self._origin, self._telling
+        following, told = self._next, self._told
         facts: list[AnyFact] = []
-        while self._next is not None and self._next.t - self._origin <= position and len(facts) < most:
-            self._told = max(self._told, self._next.t - self._origin)
-            facts.append(self._next)
-            self._begun = True
-            self._next = next(self._facts, None)
+        while following is not None and (moment := following.t - origin) <= position and len(facts) < most:
+            if moment > told:
+                told = moment
+            facts.append(following)
+            following = next(telling, None)
+        self._next, self._told, self._begun = following, told, self._begun or bool(facts)
         if self._next is None and self._playing and self.loop is None:
             self._settle(self._told)
             self._playing = False
@@ -222,13 +225,15 @@ class Replay:
 
     def _return_to(self, mark: _Mark) -> None:
         self._facts.go(mark.place)
+        self._telling = iter(self._facts)  # one that has come to the end has ended
         self._next, self._told = mark.following, mark.at
         self._restored = mark
 
     def _rewind(self) -> None:
         self._facts.close()
         self._facts = journal.read(self.path)
-        self._next = next(self._facts, None)
+        self._telling = iter(self._facts)
+        self._next = next(self._telling, None)
         self._told = 0.0
         self._restored = None
 

@@ -224,7 +224,7 @@ def test_an_amd_card_whose_counter_stands_still_is_read_by_its_power():
     account.read(DeviceReading(device="amd0", edges=((T0 + 1.0, 10.0),), samples=((T0 + 1.0, 50.0),)), T0)
     for at in (2.0, 3.0, 4.0, 5.0, 6.0):
         account.read(DeviceReading(device="amd0", samples=((T0 + at, 50.0),)), T0)
-    drawn = [(tick.seconds, tick.joules) for tick in account.ticks(6.0, Busy())]
+    drawn = [(seconds, joules) for seconds, joules, _ in account.ticks(6.0, Busy())]
     assert drawn == [(1.0, 50.0), (1.0, 50.0)]  # two seconds are waited for, and the gap is not bridged
 
 

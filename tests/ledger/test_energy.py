@@ -430,14 +430,16 @@ def test_busy_seconds_are_spread_over_their_span():
     busy = Busy()
     busy.add(0.0, 1.0, {"Free": 0.4})
     busy.add(1.0, 2.0, {"Free": 0.2, "Ultra": 0.8})
-    assert busy.at(0.5) == {"Free": 0.2}
-    assert busy.at(1.5) == pytest.approx({"Free": 0.5, "Ultra": 0.4})
+    assert list(busy.tiers) == ["Free", "Ultra"]
+    assert busy.at(0.5) == [0.2, 0.0]
+    assert busy.at(1.5) == pytest.approx([0.5, 0.4])
+    assert busy.grown([0.4], busy.at(1.5)) == pytest.approx({"Free": 0.1, "Ultra": 0.4})  # before Ultra ever worked
     assert busy.ends(0.0, 2.0) == [1.0]
     busy.settle(1.0)
     busy.settle(0.5)  # time does not go back
     busy.add(0.0, 0.9, {"Ultra": 0.1})
-    assert busy.at(1.0) == pytest.approx({"Free": 0.4, "Ultra": 0.1})
-    assert busy.at(2.0) == pytest.approx({"Free": 0.6, "Ultra": 0.9})
+    assert busy.at(1.0) == pytest.approx([0.4, 0.1])
+    assert busy.at(2.0) == pytest.approx([0.6, 0.9])
 
 
 def test_a_quantile_of_nothing_is_nothing():

@@ -142,7 +142,7 @@ def test_bursts_and_the_wire_change_nothing(factory, data):
     while rest:
         size = data.draw(st.integers(1, len(rest)))
         burst, rest = [decode_fact(line) for line in rest[:size]], rest[size:]
-        in_bursts += [period for fact in burst for period in replay.post(fact)]
+        in_bursts += replay.fold(burst)
     assert in_bursts == one_by_one
     assert replay.totals() == live.totals()
     assert replay.standing == live.standing
