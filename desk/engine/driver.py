@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 _STUB_LIBRARY = 34  # CUDA_ERROR_STUB_LIBRARY: the toolkit's link-time stub, not a driver
+_CUDA = 13_000  # CUDA 13.0 as a driver writes it: what onnxruntime is built for
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class NvidiaDevice:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """What the driver answered. `cause` is a sentence where a driver is installed and does not work."""
+    """What the driver answered. `cause` is a sentence where a driver is installed and cannot be used."""
 
     devices: tuple[NvidiaDevice, ...] = ()
     cause: str = ""
@@ -41,7 +42,15 @@ def ask_driver() -> Driver:
     answer = answer or cuda.cuDeviceGetCount(ctypes.byref(count))
     if answer:
         return Driver(cause=f"The NVIDIA driver is installed but answers with error {answer}.")
-    return Driver(devices=tuple(_describe(cuda, index) for index in range(count.value)))
+    return Driver(devices=tuple(_describe(cuda, index) for index in range(count.value)), cause=_too_old(cuda))
+
+
+def _too_old(cuda: ctypes.CDLL) -> str:
+    version = ctypes.c_int()
+    if cuda.cuDriverGetVersion(ctypes.byref(version)) or version.value >= _CUDA:
+        return ""
+    goes_up_to = f"{version.value // 1000}.{version.value % 1000 // 10}"
+    return f"The NVIDIA driver goes up to CUDA {goes_up_to}, and this program needs 13.0."
 
 
 def free_memory() -> int | None:

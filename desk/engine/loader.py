@@ -12,7 +12,7 @@ import psutil
 from desk.engine.batch import Batch
 from desk.engine.lane import Outfit
 from desk.engine.prompts import Fitter
-from desk.engine.runtime import Runtime, Used
+from desk.engine.runtime import DeviceLost, Runtime, Used
 from desk.engine.selftest import check_rows
 from desk.facts.happened import now
 from desk.facts.tiers import Provider, Tier
@@ -55,7 +55,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Broke:
-    """A bug: the exception belongs to whoever runs the factory."""
+    """A bug or a lost device: the exception belongs to whoever runs the factory."""
 
     error: Exception
 
@@ -142,6 +142,8 @@ class Loader:
             batch = Batch(network, tier.slots, tier.context, overcommit)
             after = self._in_use(provider)
             taken = None if loaded or before is None or after is None else max(0, after - before)
+        except DeviceLost:
+            raise  # no lane can run on in this process, so it is not this one's alone
         except Trouble as trouble:
             return Refused(tier, trouble)
         return Outfitted(Outfit(tier, batch, fitter, now() - start, planned.total, free, taken))

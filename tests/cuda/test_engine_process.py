@@ -56,7 +56,7 @@ def engine(libraries, order, **stub):
     """An engine that finds the stub as it would find the driver and CUDA's libraries: by the loader's own search."""
     environment = os.environ | {"LD_LIBRARY_PATH": str(libraries)} | {f"CUDA_STUB_{k}": str(v) for k, v in stub.items()}
     pipe = subprocess.PIPE
-    with subprocess.Popen(ENGINE, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment) as process:
+    with subprocess.Popen(ENGINE, stdin=pipe, stdout=pipe, stderr=pipe, env=environment) as process:
         try:
             process.stdin.write(encode(order))
             process.stdin.flush()
@@ -97,6 +97,25 @@ def test_a_lost_device_ends_the_process_so_that_a_fresh_one_can_go_on(stub_libra
         running.process.wait(PATIENCE_S)
     assert running.process.returncode == 1
     assert not any(isinstance(fact, EngineOpened) and fact.provider == "cpu" for fact in running.facts)
+
+
+def test_a_device_lost_while_a_lane_loads_ends_the_process_as_well(stub_libraries, two_tiers):
+    """Not the lane alone: whatever it would load next in this process would fail, too."""
+    with engine(stub_libraries, two_tiers, LOST_AFTER=60) as running:
+        lost = running.until(Troubled, lambda fact: fact.where == "engine")
+        running.process.wait(PATIENCE_S)
+        assert running.process.stderr.read().decode().splitlines()[-1] == lost.cause
+    assert running.process.returncode == 1
+    assert "CUDA failure 700" in lost.cause
+    assert not any(isinstance(fact, LaneReady | LaneFailed) for fact in running.facts)
+
+
+def test_a_full_card_fails_the_lanes_in_words_and_not_the_process(stub_libraries, two_tiers):
+    with engine(stub_libraries, two_tiers, MEMORY=100) as running:
+        failed = running.until(LaneFailed)
+        assert failed.cause.startswith("CUDA opens but does not compute: out of memory (Failed to allocate memory for")
+        assert "close other programs" in failed.remedy
+    assert running.process.returncode == 0
 
 
 def test_a_card_without_machine_code_fails_the_lanes_and_not_the_process(stub_libraries, two_tiers):

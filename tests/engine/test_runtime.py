@@ -151,6 +151,7 @@ def test_the_probe_is_a_graph_that_the_runtime_accepts():
 STAND_IN = r"""
 #include <string.h>
 int cuInit(unsigned flags) { return INIT; }
+int cuDriverGetVersion(int *version) { *version = VERSION; return 0; }
 int cuDeviceGetCount(int *count) { *count = 2; return 0; }
 int cuDeviceGet(int *device, int index) { *device = index; return 0; }
 int cuDeviceGetName(char *name, int size, int device) { strcpy(name, device ? "Second" : "First"); return 0; }
@@ -160,12 +161,19 @@ int cuDeviceGetUuid(unsigned char *uuid, int device) { memset(uuid, 16 + device,
 
 @pytest.mark.skipif(sys.platform != "linux", reason="builds a stand-in driver library with the C compiler")
 @pytest.mark.parametrize(
-    ("init", "names", "cause"),
-    [(0, ["First", "Second"], ""), (100, [], ""), (34, [], ""), (999, [], "error 999"), (803, [], "error 803")],
+    ("init", "version", "names", "cause"),
+    [
+        (0, 13000, ["First", "Second"], ""),
+        (0, 12040, ["First", "Second"], "goes up to CUDA 12.4, and this program needs 13.0"),
+        (100, 13000, [], ""),
+        (34, 13000, [], ""),
+        (999, 13000, [], "error 999"),
+        (803, 13000, [], "error 803"),
+    ],
 )
-def test_the_driver_is_asked_for_its_devices(tmp_path, monkeypatch, init, names, cause):
+def test_the_driver_is_asked_for_its_devices(tmp_path, monkeypatch, init, version, names, cause):
     library = tmp_path / "libcuda.so.1"
-    command = ["gcc", "-shared", "-fPIC", f"-DINIT={init}", "-x", "c", "-", "-o", str(library)]
+    command = ["gcc", "-shared", "-fPIC", f"-DINIT={init}", f"-DVERSION={version}", "-x", "c", "-", "-o", str(library)]
     subprocess.run(command, input=STAND_IN.encode(), check=True)
     true_library = driver.ctypes.CDLL
     monkeypatch.setattr(driver.ctypes, "CDLL", lambda name: true_library(str(library)))

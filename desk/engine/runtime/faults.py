@@ -15,6 +15,9 @@ _OUT_OF_MEMORY = (
     "bad_alloc",
     "Unable to allocate",
 )
+_UNFIT = re.compile(r"\bCUDA failure (35|98|209|222):")
+"""The driver is too old, or the libraries hold no code for this card: it is whole, and will never run this."""
+
 _DEVICE_FAILED = re.compile(r"\b(CUDA|CUBLAS|CURAND|CUDNN) (failure \d|error )")
 
 
@@ -30,8 +33,10 @@ def translated(error: Exception, used: Used, what: str) -> Trouble:
     """`error` as a `Trouble` of the kind that decides what comes next; `what` begins its sentence."""
     text = words(error)
     if any(mark in str(error) for mark in _OUT_OF_MEMORY):
-        remedy = "Choose fewer slots, a shorter context or a smaller model."
+        remedy = "Choose fewer slots, a shorter context or a smaller model, or close other programs."
         return OutOfMemory(f"{what}: out of memory ({text}).", remedy)
+    if used == "cuda" and _UNFIT.search(str(error)):
+        return Trouble(f"{what}: {text}", "Choose the provider cpu; `desk doctor --gpu` says what this card lacks.")
     if used == "cuda" and _DEVICE_FAILED.search(str(error)):
         return DeviceLost(f"{what}: {text}", "Start again; if it comes back, update the NVIDIA driver or reboot.")
     return Trouble(f"{what}: {text}", "Build or fetch the model again, or choose another one.")
@@ -43,6 +48,8 @@ def words(error: Exception) -> str:
     failed = _DEVICE_FAILED.search(text)
     if failed:
         text = text[failed.start() :]
+    elif mark := next((mark for mark in _OUT_OF_MEMORY if mark in text), ""):
+        text = text[text.index(mark) :]
     elif "Status Message: " in text:
         text = text.partition("Status Message: ")[2]
     return text.partition(" ; ")[0][:300]

@@ -12,7 +12,7 @@ import psutil
 from onnxruntime.capi import onnxruntime_pybind11_state as vendor  # ty: ignore[import-not-found] - a compiled module
 
 from desk.engine.driver import Driver
-from desk.engine.runtime.faults import Used, translated, words
+from desk.engine.runtime.faults import DeviceLost, OutOfMemory, Used, translated
 from desk.facts.trouble import Trouble
 
 EP = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
@@ -151,15 +151,21 @@ def open_cuda(driver: Driver) -> None:
     ort.preload_dlls(cudnn=False)
     # Arrays on the device (the KV caches) come from an arena of their own, which else rounds up to powers of two.
     vendor.set_arena_extend_strategy(vendor.ArenaExtendStrategy.kSameAsRequested)
-    session = open_session(probe_graph(), "cuda")
-    one = ort.OrtValue.ortvalue_from_numpy(np.ones(1, np.float32), "cuda", 0)
-    binding = session.io_binding()
-    binding.bind_ortvalue_input("x", one)
-    binding.bind_output("y", "cpu")
     try:
+        session = open_session(probe_graph(), "cuda")
+        one = ort.OrtValue.ortvalue_from_numpy(np.ones(1, np.float32), "cuda", 0)
+        binding = session.io_binding()
+        binding.bind_ortvalue_input("x", one)
+        binding.bind_output("y", "cpu")
         session.run_with_iobinding(binding)
+    except DeviceLost as lost:  # this process is a fresh one already, and the next would meet the same
+        raise Trouble(lost.cause, _CUDA_REMEDY) from lost
+    except Trouble:
+        raise
     except Exception as error:
-        raise Trouble(f"CUDA opens but does not compute: {words(error)}", _CUDA_REMEDY) from error
+        trouble = translated(error, "cuda", "CUDA opens but does not compute")
+        remedy = trouble.remedy if isinstance(trouble, OutOfMemory) else _CUDA_REMEDY
+        raise Trouble(trouble.cause, remedy) from error
 
 
 def probe_graph() -> bytes:
