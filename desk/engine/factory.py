@@ -38,7 +38,8 @@ FIRST_RUN_S = 300.0
 class Factory:
     """All lanes of one engine process. `tell` takes the facts, in order, from whichever thread makes them.
 
-    `hung` says that a run never ended: nothing but the end of the process can go on from there.
+    `hung` says that a run never ended: nothing but the end of the process can go on from there. `last_trouble` is what
+    was wrong last, in a sentence.
     """
 
     def __init__(self, tell: Tell) -> None:
@@ -62,6 +63,7 @@ class Factory:
         self._under_way: tuple[Lane, float] | None = None
         self._begun = 0.0
         self.hung = False
+        self.last_trouble = ""
         self._beaten = now()
         self._halted = False
         self._over = False
@@ -335,4 +337,5 @@ class Factory:
             self._watcher.follow(lane.tier.name, request.number, lane.outfit.fitter.text.stream(), request.answer)
 
     def _trouble(self, cause: str, remedy: str) -> None:
+        self.last_trouble = cause
         self._tell(Troubled(t=now(), where="engine", cause=cause, remedy=remedy))

@@ -1,10 +1,12 @@
 """The engine child: orders come in on stdin, facts go out on stdout, one JSON line each; end of stdin means exit."""
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
+from typing import NoReturn
 
 from desk.engine.factory import Factory
 from desk.facts.codec import decode_order, encode
@@ -64,10 +66,18 @@ def main() -> int:
         while not over.wait(max(0.0, due - now())):
             factory.beat()
             if factory.hung:
-                os._exit(1)
+                leave(1)
             if wire.broken.is_set():
                 factory.order(Halt())
             due = max(due + BEAT_S, now())
+
+    def leave(code: int) -> NoReturn:
+        """End without the interpreter's own tidying up. The last line of stderr is the reason that the parent tells."""
+        if code:
+            with contextlib.suppress(OSError):  # the parent is gone
+                sys.stderr.write(f"{factory.last_trouble}\n")
+                sys.stderr.flush()
+        os._exit(code)
 
     for job in (listen, beat):
         threading.Thread(target=job, name=job.__name__, daemon=True).start()
@@ -76,8 +86,7 @@ def main() -> int:
     finally:
         over.set()
     if code or not factory.rest(LOAD_END_S):
-        # Neither a poisoned device nor a model half-way loaded survives the interpreter's own tidying up.
-        os._exit(code)
+        leave(code)  # neither a poisoned device nor a model half-way loaded survives the tidying up
     return code
 
 

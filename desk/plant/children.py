@@ -6,6 +6,7 @@ outlives its parent only by the moment that it takes to notice. Nothing here eve
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,9 @@ LAST_WORDS = 20
 
 WORDS_S = 0.3
 """What a child said last may come in so long after its end, not longer: a grandchild can hold the pipe open."""
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What native libraries put around their lines for a terminal."""
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -152,7 +156,7 @@ class Child:
     def _listen(self, pipe: IO[bytes]) -> None:
         with pipe:
             for line in iter(lambda: pipe.readline(LONGEST_LINE), b""):
-                self._words.append(line.decode(errors="replace").strip())
+                self._words.append(_COLOURS.sub("", line.decode(errors="replace")).strip())
 
     def _send(self, pipe: IO[bytes]) -> None:
         try:

@@ -185,7 +185,7 @@ class Worker:
 def misbehave():
     match behaviour:
         case "crashes":
-            print("RuntimeError: out of scripted memory", file=sys.stderr, flush=True)
+            print("\x1b[1;31mRuntimeError: out of scripted memory\x1b[m\n\x1b[m", file=sys.stderr, flush=True)
             os._exit(3)
         case "crashes once" if once(verb):
             os.kill(os.getpid(), signal.SIGKILL)
