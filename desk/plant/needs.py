@@ -1,12 +1,17 @@
 """What the lanes of a run are going to ask for: which models, in which precision, ready or still to be built."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from desk.facts.metered import MeterOpened
 from desk.facts.tiers import Provider, Tier
 from desk.facts.trouble import Trouble
 from desk.models import store
+
+DRIVEN = Path("/dev/nvidiactl")
+"""It is there where NVIDIA's own driver serves this system or container, whether its cards are awake or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +50,9 @@ def _need(tier: Tier, preferred: Provider, automatic: Provider) -> Need:
 
 
 def _nvidia(opened: MeterOpened | None) -> bool:
-    devices = opened.devices if opened is not None else ()
-    return any(device.kind == "gpu" and device.uuid.startswith("GPU-") for device in devices)
+    """Whether the engine will find a card: a sleeping one, too, which the meter does not ask for its UUID."""
+    if opened is None or os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
+        return False
+    if any(device.kind == "gpu" and device.uuid.startswith("GPU-") for device in opened.devices):
+        return True
+    return bool(opened.on_bus) and DRIVEN.exists()
