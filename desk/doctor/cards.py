@@ -120,7 +120,8 @@ def driver(seen: Seen) -> Verdict:
     """Which card is there, or exactly what stands between this program and it."""
     opened = seen.opened
     version = opened.driver if opened is not None else ""
-    if version.partition(".")[0].isdecimal() and int(version.partition(".")[0]) < DRIVER:
+    old = version.partition(".")[0].isdecimal() and int(version.partition(".")[0]) < DRIVER
+    if old and seen.version < CUDA:  # a package of compatibility brings a newer compute library to an older driver
         return Verdict("fail", f"The NVIDIA driver is {version}, and CUDA 13 needs {DRIVER} or newer.", _UPDATE)
     if not seen.library:
         return _no_library(seen)
@@ -183,6 +184,9 @@ def _card(seen: Seen, version: str) -> Verdict:
         known = CAPABILITIES - ({(9, 0)} if sys.platform == "win32" else set())
         if capability not in known | RELATED:
             cause = f"{card.name} has compute capability {told}, for which onnxruntime carries no machine code."
+            if other := next((one for one in seen.cards if one.capability in known), None):
+                remedy = f"Let {other.name} be the first: start with CUDA_VISIBLE_DEVICES={seen.cards.index(other)}."
+                return Verdict("fail", cause, remedy)
             have = ", ".join(f"{major}.{minor}" for major, minor in sorted(known))
             return Verdict("fail", cause, f"Use the provider cpu, or a card of compute capability {have}.")
         words.append(f"compute capability {told}{' (untried)' if capability in RELATED else ''}")

@@ -2,6 +2,7 @@
 
 import io
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -24,6 +25,7 @@ OPENED = MeterOpened(
     driver="580.65.06",
     devices=(Device(id="gpu0", kind="gpu", name="Card", uuid="GPU-1", memory_bytes=24 * GIB),),
 )
+AGED = msgspec.structs.replace(OPENED, driver="535.183.01")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,9 @@ OPENED = MeterOpened(
             "driver 580.65.06, compute capability 8.9, 20 GiB of 24 GiB free",
         ),
         (Seen(library=True, version=13000, cards=(Card("Orin", "GPU-2", (8, 7)),)), "warn", "8.7 (untried)"),
+        # An older driver under a newer compute library, as CUDA's package of compatibility has it.
+        (Seen(library=True, version=13000, cards=(CARD,), opened=AGED), "ok", "driver 535.183.01"),
+        (Seen(library=True, version=12020, cards=(CARD,), opened=AGED), "fail", "is 535.183.01, and CUDA 13 needs 580"),
     ],
 )
 def test_what_is_seen_of_a_card(seen, status, words):
@@ -50,6 +55,14 @@ def test_what_is_seen_of_a_card(seen, status, words):
     assert verdict.status == status
     assert words in verdict.cause
     assert (verdict.remedy != "") == (status == "fail")
+
+
+def test_a_card_behind_one_that_cannot_be_used_is_named():
+    old = Card("Old card", "GPU-0", (6, 1))
+    verdict = cards.driver(Seen(library=True, version=13000, cards=(old, CARD)))
+    assert verdict.status == "fail"
+    assert "Old card has compute capability 6.1" in verdict.cause
+    assert verdict.remedy == "Let Card be the first: start with CUDA_VISIBLE_DEVICES=1."
 
 
 def test_only_a_sign_of_nvidia_counts_as_a_card():
