@@ -40,7 +40,8 @@ def main() -> None:
             return json.loads(told.splitlines()[-1])
 
         runs, recorded = seen("steps")["runs"], seen("recorded")
-    runs |= {f"recorded, {recorded[kind][-1]['rows']}": recorded[kind][-1] for kind in ("three", "one")}
+    steps = (recorded["one"][-1], recorded["three"][-1], *recorded["many"])
+    runs |= {f"recorded, {step['rows']}": step for step in steps}
     print(f"{'run':14}" + "".join(f"{title:>12}" for title in COLUMNS.values()))
     for name, counters in runs.items():
         print(f"{name:14}" + "".join(f"{counters[column]:>12,}" for column in COLUMNS))

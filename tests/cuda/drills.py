@@ -29,7 +29,7 @@ def steps(stub: CudaStub, model: str) -> dict[str, Any]:
     from desk.engine.batch import CHUNK, Batch
 
     network = open_network(model)
-    batch = Batch(network, SLOTS, CONTEXT)
+    batch = Batch(network, 2 * SLOTS, CONTEXT)
     rows: dict[str, dict[str, int]] = {}
 
     def measured(run: Any) -> dict[str, int]:
@@ -39,7 +39,7 @@ def steps(stub: CudaStub, model: str) -> dict[str, Any]:
         run.feed.run()
         return asdict(stub.counters().since(before))
 
-    for row in sequences(CHUNK + 20, 30, 5, 61):
+    for row in sequences(CHUNK + 20, 30, 61, *[5] * 13):
         batch.join(row)
     while any(row.missing > 1 for row in batch):
         run = batch.next_run()
@@ -48,11 +48,12 @@ def steps(stub: CudaStub, model: str) -> dict[str, Any]:
         else:
             run.feed.run()
         settle(batch, run)
-    for active in (4, 3, 2, 1):
+    for active in (16, 8, 3, 1):
+        while len(batch) > active:
+            batch.leave(max(batch, key=lambda row: row.slot))
         run = batch.next_run()
         rows[f"decode of {active}"] = measured(run)
         settle(batch, run)
-        batch.leave(max(batch, key=lambda row: row.slot))
     return {"provider": network.provider, "runs": rows}
 
 
@@ -334,6 +335,7 @@ def recorded(stub: CudaStub, model: str) -> dict[str, Any]:
     seen["one"] = until_steady(batch)
     seen["told"] = tokens_through(batch)
     seen["again"] = until_steady(filled(2, 1))
+    seen["many"] = [until_steady(filled(rows, rows))[-1] for rows in (8, 16)]
     seen["unrecorded"] = network.unrecorded
     return seen
 

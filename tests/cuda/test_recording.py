@@ -47,6 +47,14 @@ def test_rows_that_come_and_go_within_a_bucket_share_its_recording(seen):
     assert seen["unrecorded"] == ""
 
 
+def test_a_recorded_step_costs_the_host_the_same_whatever_its_rows(seen):
+    assert [step["rows"] for step in seen["many"]] == [8, 16]
+    for step in seen["many"]:
+        assert work(step) == (0, 0, 1)
+        assert (step["h2d"], step["d2h"], step["allocations"], step["refused_copies"]) == (3, 2, 0, 0)
+        assert step["d2h_bytes"] == step["rows"] * CANDIDATE_BYTES
+
+
 def test_a_replay_reads_its_row_anew_and_gives_what_stands_on_the_device(seen):
     told = seen["told"]
     assert told["inputs"] == {"input_ids": [told["known"]], "seqlens_k": [told["cached"]], "last_idx": [0]}

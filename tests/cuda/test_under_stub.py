@@ -20,6 +20,7 @@ def test_a_run_copies_its_inputs_and_candidates_and_nothing_else(runs):
         assert counters["h2d_bytes"] <= (20 * rows if kind == "decode" else 8 * 64 + 12), name
         assert (counters["d2h"], counters["d2h_bytes"]) == (2, rows * CANDIDATE_BYTES), name
         assert counters["d2d"] == counters["refused_copies"] == 0, name  # past and present are the same memory
+        assert kind == "prefill" or counters["allocations"] == 0, name
 
 
 def test_a_run_launches_the_same_kernels_whatever_its_rows(runs):
@@ -103,7 +104,11 @@ def test_out_of_memory_is_named_and_survived(drill):
 
 
 def test_a_lost_device_is_told_apart_and_never_becomes_the_cpu(drill):
-    for name, (kind, words) in drill("lost_device").items():
+    seen = drill("lost_device")
+    kind, words = seen.pop("new_session")
+    assert kind == "Trouble"  # opening CUDA anew is refused: no process could be fresher
+    assert "CUDA failure 700" in words
+    for name, (kind, words) in seen.items():
         assert kind == "DeviceLost", f"{name}: {words}"
 
 
