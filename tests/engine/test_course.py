@@ -1,4 +1,7 @@
-"""What the bench measures: as many rows as it says, as long as it says, to the end."""
+"""What the bench measures: as many rows as it says, as long as it says, to the end; and a lane that goes on for long."""
+
+import gc
+import sys
 
 import pytest
 
@@ -51,3 +54,18 @@ def test_rows_beside_long_prompts_wait_for_a_chunk_and_prompts_that_are_not_thro
     assert told["plain_step_s"] == pytest.approx(1.0, abs=0.1)
     assert told["ratio"] == pytest.approx(2.0, abs=0.1)
     assert told["waiting"] > 0
+
+
+def test_nothing_grows_with_steps_or_with_requests_that_come_and_go(course):
+    lane = course._kept_full(4, 0, 3, 8)
+    line = course_module._Line([lane], course._tell)
+
+    def blocks_after(turns):
+        for _ in range(turns):
+            line.turn()
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    before, asked = blocks_after(800), course._asked
+    assert blocks_after(1600) - before < 400  # one object a step would be 1600
+    assert course._asked > asked
