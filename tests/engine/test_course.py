@@ -1,4 +1,4 @@
-"""What the bench measures: as many rows as it says, as long as it says, to the end; and a lane that goes on for long."""
+"""What the bench measures: as many rows as it says, as long as it says, to the end. And a lane that never ends."""
 
 import gc
 import sys
