@@ -8,6 +8,7 @@ from desk import journal
 from desk.exports.periods import COLUMNS, as_csv, as_jsonl, rows
 from desk.exports.receipt import Digest, markdown, receipt
 from desk.exports.report import report
+from desk.facts.trouble import Trouble
 from desk.ledger.ledger import Ledger
 
 Form = Literal["csv", "jsonl", "markdown", "receipt", "receipt-json"]
@@ -25,13 +26,14 @@ MARKS = (",".join(COLUMNS).encode(), b'"account": ', b"Token Desk")
 def data_of(recording: Path, form: Form, start: float = 0.0, stop: float = float("inf")) -> str:
     """The text of that form; rows from `start` to `stop` seconds since the run started, pages of the whole run.
 
-    Raises `Trouble` for a recording that cannot be read.
+    Raises `Trouble` for a recording that cannot be read, and for seconds in which it has no rows.
     """
     facts = journal.read(recording)
-    if form == "csv":
-        return as_csv(rows(facts, start, stop))
-    if form == "jsonl":
-        return as_jsonl(rows(facts, start, stop))
+    if form in ("csv", "jsonl"):
+        told = list(rows(facts, start, stop))
+        if not told and (start > 0 or stop != float("inf")):
+            raise Trouble("The run has no rows between these seconds.", "Choose others, or leave them out.")
+        return as_csv(told) if form == "csv" else as_jsonl(told)
     ledger, digest = Ledger(), Digest()
     for fact in facts:
         ledger.post(fact)

@@ -75,6 +75,9 @@ def test_json_lines_tell_the_same_and_a_part_is_a_part(recording):
     part = [json.loads(line) for line in data_of(recording, "jsonl", 1.0, 2.0).splitlines()]
     assert part == [line for line in lines if line["end_s"] in (1.5, 2.0)]
     assert as_csv(rows(run(), 90.0)).splitlines() == [",".join(COLUMNS)]
+    for form in ("csv", "jsonl"):
+        with pytest.raises(Trouble, match="no rows between"):
+            data_of(recording, form, 90.0)
 
 
 def test_without_a_source_of_watts_energy_is_empty_and_never_zero():

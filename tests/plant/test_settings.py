@@ -6,6 +6,7 @@ import tomllib
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from desk.facts import places
@@ -42,6 +43,7 @@ def write(text):
     places.settings_file().write_text(text, encoding="utf-8")
 
 
+@examples(deadline=None)  # Each example syncs a file, and a busy disk takes its time.
 @given(every)
 def test_what_is_saved_is_loaded(chosen):
     settings.save(chosen)
