@@ -12,11 +12,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desk.facts import currency
 from desk.panel.bars import PROVENANCES
 from desk.panel.furniture import Label
 from desk.panel.numbers import DASH, Numbers
-from desk.panel.runs.rows import marks_of
+from desk.panel.runs.rows import marks_of, sum_words
 from desk.panel.theme import Theme, font, scaled
 from desk.panel.words import tr
 from desk.runs.search import started_words
@@ -150,10 +149,8 @@ def _when(run: Run, numbers: Numbers) -> str:
 
 
 def _sums(summary: Summary, numbers: Numbers) -> dict[str, str]:
-    sign = currency.sign(summary.currency)
-
     def money(value: float | None) -> str:
-        return DASH if value is None else f"{numbers.fixed(value, 4 if value < 1 else 2)} {sign}"
+        return sum_words(value, summary.currency, numbers)
 
     hours = None if summary.joules is None else summary.joules / 3600
     return {

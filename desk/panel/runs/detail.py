@@ -48,7 +48,7 @@ TIER_COLUMNS: tuple[tuple[str, Callable[[TierLine, Numbers], str]], ...] = (
     (tr("TTFT p95"), lambda tier, numbers: numbers.figure(tier.ttft_p95_s)),
     ("tok/s/user", lambda tier, numbers: numbers.figure(1 / tier.itl_p50_s if tier.itl_p50_s else None)),
     ("tok/J", lambda tier, numbers: numbers.figure(tier.tokens_per_joule)),
-    (tr("Implied $"), lambda tier, numbers: numbers.fixed(tier.revenue_usd, 4 if tier.revenue_usd < 1 else 2)),
+    (tr("Implied $"), lambda tier, numbers: numbers.fixed(tier.revenue_usd, 4 if 0 < tier.revenue_usd < 1 else 2)),
     (tr("On time"), lambda tier, numbers: percent(tier.on_time_share, numbers)),
 )
 """The table of tiers: its heads, money as `$` whatever its currency, and what a tier has in each column."""

@@ -59,11 +59,15 @@ def _figure(name: str, unit: str) -> Callable[[Run, Numbers], str]:
     return text
 
 
+def sum_words(value: float | None, currency: str, numbers: Numbers) -> str:
+    """A sum of a run in the currency it was recorded in: `$12.50`, and four decimals below one."""
+    return DASH if value is None else amount(numbers.fixed(value, 4 if 0 < value < 1 else 2), currency)
+
+
 def _money(run: Run, numbers: Numbers) -> str:
     if run.summary is None:
         return DASH
-    revenue = run.summary.revenue_usd
-    return amount(numbers.fixed(revenue, 4 if revenue < 1 else 2), run.summary.currency)
+    return sum_words(run.summary.revenue_usd, run.summary.currency, numbers)
 
 
 def _length(run: Run, numbers: Numbers) -> str:
