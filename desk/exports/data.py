@@ -1,6 +1,7 @@
 """A recording as text for other programs and for people: one call for each form there is."""
 
 import json
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
@@ -30,10 +31,12 @@ def data_of(recording: Path, form: Form, start: float = 0.0, stop: float = float
     """
     facts = journal.read(recording)
     if form in ("csv", "jsonl"):
-        told = list(rows(facts, start, stop))
-        if not told and (start > 0 or stop != float("inf")):
+        told = rows(facts, start, stop)
+        first = list(islice(told, 1))  # The rest stays a stream: a day has a million rows.
+        if not first and (start > 0 or stop != float("inf")):
             raise Trouble("The run has no rows between these seconds.", "Choose others, or leave them out.")
-        return as_csv(told) if form == "csv" else as_jsonl(told)
+        whole = chain(first, told)
+        return as_csv(whole) if form == "csv" else as_jsonl(whole)
     ledger, digest = Ledger(), Digest()
     for fact in facts:
         ledger.post(fact)
